@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// A callable that is owned, moved and called, and need not be copyable.
+
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace tornado {
+
+template <class Signature, std::size_t InlineSize = 48>
+class UniqueFunction;
+
+/// Holds any callable of the signature. Callables of up to InlineSize bytes that move
+/// without throwing live inside; larger ones cost one allocation. Calling an empty one
+/// is undefined; a null function pointer or an empty std::function makes an empty one.
+/// Not thread-safe.
+template <class R, class... Args, std::size_t InlineSize>
+class UniqueFunction<R(Args...), InlineSize> {
+ public:
+  UniqueFunction() noexcept = default;
+  UniqueFunction(std::nullptr_t) noexcept {}  // NOLINT(google-explicit-constructor)
+
+  template <class F, class D = std::decay_t<F>>
+  requires(!std::is_same_v<D, UniqueFunction> && std::is_invocable_r_v<R, D&, Args...>)
+      UniqueFunction(F&& f) {  // NOLINT(google-explicit-constructor)
+    if constexpr (requires { static_cast<bool>(f == nullptr); }) {
+      if (f == nullptr) return;
+    }
+    if constexpr (fits<D>) {
+      ::new (static_cast<void*>(storage_)) D(std::forward<F>(f));
+      ops_ = &inline_ops<D>;
+    } else {
+      ::new (static_cast<void*>(storage_)) D*(new D(std::forward<F>(f)));
+      ops_ = &heap_ops<D>;
+    }
+  }
+
+  UniqueFunction(UniqueFunction&& other) noexcept { take(other); }
+  UniqueFunction& operator=(UniqueFunction&& other) noexcept {
+    if (this != &other) {
+      reset();
+      take(other);
+    }
+    return *this;
+  }
+  ~UniqueFunction() { reset(); }
+
+  explicit operator bool() const noexcept { return ops_ != nullptr; }
+
+  R operator()(Args... args) {
+    return ops_->invoke(storage_, std::forward<Args>(args)...);
+  }
+
+  /// Destroys the callable. The object is empty before the destructor runs, which may
+  /// therefore use it.
+  void reset() noexcept {
+    if (const Ops* ops = std::exchange(ops_, nullptr); ops && ops->destroy) {
+      ops->destroy(storage_);
+    }
+  }
+
+ private:
+  struct Ops {
+    R (*invoke)(void*, Args&&...);
+    void (*relocate)(void* to, void* from) noexcept;  // null: copy the bytes
+    void (*destroy)(void*) noexcept;                  // null: nothing to do
+  };
+
+  template <class D>
+  static constexpr bool fits =
+      sizeof(D) <= InlineSize &&
+      alignof(D) <= alignof(void*) && std::is_nothrow_move_constructible_v<D>;
+  template <class D>
+  static constexpr bool trivial =
+      std::is_trivially_copyable_v<D>&& std::is_trivially_destructible_v<D>;
+
+  template <class D>
+  static D* object(void* storage) noexcept {
+    return std::launder(static_cast<D*>(storage));
+  }
+
+  template <class D>
+  static R call(D& callable, Args&&... args) {
+    if constexpr (std::is_void_v<R>) {
+      std::invoke(callable, std::forward<Args>(args)...);
+    } else {
+      return std::invoke(callable, std::forward<Args>(args)...);
+    }
+  }
+  template <class D>
+  static R invoke_inline(void* storage, Args&&... args) {
+    return call(*object<D>(storage), std::forward<Args>(args)...);
+  }
+  template <class D>
+  static void relocate_inline(void* to, void* from) noexcept {
+    ::new (to) D(std::move(*object<D>(from)));
+    object<D>(from)->~D();
+  }
+  template <class D>
+  static void destroy_inline(void* storage) noexcept {
+    object<D>(storage)->~D();
+  }
+  template <class D>
+  static R invoke_heap(void* storage, Args&&... args) {
+    return call(**object<D*>(storage), std::forward<Args>(args)...);
+  }
+  template <class D>
+  static void destroy_heap(void* storage) noexcept {
+    delete *object<D*>(storage);
+  }
+
+  template <class D>
+  static constexpr Ops inline_ops = {&invoke_inline<D>,
+                                     trivial<D> ? nullptr : &relocate_inline<D>,
+                                     trivial<D> ? nullptr : &destroy_inline<D>};
+  template <class D>
+  static constexpr Ops heap_ops = {&invoke_heap<D>, nullptr, &destroy_heap<D>};
+
+  void take(UniqueFunction& other) noexcept {
+    ops_ = std::exchange(other.ops_, nullptr);
+    if (!ops_) return;
+    if (ops_->relocate) {
+      ops_->relocate(storage_, other.storage_);
+    } else {
+      std::memcpy(storage_, other.storage_, InlineSize);
+    }
+  }
+
+  const Ops* ops_ = nullptr;
+  alignas(void*) std::byte storage_[InlineSize];
+};
+
+/// What add_callback, call_later and their kin take.
+using Callback = UniqueFunction<void()>;
+
+}  // namespace tornado

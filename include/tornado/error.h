@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// The errors that are the library's own. Everything else is an errno of the system
+/// in std::system_category(), and compares with std::errc.
+
+#include <system_error>
+
+#include "tornado/native.h"
+
+namespace tornado {
+
+enum class Errc {
+  loop_closed = 1,  ///< the IOLoop was closed
+  loop_running,  ///< start() or close() while the loop runs, or a loop exists already
+  loop_forked,   ///< this IOLoop belongs to the parent process; see after_fork()
+  loop_stopped,  ///< stop() ended run_sync() before there was a result
+  wrong_thread,  ///< the call is for the thread that runs the loop
+  timed_out,     ///< run_sync() had no result in time
+  abandoned,     ///< every copy of a Completion was dropped without a result
+  status_taken,  ///< another part of the program reaped this child
+  no_poller,     ///< the poller is not compiled in, or does not work here
+  no_waker,      ///< the waker is not compiled in, or does not work here
+};
+
+/// Category named "tornado"; Errc::timed_out also equals std::errc::timed_out.
+TORNADO_API const std::error_category& error_category() noexcept;
+
+inline std::error_code make_error_code(Errc e) noexcept {
+  return {static_cast<int>(e), error_category()};
+}
+
+}  // namespace tornado
+
+template <>
+struct std::is_error_code_enum<tornado::Errc> : std::true_type {};

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// The event loop.
+
+#include <concepts>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <utility>
+
+#include "tornado/callback.h"
+#include "tornado/completion.h"
+#include "tornado/error.h"
+#include "tornado/events.h"
+#include "tornado/loop_handle.h"
+#include "tornado/loop_types.h"
+#include "tornado/native.h"
+#include "tornado/time.h"
+
+#pragma push_macro("fileno")
+#undef fileno
+
+namespace tornado {
+
+/// Something with a descriptor that knows how to close itself.
+template <class T>
+concept FileObject = requires(T& object) {
+  { object.fileno() } -> std::convertible_to<NativeFd>;
+  object.close();
+};
+
+/// Waits for descriptors, timeouts, signals and callbacks from other threads, and runs
+/// one callback at a time on the thread that called start().
+///
+/// Threads: add_callback, spawn_callback, stop and counters are for any thread while
+/// the loop lives; add_callback_from_signal and stop for signal handlers too; a copied
+/// handle() also for after its end. All else belongs to the thread that runs the loop
+/// (a running loop refuses others: Errc::wrong_thread), or, between runs, to any one.
+///
+/// A callback may throw, stop, close, add and remove whatever it likes, itself
+/// included. It may not start() or destroy the loop that runs it.
+///
+/// After fork() the child finds that the loop is its parent's: what would change or run
+/// it throws Errc::loop_forked, posts return false, and the parent's kernel objects are
+/// left alone, until after_fork(). This is noticed without a system call.
+class TORNADO_API IOLoop {
+ public:
+  using Options = LoopOptions;
+  using Location = std::source_location;
+  using Handler = UniqueFunction<void(NativeFd, Events), 32>;
+  using SignalHandler = UniqueFunction<void(int)>;
+  using ExceptionHandler = UniqueFunction<void(std::exception_ptr)>;
+
+  explicit IOLoop(const Options& options = {});
+  explicit IOLoop(PollerKind poller) : IOLoop(Options{poller, WakerKind::best, {}}) {}
+  /// As close(). Ends the program if the loop is running.
+  ~IOLoop();
+  IOLoop(const IOLoop&) = delete;
+  IOLoop& operator=(const IOLoop&) = delete;
+
+  /// @name Descriptors
+  /// Level-triggered unless Events::edge is asked for. The descriptor stays yours: call
+  /// remove_handler before you close it. Errors name the act and the number: EEXIST
+  /// added twice; EBADF not open; ENOENT update of an unknown one; EPERM a regular file
+  /// with epoll (poll and select call those always ready); EINVAL beyond select's
+  /// limit, or no bit of read, write and error; not_supported a mode the poller lacks.
+  /// @{
+  void add_handler(NativeFd fd, Handler handler, Events events,
+                   Location where = Location::current());
+  /// The handler gets the very object, which must outlive the registration.
+  template <FileObject T, class F>
+  requires std::invocable<F&, T&, Events>
+  void add_handler(T& object, F handler, Events events,
+                   Location where = Location::current()) {
+    auto call = [&object, f = std::move(handler)](NativeFd, Events e) mutable {
+      f(object, e);
+    };
+    add_file_object(
+        object.fileno(), std::move(call), [&object] { object.close(); }, events, where);
+  }
+  /// Changes what is waited for. The same events again cost no system call.
+  void update_handler(NativeFd fd, Events events);
+  template <FileObject T>
+  void update_handler(T& object, Events events) {
+    update_handler(object.fileno(), events);
+  }
+  /// The handler is not called again, even if its event was reported in this turn
+  /// already, and never for the next owner of the number. No error if there is none.
+  void remove_handler(NativeFd fd);
+  template <FileObject T>
+  void remove_handler(T& object) {
+    remove_handler(object.fileno());
+  }
+  /// @}
+
+  /// @name Callbacks
+  /// Run in the order in which they were added, total over all threads. One that is
+  /// added during a turn runs in the next, after a look at the descriptors. False if
+  /// the loop is closed (or the parent's): the callable is then destroyed, as are those
+  /// that have not run when the loop closes.
+  /// @{
+  bool add_callback(Callback callback, Location where = Location::current());
+  /// As add_callback, but its exception is logged whatever the policy.
+  bool spawn_callback(Callback callback, Location where = Location::current());
+  /// Async-signal-safe: the room, for 256 callbacks, was made beforehand. False if that
+  /// is full or the loop is closed. For callables of up to 32 bytes that are copied
+  /// byte by byte, such as a lambda that captures pointers.
+  template <SignalSafeCallable F>
+  bool add_callback_from_signal(F callback) noexcept {
+    return handle_.add_callback_from_signal(callback);
+  }
+  /// @}
+
+  /// @name Timeouts
+  /// Monotonic, in nanoseconds, never early, in the order of deadlines and then of
+  /// adding. A delay of zero or less is due at once; one too long for the clock never.
+  /// @{
+  [[nodiscard]] TimePoint time() const noexcept;
+  TimeoutHandle call_at(TimePoint deadline, Callback callback,
+                        Location where = Location::current());
+  TimeoutHandle call_later(Delay delay, Callback callback,
+                           Location where = Location::current());
+  TimeoutHandle add_timeout(TimePoint deadline, Callback callback,
+                            Location where = Location::current()) {
+    return call_at(deadline, std::move(callback), where);
+  }
+  TimeoutHandle add_timeout(Delay delay, Callback callback,
+                            Location where = Location::current()) {
+    return call_later(delay, std::move(callback), where);
+  }
+  /// Destroys the callable at once. True if it had not run, and now never will. No
+  /// error if it has, was removed, or belongs to another loop.
+  bool remove_timeout(TimeoutHandle timeout);
+  /// @}
+
+  /// @name Signals
+  /// `handler` runs on the loop some time after the signal; several arrivals may make
+  /// one call. Any number of loops may watch one signal. When the last stops watching,
+  /// the sigaction from before the first comes back as it was, unless somebody has
+  /// replaced the library's meanwhile. EINVAL what cannot be caught; EEXIST twice.
+  /// @{
+  void add_signal_handler(int signal, SignalHandler handler,
+                          Location where = Location::current());
+  /// No error if there is none.
+  void remove_signal_handler(int signal);
+  /// @}
+
+  /// @name Running
+  /// @{
+  /// Runs until stop(). Errc::loop_running from within itself.
+  void start();
+  /// Ends start() after the current turn's callbacks, or, if it does not run, makes the
+  /// next start() return at once. Any thread, any signal handler.
+  void stop() noexcept { handle_.stop(); }
+  /// Runs the loop until `func()`, called on it, has returned; gives its result or
+  /// throws its exception. Errc::timed_out; Errc::loop_stopped if stop() came first.
+  template <class F>
+  requires std::invocable<F&> std::invoke_result_t<F&> run_sync(
+      F func, std::optional<Delay> timeout = {});
+  /// The same for a `func(Completion<T>)` that finishes later, on any thread.
+  template <class T, class F>
+  requires std::invocable<F&, Completion<T>> T
+  run_sync(F func, std::optional<Delay> timeout = {});
+  [[nodiscard]] bool running() const noexcept;
+  /// @}
+
+  /// The loop of this thread; if it has none, instance(), or nullptr for `instance`
+  /// false. While a loop runs it is its thread's current one.
+  [[nodiscard]] static IOLoop* current(bool instance = true);
+  /// The loop of the process, made at the first call and never destroyed.
+  [[nodiscard]] static IOLoop& instance();
+  void make_current() noexcept;
+  static void clear_current() noexcept;
+
+  /// Gives everything back; with `all_fds` also closes every registered descriptor,
+  /// file objects by their own close(). From a callback: stops the loop, and closes it
+  /// when start() returns. Again: nothing.
+  void close(bool all_fds = false);
+
+  /// In a forked child: makes the loop the child's own, with new kernel objects and
+  /// all that was registered, added and posted before the fork. Otherwise: nothing.
+  /// If another thread was posting at the moment of the fork, the callbacks that waited
+  /// cannot be saved; that is logged.
+  void after_fork();
+
+  void set_exception_policy(ExceptionPolicy policy);
+  /// Calls `handler` instead, within the catch. What leaves it leaves start().
+  void handle_callback_exception(ExceptionHandler handler);
+
+  /// Logs a warning with the stack of the loop's thread, and the place where the
+  /// running callback was added, once per turn that takes longer than `threshold`.
+  /// Zero: never, as at first. Costs one thread, and borrows SIGURG for an instant.
+  void set_blocking_log_threshold(Delay threshold);
+
+  [[nodiscard]] const LoopHandle& handle() const noexcept { return handle_; }
+  [[nodiscard]] PollerKind poller() const noexcept;
+  /// Costs no system call.
+  [[nodiscard]] LoopCounters counters() const;
+
+ private:
+  void add_file_object(NativeFd fd, Handler handler, Callback closer, Events events,
+                       Location where);
+  /// Runs with `first` until stop(). True if the timeout stopped it.
+  bool run_until_stopped(Callback first, std::optional<Delay> timeout);
+
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  LoopHandle handle_;
+};
+
+template <class F>
+requires std::invocable<F&> std::invoke_result_t<F&> IOLoop::run_sync(
+    F func, std::optional<Delay> timeout) {
+  using T = std::invoke_result_t<F&>;
+  return run_sync<T>(
+      [&func](const Completion<T>& completion) {
+        if constexpr (std::is_void_v<T>) {
+          func();
+          completion.set_value();
+        } else {
+          completion.set_value(func());
+        }
+      },
+      timeout);
+}
+
+template <class T, class F>
+requires std::invocable<F&, Completion<T>> T
+IOLoop::run_sync(F func, std::optional<Delay> timeout) {
+  auto outcome = std::make_shared<Outcome<T>>(handle_);
+  // Weak, so that it does nothing if it is still queued when run_sync has given up.
+  auto first = [&func, weak = std::weak_ptr(outcome)] {
+    auto shared = weak.lock();
+    if (!shared) return;
+    Completion<T> completion(std::move(shared));
+    try {
+      func(completion);
+    } catch (...) {
+      completion.set_exception(std::current_exception());
+    }
+  };
+  const bool timed_out = run_until_stopped(std::move(first), timeout);
+  if (!outcome->arrived) {
+    throw std::system_error(timed_out ? Errc::timed_out : Errc::loop_stopped,
+                            "run_sync");
+  }
+  if (outcome->exception) std::rethrow_exception(outcome->exception);
+  if constexpr (!std::is_void_v<T>) return std::move(*outcome->value);
+}
+
+}  // namespace tornado
+
+#pragma pop_macro("fileno")

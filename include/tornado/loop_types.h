@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// The small values that go into an IOLoop and come out of it.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "tornado/poller_kind.h"
+#include "tornado/waker.h"
+
+namespace tornado {
+
+struct LoopOptions {
+  PollerKind poller = PollerKind::best;
+  WakerKind waker = WakerKind::best;
+  /// True: become current, or throw Errc::loop_running if this thread has a loop.
+  /// False: do not. Unset: become current if the thread has none.
+  std::optional<bool> make_current;
+};
+
+/// What happens to an exception that leaves a callback.
+enum class ExceptionPolicy : std::uint8_t {
+  log,      ///< logged as an error; the loop goes on
+  rethrow,  ///< leaves start(); nothing else is lost, and start() may be called again
+};
+
+/// Names one timeout of one loop. Trivial to copy, never dangles.
+struct TimeoutHandle {
+  std::uint64_t loop = 0;
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+};
+
+/// Counts since construction.
+struct LoopCounters {
+  std::uint64_t turns = 0;
+  std::uint64_t callbacks = 0;       ///< callbacks run, those from signals included
+  std::uint64_t timeouts = 0;        ///< timeouts run
+  std::uint64_t events = 0;          ///< handlers called
+  std::uint64_t queue_depth = 0;     ///< callbacks waiting now
+  std::uint64_t poller_rebuilt = 0;  ///< kernel sets made anew to shed an orphan
+  std::chrono::nanoseconds asleep{0};
+  WakerCounters waker;
+};
+
+}  // namespace tornado
