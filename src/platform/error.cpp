@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/error.h"
+
+#include "platform/system_error.h"
+
+namespace tornado {
+namespace {
+
+class Category final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "tornado"; }
+
+  std::string message(int value) const override {
+    switch (static_cast<Errc>(value)) {
+      case Errc::loop_closed:
+        return "the IOLoop is closed";
+      case Errc::loop_running:
+        return "an IOLoop is running, or exists, already";
+      case Errc::loop_forked:
+        return "the IOLoop belongs to the parent process; call after_fork() first";
+      case Errc::loop_stopped:
+        return "the IOLoop was stopped";
+      case Errc::wrong_thread:
+        return "another thread runs this IOLoop";
+      case Errc::timed_out:
+        return "timed out";
+      case Errc::abandoned:
+        return "no result can come any more";
+      case Errc::status_taken:
+        return "another part of the program took the child's exit status";
+      case Errc::no_poller:
+        return "no such poller here";
+      case Errc::no_waker:
+        return "no such waker here";
+    }
+    return "unknown error " + std::to_string(value);
+  }
+
+  std::error_condition default_error_condition(int value) const noexcept override {
+    if (static_cast<Errc>(value) == Errc::timed_out) {
+      return std::make_error_condition(std::errc::timed_out);
+    }
+    return {value, *this};
+  }
+};
+
+}  // namespace
+
+const std::error_category& error_category() noexcept {
+  static const Category category;
+  return category;
+}
+
+void throw_error(std::error_code error, std::string_view act) {
+  throw std::system_error(error, std::string(act));
+}
+
+void throw_errno(std::string_view act) {
+  throw_error(last_error(), act);
+}
+
+std::string act_on(std::string_view act, NativeFd fd) {
+  return std::string(act).append(" fd ").append(std::to_string(fd));
+}
+
+}  // namespace tornado

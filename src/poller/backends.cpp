@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "poller/backends.h"
+
+#include "platform/choice.h"
+#include "platform/system_error.h"
+#include "tornado/platform.h"
+
+namespace tornado {
+
+std::span<const PollerBackend* const> poller_backends() noexcept {
+  static constexpr const PollerBackend* table[] = {
+#if defined(__linux__)
+    &epoll_backend,
+#endif
+    &poll_backend,
+    &select_backend,
+  };
+  return table;
+}
+
+std::unique_ptr<Poller> make_poller(PollerKind kind) {
+  return choose(poller_backends(), kind, "TORNADO_POLLER", Errc::no_poller,
+                [](const PollerBackend& backend) { return backend.make(); });
+}
+
+void check_pollable(const char* act, NativeFd fd, Events events, Events modes) {
+  std::error_code ec;
+  (void)is_close_exec(fd, ec);
+  if (!ec && has(events & ~modes, Events::edge | Events::one_shot)) {
+    ec = std::make_error_code(std::errc::not_supported);
+  }
+  if (ec) throw_error(ec, act_on(act, fd));
+}
+
+std::vector<PollerKind> poller_kinds() {
+  std::vector<PollerKind> kinds;
+  for (const PollerBackend* backend : poller_backends()) kinds.push_back(backend->kind);
+  return kinds;
+}
+
+std::string_view to_string(PollerKind kind) noexcept {
+  if (kind == PollerKind::best) return "best";
+  for (const PollerBackend* backend : poller_backends()) {
+    if (backend->kind == kind) return backend->name;
+  }
+  return "unknown";
+}
+
+}  // namespace tornado

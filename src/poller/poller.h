@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+
+#include "tornado/events.h"
+#include "tornado/native.h"
+#include "tornado/poller_kind.h"
+
+namespace tornado {
+
+/// Chosen by whoever adds a descriptor; comes back with its events.
+using Token = std::uint64_t;
+
+struct Ready {
+  Token token;
+  Events events;  ///< of read, write and error
+};
+
+/// One family of system calls that wait for descriptors. Not thread-safe.
+///
+/// A descriptor that is closed without remove() is forgotten in silence, as kernels do
+/// that keep the set themselves. Errors are std::system_error with the errno that
+/// epoll_ctl has for the same mistake.
+class Poller {
+ public:
+  virtual ~Poller() = default;
+
+  [[nodiscard]] virtual PollerKind kind() const noexcept = 0;
+  /// Events::edge and Events::one_shot, or a part of them.
+  [[nodiscard]] virtual Events modes() const noexcept = 0;
+
+  /// `events` has at least one of read, write and error.
+  virtual void add(NativeFd fd, Events events, Token token) = 0;
+  /// Arms a spent one_shot again, also with the same events.
+  virtual void modify(NativeFd fd, Events events, Token token) = 0;
+  /// At once, and no error if it is not there or closed already.
+  virtual void remove(NativeFd fd) noexcept = 0;
+
+  /// Waits until something is ready, but no longer than `timeout`; for ever if that is
+  /// negative. May come back early with nothing, as after a signal, but never because
+  /// a timeout was rounded down. The result is valid until the next call.
+  virtual std::span<const Ready> wait(std::chrono::nanoseconds timeout) = 0;
+};
+
+/// For pollers that keep the set themselves. Throws EBADF, and not_supported for modes
+/// that they do not have.
+void check_pollable(const char* act, NativeFd fd, Events events, Events modes);
+
+}  // namespace tornado
