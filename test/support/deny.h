@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+
+namespace tornado::test {
+
+/// A system call that shall fail, always or when one argument has one value.
+struct Denied {
+  int number;  ///< SYS_...
+  int error;   ///< what it fails with
+  struct Argument {
+    unsigned index;
+    std::uint32_t value;
+  };
+  std::optional<Argument> when = {};
+};
+
+/// Makes system calls fail from now on, in this thread and what it starts, as an old
+/// kernel or a container's filter does. Cannot be undone: for forked children. False if
+/// filters do not work here.
+[[nodiscard]] bool deny(std::initializer_list<Denied> calls);
+
+/// Whether deny() works here (it does not under valgrind).
+bool can_deny();
+
+}  // namespace tornado::test
