@@ -42,14 +42,15 @@ class Poll final : public Poller {
     const auto found = index_.find(fd);
     if (found == index_.end()) return;
     const std::size_t hole = found->second;
+    const std::size_t last = polled_.size() - 1;
     index_.erase(found);
-    if (hole + 1 != polled_.size()) {
-      polled_[hole] = polled_.back();
-      tokens_[hole] = tokens_.back();
+    if (hole != last) {
+      polled_[hole] = polled_[last];
+      tokens_[hole] = tokens_[last];
       index_.find(polled_[hole].fd)->second = hole;
     }
     polled_.pop_back();
-    tokens_.pop_back();
+    tokens_.resize(last);
   }
 
   std::span<const Ready> wait(std::chrono::nanoseconds timeout) override {
@@ -65,15 +66,21 @@ class Poll final : public Poller {
  private:
   void put(const char* act, NativeFd fd, Events events, Token token) {
     check_pollable(act, fd, events, modes());
-    polled_.reserve(polled_.size() + 1);
-    tokens_.reserve(tokens_.size() + 1);
     const auto [at, inserted] = index_.try_emplace(fd, polled_.size());
-    if (inserted) {
-      polled_.emplace_back();
-      tokens_.emplace_back();
-    }
+    if (inserted) extend(at);
     polled_[at->second] = {fd, to_poll(events), 0};
     tokens_[at->second] = token;
+  }
+
+  void extend(std::unordered_map<NativeFd, std::size_t>::iterator fresh) {
+    try {
+      tokens_.resize(polled_.size() + 1);
+      polled_.emplace_back();
+    } catch (...) {
+      tokens_.resize(polled_.size());
+      index_.erase(fresh);
+      throw;
+    }
   }
 
   void collect() {

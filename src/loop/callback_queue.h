@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <source_location>
+#include <vector>
+
+#include "tornado/callback.h"
+
+namespace tornado {
+
+/// A callback and the place where it was added.
+struct QueuedCallback {
+  Callback callback;
+  std::source_location where;
+};
+
+/// Many threads push; one takes everything at once. One order over all threads.
+///
+/// A mutex and a vector: a node per post loses to them, since its memory is got on one
+/// thread and freed on another, and the consumer chases the producers' cache lines.
+class CallbackQueue {
+ public:
+  enum class Pushed {
+    refused,  ///< closed; the callback was not touched
+    first,    ///< the queue was empty: the consumer must be told
+    more,     ///< whoever made it non-empty tells the consumer
+  };
+
+  Pushed push(Callback& callback, const std::source_location& where);
+
+  /// Swaps what is there into `batch`, which must be empty.
+  void take(std::vector<QueuedCallback>& batch);
+
+  /// Refuses from now on. Gives what was there back, to be destroyed outside the lock.
+  [[nodiscard]] std::vector<QueuedCallback> close();
+
+  /// In a forked child, where the thread that held the lock does not exist. False if
+  /// one did: what was queued may be half written, and is abandoned.
+  bool after_fork();
+
+  [[nodiscard]] std::size_t size() const noexcept {
+    return size_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  struct Guarded {
+    std::mutex mutex;
+    std::vector<QueuedCallback> items;
+    bool closed = false;
+  };
+
+  std::unique_ptr<Guarded> guarded_ = std::make_unique<Guarded>();
+  std::atomic<std::size_t> size_{0};
+};
+
+}  // namespace tornado

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loop/impl.h"
+
+#include <string>
+
+#include "loop/signal_watch.h"
+#include "platform/log.h"
+#include "platform/system_error.h"
+#include "poller/backends.h"
+#include "tornado/fd.h"
+#include "tornado/platform.h"
+
+namespace tornado {
+namespace {
+
+std::atomic<int> open_loops{0};
+std::atomic<std::uint32_t> last_id{0};
+
+}  // namespace
+
+bool any_loop_open() noexcept {
+  return open_loops.load() > 0;
+}
+
+void log_exception(const std::source_location& where) noexcept {
+  try {
+    std::string message = "Exception in callback";
+    if (where.line() != 0) {
+      message.append(" added at ").append(where.file_name());
+      message.append(":").append(std::to_string(where.line()));
+    }
+    try {
+      throw;
+    } catch (const std::exception& error) {
+      message.append(": ").append(error.what());
+    } catch (...) {
+      message.append(": not a std::exception");
+    }
+    log(LogLevel::error, message);
+  } catch (...) {
+    log(LogLevel::error, "Exception in callback, and no memory to tell which");
+  }
+}
+
+IOLoop::Impl::Impl(const Options& options)
+    : id(last_id.fetch_add(1) + 1),
+      poller(make_poller(options.poller)),
+      poller_kind(poller->kind()),
+      mailbox(std::make_shared<Mailbox>(options.waker)) {
+  watch_waker();
+  open_loops.fetch_add(1);
+}
+
+IOLoop::Impl::~Impl() = default;
+
+bool IOLoop::Impl::runs_here() const noexcept {
+  return owner.load() == std::this_thread::get_id();
+}
+
+void IOLoop::Impl::check(std::string_view act) const {
+  if (closed) throw_error(Errc::loop_closed, act);
+  if (!mailbox->ours()) throw_error(Errc::loop_forked, act);
+  if (running && !runs_here()) throw_error(Errc::wrong_thread, act);
+}
+
+void IOLoop::Impl::add(NativeFd fd, Handler handler, Events events,
+                       const Location& where) {
+  // Also what the poller would not see: a bad number, and one that begins paused.
+  std::error_code ec;
+  (void)is_close_exec(fd, ec);
+  if (!ec && handlers.find(fd)) ec = std::make_error_code(std::errc::file_exists);
+  if (ec) throw_error(ec, act_on("add_handler", fd));
+  HandlerTable::Entry& entry = handlers.add(fd, std::move(handler), events, where);
+  if (events == Events::none) return;
+  try {
+    poller->add(fd, events, HandlerTable::token(entry));
+  } catch (...) {
+    remove(entry);
+    throw;
+  }
+}
+
+void IOLoop::Impl::change_interest(HandlerTable::Entry& entry, Events events) {
+  const Events before = entry.interest;
+  if (events == before && !has(events, Events::one_shot)) return;
+  if (events == Events::none) {
+    poller->remove(entry.fd);
+  } else if (before == Events::none) {
+    poller->add(entry.fd, events, HandlerTable::token(entry));
+  } else {
+    poller->modify(entry.fd, events, HandlerTable::token(entry));
+  }
+  entry.interest = events;
+}
+
+void IOLoop::Impl::remove(HandlerTable::Entry& entry) {
+  // The kernel first: once the number is the user's again it may be anybody's.
+  if (entry.interest != Events::none) poller->remove(entry.fd);
+  const auto doomed = closers.extract(entry.fd);
+  handlers.remove(entry);
+  // A handler that runs stays whole, and events that wait are still told from orphans.
+  if (!dispatching && ready.empty()) handlers.reclaim();
+}
+
+void IOLoop::Impl::rebuild_poller() {
+  poller = make_poller(poller_kind);
+  ready = {};
+  watch_waker();
+  handlers.for_each([this](HandlerTable::Entry& entry) {
+    if (entry.interest == Events::none) return;
+    try {
+      poller->add(entry.fd, entry.interest, HandlerTable::token(entry));
+    } catch (const std::system_error&) {
+      // Closed without being removed: forgotten, as by the poller before.
+    }
+  });
+}
+
+void IOLoop::Impl::after_fork() {
+  // Of the parent's threads only the one that forked is here.
+  if (running && !runs_here()) running = false;
+  if (watchdog) {
+    const auto threshold = watchdog->threshold();
+    (void)watchdog.release();  // its thread is the parent's, and not to be joined
+    watchdog = std::make_unique<Watchdog>(monitor, threshold);
+    if (running) watchdog->watch(::pthread_self());
+  }
+  if (!mailbox->after_fork()) {
+    log(LogLevel::warning, "IOLoop: callbacks were lost in a forked child");
+  }
+  waker_broken = false;
+  rebuild_poller();
+}
+
+void IOLoop::Impl::close(bool all_fds) {
+  closed = true;
+  if (!mailbox->ours()) {
+    (void)watchdog.release();  // its thread is the parent's, and not to be joined
+  } else {
+    watchdog.reset();
+    for (const auto& [signal, entry] : signal_handlers)
+      unwatch_signal(signal, *mailbox);
+  }
+  // What is destroyed below may come back, and finds the loop closed.
+  if (all_fds) close_descriptors();
+  handlers.for_each([this](HandlerTable::Entry& entry) { handlers.remove(entry); });
+  handlers.reclaim();
+  ready = {};
+  const auto unrun = std::exchange(batch, {});
+  const auto never = timers.clear();
+  const auto deaf = std::exchange(signal_handlers, {});
+  const auto closers_gone = std::exchange(closers, {});
+  // The waker's number is out of the set before it can be anybody else's.
+  poller.reset();
+  mailbox->close();
+  open_loops.fetch_sub(1);
+}
+
+void IOLoop::Impl::close_descriptors() {
+  handlers.for_each([this](HandlerTable::Entry& entry) {
+    if (entry.interest != Events::none && mailbox->ours()) poller->remove(entry.fd);
+    const auto closer = closers.extract(entry.fd);
+    try {
+      if (closer) {
+        closer.mapped()();
+      } else {
+        (void)try_close(entry.fd);
+      }
+    } catch (...) {
+      log_exception(entry.where);
+    }
+  });
+}
+
+}  // namespace tornado

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+
+#include "loop/handler_table.h"
+#include "loop/mailbox.h"
+#include "loop/timer_queue.h"
+#include "loop/watchdog.h"
+#include "poller/poller.h"
+#include "tornado/ioloop.h"
+
+namespace tornado {
+
+/// Whether this process, or the one it was forked from, has an IOLoop that is not
+/// closed.
+bool any_loop_open() noexcept;
+
+/// Logs the exception that is being handled, of a callback added at `where`.
+void log_exception(const std::source_location& where) noexcept;
+
+/// The parts of a loop, and how a turn plays them.
+struct IOLoop::Impl {
+  explicit Impl(const Options& options);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  class Run;  // a start() under way
+
+  // The life of a loop (impl.cpp).
+  /// Throws unless this thread may change the loop now.
+  void check(std::string_view act) const;
+  void add(NativeFd fd, Handler handler, Events events, const Location& where);
+  void change_interest(HandlerTable::Entry& entry, Events events);
+  void remove(HandlerTable::Entry& entry);
+  void close(bool all_fds);
+  void close_descriptors();
+  void rebuild_poller();
+  void after_fork();
+  [[nodiscard]] bool runs_here() const noexcept;
+
+  // A turn (turn.cpp).
+  void run();
+  void run_ready();
+  void run_from_signals();
+  void run_callbacks();
+  void run_due_timeouts(TimePoint now);
+  void wait();
+  [[nodiscard]] std::chrono::nanoseconds time_to_wait(TimePoint now) const;
+  void answer_waker();
+  void heal_waker();
+  void watch_waker();
+  void dispatch();
+  void shed_orphan();
+  template <class F>
+  void call(const Location& where, F&& function);
+  void on_exception(const Location& where);
+
+  const std::uint32_t id;
+  std::unique_ptr<Poller> poller;
+  const PollerKind poller_kind;
+  std::shared_ptr<Mailbox> mailbox;
+  HandlerTable handlers;
+  TimerQueue timers;
+  std::unordered_map<NativeFd, Callback> closers;  // of file objects
+  struct SignalEntry {
+    SignalHandler handler;
+    Location where;
+  };
+  std::map<int, std::shared_ptr<SignalEntry>> signal_handlers;
+  TurnMonitor monitor;
+  std::unique_ptr<Watchdog> watchdog;
+
+  // What a turn has begun. Members, so that an exception that leaves start() loses
+  // nothing of it.
+  std::vector<QueuedCallback> batch;
+  std::size_t batch_next = 0;
+  std::vector<TimerQueue::Id> due;
+  std::size_t due_next = 0;
+  std::span<const Ready> ready;
+
+  ExceptionPolicy policy = ExceptionPolicy::log;
+  ExceptionHandler exception_handler;
+  bool waker_edge = false;    // wakes arrive as edges, and nothing is ever read
+  bool waker_broken = false;  // no way to be woken: looks now and then
+  bool orphan_seen = false;
+  bool dispatching = false;
+  bool close_all_fds = false;
+  std::atomic<bool> running{false};
+  std::atomic<bool> closing{false};
+  std::atomic<bool> closed{false};
+  std::atomic<std::thread::id> owner{};  // while running
+
+  // Written by the loop's thread, read by any.
+  std::atomic<std::uint64_t> callbacks_run{0};
+  std::atomic<std::uint64_t> timeouts_run{0};
+  std::atomic<std::uint64_t> events_dispatched{0};
+  std::atomic<std::uint64_t> pollers_rebuilt{0};
+  std::atomic<std::int64_t> nanoseconds_asleep{0};
+};
+
+}  // namespace tornado

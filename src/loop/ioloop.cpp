@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/ioloop.h"
+
+#include <cstdlib>
+#include <string>
+
+#include "loop/impl.h"
+#include "loop/signal_watch.h"
+#include "platform/fork_epoch.h"
+#include "platform/log.h"
+#include "platform/system_error.h"
+#include "tornado/platform.h"
+
+namespace tornado {
+namespace {
+
+thread_local IOLoop* current_loop = nullptr;
+
+void require(bool given, std::string_view act) {
+  if (!given) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                std::string(act) + ": no callable");
+  }
+}
+
+void check_events(std::string_view act, NativeFd fd, Events events) {
+  const bool any = has(events, Events::read | Events::write | Events::error);
+  if (!any && events != Events::none) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                act_on(act, fd) + ": none of read, write and error");
+  }
+}
+
+}  // namespace
+
+/// A loop that runs on this thread, and is its current one.
+class IOLoop::Impl::Run {
+ public:
+  Run(IOLoop& loop, Impl& impl) : impl_(impl), previous_(current_loop) {
+    impl_.owner = std::this_thread::get_id();
+    impl_.running = true;
+    current_loop = &loop;
+    if (impl_.watchdog) impl_.watchdog->watch(::pthread_self());
+  }
+  ~Run() {
+    impl_.monitor.end_turn();
+    if (impl_.watchdog) impl_.watchdog->unwatch();
+    current_loop = previous_;
+    impl_.running = false;
+    impl_.owner = std::thread::id();
+    if (impl_.closing) impl_.close(impl_.close_all_fds);
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+ private:
+  Impl& impl_;
+  IOLoop* previous_;
+};
+
+IOLoop::IOLoop(const Options& options) {
+  const bool has_current = current_loop != nullptr;
+  if (options.make_current == true && has_current) {
+    throw_error(Errc::loop_running, "make_current: this thread has a loop already");
+  }
+  impl_ = std::make_unique<Impl>(options);
+  handle_ = LoopHandle(impl_->mailbox);
+  if (options.make_current.value_or(!has_current)) make_current();
+}
+
+IOLoop::~IOLoop() {
+  if (impl_->running && impl_->runs_here()) {
+    log(LogLevel::error, "an IOLoop was destroyed by a callback that it runs");
+    std::abort();
+  }
+  if (!impl_->closed) impl_->close(false);
+  if (current_loop == this) current_loop = nullptr;
+}
+
+void IOLoop::add_handler(NativeFd fd, Handler handler, Events events, Location where) {
+  impl_->check("add_handler");
+  require(static_cast<bool>(handler), "add_handler");
+  impl_->add(fd, std::move(handler), events, where);
+}
+
+void IOLoop::add_file_object(NativeFd fd, Handler handler, Callback closer,
+                             Events events, Location where) {
+  impl_->check("add_handler");
+  impl_->add(fd, std::move(handler), events, where);
+  try {
+    impl_->closers.insert_or_assign(fd, std::move(closer));
+  } catch (...) {
+    impl_->remove(*impl_->handlers.find(fd));
+    throw;
+  }
+}
+
+void IOLoop::update_handler(NativeFd fd, Events events) {
+  impl_->check("update_handler");
+  check_events("update_handler", fd, events);
+  HandlerTable::Entry* entry = impl_->handlers.find(fd);
+  if (!entry) {
+    throw_error(std::make_error_code(std::errc::no_such_file_or_directory),
+                act_on("update_handler", fd));
+  }
+  impl_->change_interest(*entry, events);
+}
+
+void IOLoop::remove_handler(NativeFd fd) {
+  impl_->check("remove_handler");
+  if (HandlerTable::Entry* entry = impl_->handlers.find(fd)) impl_->remove(*entry);
+}
+
+bool IOLoop::add_callback(Callback callback, Location where) {
+  require(static_cast<bool>(callback), "add_callback");
+  return impl_->mailbox->post(std::move(callback), where);
+}
+
+bool IOLoop::spawn_callback(Callback callback, Location where) {
+  require(static_cast<bool>(callback), "spawn_callback");
+  auto logged = [inner = std::move(callback), where]() mutable {
+    try {
+      inner();
+    } catch (...) {
+      log_exception(where);
+    }
+  };
+  return impl_->mailbox->post(std::move(logged), where);
+}
+
+TimePoint IOLoop::time() const noexcept {
+  return Clock::now();
+}
+
+TimeoutHandle IOLoop::call_at(TimePoint deadline, Callback callback, Location where) {
+  impl_->check("call_at");
+  require(static_cast<bool>(callback), "call_at");
+  const auto id = impl_->timers.add(deadline, {std::move(callback), where});
+  return {id.sequence, impl_->id, id.slot};
+}
+
+TimeoutHandle IOLoop::call_later(Delay delay, Callback callback, Location where) {
+  return call_at(delay.after(time()), std::move(callback), where);
+}
+
+bool IOLoop::remove_timeout(TimeoutHandle timeout) {
+  impl_->check("remove_timeout");
+  if (timeout.loop != impl_->id) return false;
+  const auto taken = impl_->timers.take({timeout.slot, timeout.sequence});
+  return static_cast<bool>(taken.callback);
+}
+
+void IOLoop::add_signal_handler(int signal, SignalHandler handler, Location where) {
+  impl_->check("add_signal_handler");
+  require(static_cast<bool>(handler), "add_signal_handler");
+  auto entry = std::make_shared<Impl::SignalEntry>(std::move(handler), where);
+  const auto [at, inserted] =
+      impl_->signal_handlers.try_emplace(signal, std::move(entry));
+  if (!inserted) {
+    throw_error(std::make_error_code(std::errc::file_exists),
+                "add_signal_handler signal " + std::to_string(signal));
+  }
+  try {
+    watch_signal(signal, impl_->mailbox);
+  } catch (...) {
+    impl_->signal_handlers.erase(at);
+    throw;
+  }
+}
+
+void IOLoop::remove_signal_handler(int signal) {
+  impl_->check("remove_signal_handler");
+  // Destroyed last, as its destructor may come back here.
+  const auto doomed = impl_->signal_handlers.extract(signal);
+  if (doomed) unwatch_signal(signal, *impl_->mailbox);
+}
+
+void IOLoop::start() {
+  impl_->check("start");
+  if (impl_->running) throw_error(Errc::loop_running, "start");
+  const Impl::Run run(*this, *impl_);
+  if (!impl_->mailbox->take_stop()) impl_->run();
+}
+
+bool IOLoop::run_until_stopped(Callback first, std::optional<Delay> timeout) {
+  impl_->check("run_sync");
+  if (impl_->running) throw_error(Errc::loop_running, "run_sync");
+  bool timed_out = false;
+  TimeoutHandle alarm;
+  if (timeout) {
+    alarm = call_later(*timeout, [this, &timed_out] {
+      timed_out = true;
+      stop();
+    });
+  }
+  struct Disarm {
+    IOLoop& loop;
+    TimeoutHandle alarm;
+    ~Disarm() {
+      if (!loop.handle().closed()) loop.remove_timeout(alarm);
+    }
+  } const disarm{*this, alarm};
+  add_callback(std::move(first));
+  start();
+  return timed_out;
+}
+
+bool IOLoop::running() const noexcept {
+  return impl_->running;
+}
+
+IOLoop* IOLoop::current(bool instance) {
+  if (current_loop || !instance) return current_loop;
+  return &IOLoop::instance();
+}
+
+IOLoop& IOLoop::instance() {
+  static IOLoop* const loop = new IOLoop;
+  return *loop;
+}
+
+void IOLoop::make_current() noexcept {
+  current_loop = this;
+}
+void IOLoop::clear_current() noexcept {
+  current_loop = nullptr;
+}
+
+void IOLoop::close(bool all_fds) {
+  if (impl_->closed) return;
+  if (impl_->running && !impl_->runs_here()) throw_error(Errc::wrong_thread, "close");
+  if (impl_->running) {
+    impl_->close_all_fds |= all_fds;
+    impl_->closing = true;
+  } else {
+    impl_->close(all_fds);
+    if (current_loop == this) current_loop = nullptr;
+  }
+}
+
+void IOLoop::after_fork() {
+  if (impl_->closed) throw_error(Errc::loop_closed, "after_fork");
+  if (!impl_->mailbox->ours()) impl_->after_fork();
+}
+
+void IOLoop::set_exception_policy(ExceptionPolicy policy) {
+  impl_->check("set_exception_policy");
+  impl_->exception_handler.reset();
+  impl_->policy = policy;
+}
+
+void IOLoop::handle_callback_exception(ExceptionHandler handler) {
+  impl_->check("handle_callback_exception");
+  require(static_cast<bool>(handler), "handle_callback_exception");
+  impl_->exception_handler = std::move(handler);
+}
+
+void IOLoop::set_blocking_log_threshold(Delay threshold) {
+  impl_->check("set_blocking_log_threshold");
+  impl_->watchdog.reset();
+  if (threshold.get() <= threshold.get().zero()) return;
+  impl_->watchdog = std::make_unique<Watchdog>(impl_->monitor, threshold.get());
+  if (impl_->running) impl_->watchdog->watch(::pthread_self());
+}
+
+PollerKind IOLoop::poller() const noexcept {
+  return impl_->poller_kind;
+}
+
+LoopCounters IOLoop::counters() const {
+  LoopCounters result;
+  result.turns = (impl_->monitor.turn + 1) / 2;
+  result.callbacks = impl_->callbacks_run;
+  result.timeouts = impl_->timeouts_run;
+  result.events = impl_->events_dispatched;
+  result.queue_depth = impl_->mailbox->queue().size();
+  result.poller_rebuilt = impl_->pollers_rebuilt;
+  result.asleep = std::chrono::nanoseconds(impl_->nanoseconds_asleep);
+  result.waker = impl_->mailbox->waker().counters();
+  return result;
+}
+
+}  // namespace tornado

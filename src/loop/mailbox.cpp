@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loop/mailbox.h"
+
+#include "platform/fork_epoch.h"
+#include "tornado/loop_handle.h"
+
+namespace tornado {
+
+Mailbox::Mailbox(WakerKind kind) : waker_(kind), epoch_(fork_epoch()) {}
+
+bool Mailbox::ours() const noexcept {
+  return epoch_.load(std::memory_order_relaxed) == fork_epoch();
+}
+
+bool Mailbox::post(Callback callback, const std::source_location& where) {
+  // Before the lock, which a thread that exists in the parent only may hold.
+  if (!ours()) return false;
+  const auto pushed = queue_.push(callback, where);
+  if (pushed == CallbackQueue::Pushed::first) waker_.wake();
+  return pushed != CallbackQueue::Pushed::refused;
+}
+
+bool Mailbox::post_from_signal(void (*invoke)(void*), const void* bytes,
+                               std::size_t size) noexcept {
+  if (closed() || !ring_.push(invoke, bytes, size)) return false;
+  waker_.wake();
+  return true;
+}
+
+void Mailbox::notify_signal(int signal) noexcept {
+  const auto number = static_cast<unsigned>(signal);
+  signals_[number / 64].fetch_or(std::uint64_t{1} << number % 64);
+  waker_.wake();
+}
+
+void Mailbox::stop() noexcept {
+  if (closed()) return;
+  stop_.store(true);
+  waker_.wake();
+}
+
+void Mailbox::close() {
+  closed_.store(true);
+  const auto unrun = queue_.close();
+  waker_.close();
+}
+
+bool Mailbox::after_fork() {
+  waker_.rebuild();
+  epoch_.store(fork_epoch(), std::memory_order_relaxed);
+  return queue_.after_fork();
+}
+
+bool LoopHandle::add_callback(Callback callback, Location where) const {
+  return mailbox_ && mailbox_->post(std::move(callback), where);
+}
+
+void LoopHandle::stop() const noexcept {
+  if (mailbox_) mailbox_->stop();
+}
+
+bool LoopHandle::closed() const noexcept {
+  return !mailbox_ || mailbox_->closed();
+}
+
+bool LoopHandle::post_from_signal(void (*invoke)(void*), const void* bytes,
+                                  std::size_t size) const noexcept {
+  return mailbox_ && mailbox_->post_from_signal(invoke, bytes, size);
+}
+
+}  // namespace tornado

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstdint>
+
+#include "loop/callback_queue.h"
+#include "loop/signal_ring.h"
+#include "tornado/waker.h"
+
+namespace tornado {
+
+/// All of a loop that other threads and signal handlers touch. Lives as long as the
+/// last LoopHandle.
+class Mailbox {
+ public:
+  explicit Mailbox(WakerKind kind);
+
+  // Any thread. False if closed or the parent process's.
+  bool post(Callback callback, const std::source_location& where);
+
+  // Any thread, any signal handler.
+  bool post_from_signal(void (*invoke)(void*), const void* bytes,
+                        std::size_t size) noexcept;
+  void notify_signal(int signal) noexcept;
+  void stop() noexcept;
+  [[nodiscard]] bool closed() const noexcept { return closed_.load() || !ours(); }
+  /// Whether this process made the loop, or took it over.
+  [[nodiscard]] bool ours() const noexcept;
+
+  // The loop's thread.
+  [[nodiscard]] Waker& waker() noexcept { return waker_; }
+  [[nodiscard]] const Waker& waker() const noexcept { return waker_; }
+  [[nodiscard]] CallbackQueue& queue() noexcept { return queue_; }
+  [[nodiscard]] const CallbackQueue& queue() const noexcept { return queue_; }
+  [[nodiscard]] SignalRing& ring() noexcept { return ring_; }
+  [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(); }
+  bool take_stop() noexcept { return stop_.exchange(false); }
+  /// Calls `f(signal)` for each that was notified since the last time.
+  template <class F>
+  void take_signals(F f) {
+    for (std::size_t word = 0; word < signals_.size(); ++word) {
+      if (signals_[word].load(std::memory_order_relaxed) == 0) continue;
+      const std::uint64_t bits = signals_[word].exchange(0);
+      for (int bit = 0; bit < 64; ++bit) {
+        if (bits >> bit & 1) f(static_cast<int>(word) * 64 + bit);
+      }
+    }
+  }
+  /// Refuses from now on, closes the waker, destroys what was queued.
+  void close();
+  /// Throws std::system_error, and then nothing has changed. False if callbacks were
+  /// lost.
+  bool after_fork();
+
+ private:
+  static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+  Waker waker_;
+  CallbackQueue queue_;
+  SignalRing ring_;
+  std::array<std::atomic<std::uint64_t>, NSIG / 64 + 1> signals_{};
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> closed_{false};
+  std::atomic<std::uint64_t> epoch_;
+};
+
+}  // namespace tornado

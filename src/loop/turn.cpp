@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <string>
+
+#include "loop/impl.h"
+#include "platform/log.h"
+#include "platform/system_error.h"
+
+namespace tornado {
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr Token waker_token = ~Token{0};
+constexpr std::chrono::milliseconds broken_waker_wait{100};
+
+// One thread writes, so that the read and the write need not be one step.
+template <class T>
+void count(std::atomic<T>& counter, T more = 1) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + more,
+                std::memory_order_relaxed);
+}
+
+/// True for as long as this lives, also when an exception ends it.
+class Flagged {
+ public:
+  explicit Flagged(bool& flag) noexcept : flag_(flag) { flag_ = true; }
+  ~Flagged() { flag_ = false; }
+  Flagged(const Flagged&) = delete;
+  Flagged& operator=(const Flagged&) = delete;
+
+ private:
+  bool& flag_;
+};
+
+}  // namespace
+
+void IOLoop::Impl::run() {
+  for (;;) {
+    monitor.begin_turn();
+    dispatch();
+    if (!closing) run_ready();
+    if (closing || mailbox->take_stop()) return;
+    monitor.end_turn();
+    wait();
+  }
+}
+
+// What was there when the turn began. What is added meanwhile waits for the next, so
+// that nobody who adds to it again and again keeps the loop from its descriptors.
+void IOLoop::Impl::run_ready() {
+  const TimePoint now = Clock::now();
+  run_from_signals();
+  run_callbacks();
+  run_due_timeouts(now);
+}
+
+void IOLoop::Impl::run_from_signals() {
+  mailbox->take_signals([this](int signal) {
+    const auto found = signal_handlers.find(signal);
+    if (found == signal_handlers.end() || closing) return;
+    count(callbacks_run);
+    // Kept, as it may remove itself.
+    call(found->second->where,
+         [entry = found->second, signal] { entry->handler(signal); });
+  });
+  SignalRing::Item item;
+  for (std::size_t i = 0; i < SignalRing::capacity && !closing; ++i) {
+    if (!mailbox->ring().pop(item)) return;
+    count(callbacks_run);
+    call(Location(), [&item] { item.invoke(item.bytes); });
+  }
+}
+
+void IOLoop::Impl::run_callbacks() {
+  if (batch_next == batch.size()) {
+    batch.clear();
+    batch_next = 0;
+    mailbox->queue().take(batch);
+  }
+  while (batch_next < batch.size() && !closing) {
+    QueuedCallback next = std::move(batch[batch_next++]);
+    count(callbacks_run);
+    call(next.where, next.callback);
+  }
+}
+
+void IOLoop::Impl::run_due_timeouts(TimePoint now) {
+  if (due_next == due.size()) {
+    due.clear();
+    due_next = 0;
+    timers.collect_due(now, due);
+  }
+  while (due_next < due.size() && !closing) {
+    QueuedCallback next = timers.take(due[due_next++]);
+    if (!next.callback) continue;  // removed by one before it
+    count(timeouts_run);
+    call(next.where, next.callback);
+  }
+}
+
+nanoseconds IOLoop::Impl::time_to_wait(TimePoint now) const {
+  const bool left_over = batch_next < batch.size() || due_next < due.size();
+  if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
+  nanoseconds wait{-1};
+  if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
+    wait = next > now ? next - now : nanoseconds::zero();
+  }
+  const nanoseconds limit = broken_waker_wait;
+  return waker_broken && (wait < wait.zero() || wait > limit) ? limit : wait;
+}
+
+void IOLoop::Impl::wait() {
+  const TimePoint before = Clock::now();
+  nanoseconds timeout = time_to_wait(before);
+  // Whoever posts from here on writes to the waker; whoever has posted is seen now.
+  const bool may_sleep = timeout != timeout.zero() && mailbox->waker().arm();
+  if (!may_sleep) timeout = timeout.zero();
+  ready = poller->wait(timeout);
+  if (may_sleep) count(nanoseconds_asleep, (Clock::now() - before).count());
+  answer_waker();
+}
+
+// Reads the descriptor, then exchanges the flag, then (in run_ready) looks at what was
+// published: in any other order a wake is lost.
+void IOLoop::Impl::answer_waker() {
+  const bool woken = std::ranges::any_of(
+      ready, [](const Ready& one) { return one.token == waker_token; });
+  Waker& waker = mailbox->waker();
+  if (waker_broken || (woken && !waker_edge && !waker.consume())) heal_waker();
+  waker.disarm();
+}
+
+void IOLoop::Impl::heal_waker() {
+  if (!waker_broken) poller->remove(mailbox->waker().fileno());
+  try {
+    mailbox->waker().rebuild();
+    watch_waker();
+    waker_broken = false;
+  } catch (const std::exception& error) {
+    if (!waker_broken) {
+      log(LogLevel::error, std::string("IOLoop: the waker died, and making another "
+                                       "failed; trying again: ") +
+                               error.what());
+    }
+    waker_broken = true;
+  }
+}
+
+void IOLoop::Impl::watch_waker() {
+  waker_edge = mailbox->waker().kind() == WakerKind::eventfd &&
+               has(poller->modes(), Events::edge);
+  poller->add(mailbox->waker().fileno(),
+              waker_edge ? Events::read | Events::edge : Events::read, waker_token);
+}
+
+void IOLoop::Impl::dispatch() {
+  const Flagged during(dispatching);
+  while (!ready.empty() && !closing) {
+    const Ready one = ready.front();
+    ready = ready.subspan(1);
+    if (one.token == waker_token) continue;
+    HandlerTable::Entry* entry = handlers.find(one.token);
+    if (!entry) {
+      orphan_seen |= !handlers.knows(one.token);
+      continue;
+    }
+    Events events = one.events & (entry->interest | Events::error);
+    if (has(events, Events::error)) {
+      events |= entry->interest & (Events::read | Events::write);
+    }
+    if (events == Events::none) continue;  // its interest has changed meanwhile
+    count(events_dispatched);
+    call(entry->where, [entry, events] { entry->handler(entry->fd, events); });
+  }
+  handlers.reclaim();
+  if (orphan_seen) shed_orphan();
+}
+
+// An event that belongs to nobody: its descriptor was closed before it was removed, and
+// a duplicate, perhaps in a child, keeps the file in the kernel's set, where its number
+// cannot reach it any more. It would be reported for ever.
+void IOLoop::Impl::shed_orphan() {
+  orphan_seen = false;
+  rebuild_poller();
+  count(pollers_rebuilt);
+}
+
+template <class F>
+void IOLoop::Impl::call(const Location& where, F&& function) {
+  monitor.running.store(&where, std::memory_order_relaxed);
+  try {
+    function();
+  } catch (...) {
+    monitor.running.store(nullptr, std::memory_order_relaxed);
+    on_exception(where);
+  }
+  monitor.running.store(nullptr, std::memory_order_relaxed);
+  // The function may have forked, and this be the child: what waits is the parent's.
+  if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
+}
+
+void IOLoop::Impl::on_exception(const Location& where) {
+  if (exception_handler) {
+    exception_handler(std::current_exception());
+  } else if (policy == ExceptionPolicy::rethrow) {
+    throw;
+  } else {
+    log_exception(where);
+  }
+}
+
+}  // namespace tornado
