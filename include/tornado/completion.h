@@ -29,7 +29,9 @@ struct Outcome {
   std::atomic<bool> claimed{false};
   std::optional<Value> value;    // written by the claimer, before it posts
   std::exception_ptr exception;  // likewise
-  bool arrived = false;          // touched on the loop only
+  // On the loop only:
+  bool awaited = true;   // false once run_sync has given up
+  bool arrived = false;  // the result, while awaited
 };
 
 /// Finishes a run_sync. Copies share one result; the first to set it wins. If every
@@ -74,6 +76,7 @@ class Completion {
     bool claim() const { return !outcome->claimed.exchange(true); }
     void deliver() const {
       outcome->loop.add_callback([shared = outcome] {
+        if (!shared->awaited) return;
         shared->arrived = true;
         shared->loop.stop();
       });

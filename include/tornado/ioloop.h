@@ -242,6 +242,10 @@ IOLoop::run_sync(F func, std::optional<Delay> timeout) {
       completion.set_exception(std::current_exception());
     }
   };
+  struct GiveUp {
+    Outcome<T>& outcome;
+    ~GiveUp() { outcome.awaited = false; }
+  } const at_the_end{*outcome};
   const bool timed_out = run_until_stopped(std::move(first), timeout);
   if (!outcome->arrived) {
     throw std::system_error(timed_out ? Errc::timed_out : Errc::loop_stopped,

@@ -69,8 +69,8 @@ IOLoop::IOLoop(const Options& options) {
 }
 
 IOLoop::~IOLoop() {
-  if (impl_->running && impl_->runs_here()) {
-    log(LogLevel::error, "an IOLoop was destroyed by a callback that it runs");
+  if (impl_->running && impl_->mailbox->ours()) {
+    log(LogLevel::error, "an IOLoop was destroyed while it runs");
     std::abort();
   }
   if (!impl_->closed) impl_->close(false);
@@ -112,7 +112,6 @@ void IOLoop::remove_handler(NativeFd fd) {
 }
 
 bool IOLoop::add_callback(Callback callback, Location where) {
-  require(static_cast<bool>(callback), "add_callback");
   return impl_->mailbox->post(std::move(callback), where);
 }
 
@@ -228,8 +227,11 @@ void IOLoop::clear_current() noexcept {
 
 void IOLoop::close(bool all_fds) {
   if (impl_->closed) return;
-  if (impl_->running && !impl_->runs_here()) throw_error(Errc::wrong_thread, "close");
-  if (impl_->running) {
+  const bool here = impl_->runs_here();
+  if (impl_->running && !here && impl_->mailbox->ours()) {
+    throw_error(Errc::wrong_thread, "close");
+  }
+  if (impl_->running && here) {
     impl_->close_all_fds |= all_fds;
     impl_->closing = true;
   } else {

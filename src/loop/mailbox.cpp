@@ -2,6 +2,7 @@
 #include "loop/mailbox.h"
 
 #include "platform/fork_epoch.h"
+#include "platform/system_error.h"
 #include "tornado/loop_handle.h"
 
 namespace tornado {
@@ -13,6 +14,10 @@ bool Mailbox::ours() const noexcept {
 }
 
 bool Mailbox::post(Callback callback, const std::source_location& where) {
+  if (!callback) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "add_callback: no callable");
+  }
   // Before the lock, which a thread that exists in the parent only may hold.
   if (!ours()) return false;
   const auto pushed = queue_.push(callback, where);

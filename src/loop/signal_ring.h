@@ -29,6 +29,10 @@ class SignalRing {
   /// False: full. `size` <= largest.
   bool push(void (*invoke)(void*), const void* bytes, std::size_t size) noexcept;
   bool pop(Item& item) noexcept;
+  /// An upper bound of what pop() would give now. For the consumer.
+  [[nodiscard]] std::uint32_t size() const noexcept {
+    return tail_.load(std::memory_order_relaxed) - head_;
+  }
 
  private:
   struct Cell {

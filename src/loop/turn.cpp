@@ -64,9 +64,9 @@ void IOLoop::Impl::run_from_signals() {
     call(found->second->where,
          [entry = found->second, signal] { entry->handler(signal); });
   });
+  SignalRing& ring = mailbox->ring();
   SignalRing::Item item;
-  for (std::size_t i = 0; i < SignalRing::capacity && !closing; ++i) {
-    if (!mailbox->ring().pop(item)) return;
+  for (auto left = ring.size(); left > 0 && !closing && ring.pop(item); --left) {
     count(callbacks_run);
     call(Location(), [&item] { item.invoke(item.bytes); });
   }
