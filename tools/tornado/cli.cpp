@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+
+#include "command.h"
+#include "json.h"
+#include "machine.h"
+#include "table.h"
+#include "words.h"
+
+namespace tornado::cli {
+namespace {
+
+// The only file that includes CLI11, which is slow to compile. It parses; messages and
+// help are ours.
+struct Parsed {
+  bool json = false;
+  bool quiet = false;
+  bool help = false;
+  bool version = false;
+  std::string color = "auto";
+};
+
+std::vector<Option> common_options(Parsed& parsed) {
+  return {{"--json", "", "one JSON object with \"schema\": 1", &parsed.json},
+          {"--quiet", "", "only the last lines", &parsed.quiet},
+          {"--color", "WHEN", "auto (default), always or never; see NO_COLOR",
+           &parsed.color},
+          {"--help,-h", "", "this text", &parsed.help},
+          {"--version", "", "the version; also as --json", &parsed.version}};
+}
+
+void add_options(CLI::App& app, const std::vector<Option>& options) {
+  for (const auto& option : options) {
+    if (const auto* flag = std::get_if<bool*>(&option.target)) {
+      app.add_flag(option.name, **flag);
+    } else {
+      app.add_option(option.name, *std::get<std::string*>(option.target))
+          ->type_name(option.value)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+  }
+}
+
+void print_options(Output& out, const std::vector<Option>& options) {
+  Table table({Align::left, Align::left});
+  for (const auto& option : options) {
+    const auto comma = option.name.find(',');
+    std::string name = option.name.substr(0, comma);
+    if (comma != std::string::npos) {
+      name = option.name.substr(comma + 1) + ", " + name;
+    }
+    if (!option.value.empty()) name += " " + option.value;
+    table.add({name, option.help});
+  }
+  table.print(out);
+}
+
+void print_examples(Output& out, const std::vector<Command>& all) {
+  Table table({Align::left, Align::left});
+  for (const auto& command : all) {
+    for (const auto& example : command.examples) {
+      table.add({example.line, {example.help, Tone::note}});
+    }
+  }
+  out.print("{}\n", out.paint(Tone::title, "Examples"));
+  table.print(out);
+}
+
+void print_help(Output& out, const std::vector<Command>& all, const Command* one,
+                const std::vector<Option>& common) {
+  out.print("{}\n\n", one ? fmt::format("tornado {}: {}", one->name, one->summary)
+                          : std::string("tornado: an event loop that tells what it "
+                                        "does on this machine"));
+  print_examples(out, one ? std::vector<Command>{*one} : all);
+  if (!one) {
+    Table table({Align::left, Align::left});
+    for (const auto& command : all) table.add({command.name, command.summary});
+    out.print("\n{}\n", out.paint(Tone::title, "Commands"));
+    table.print(out);
+  }
+  out.print("\n{}\n", out.paint(Tone::title, "Options"));
+  std::vector<Option> options = one ? one->options : std::vector<Option>();
+  options.insert(options.end(), common.begin(), common.end());
+  print_options(out, options);
+  out.print("\n{}",
+            one ? one->notes : "'tornado COMMAND -h' tells more about a command.\n");
+}
+
+void print_version(Output& out, bool json) {
+  if (!json) {
+    out.print("tornado {}\n", TORNADO_VERSION);
+    return;
+  }
+  const System system = this_system();
+  Json object;
+  object.set("schema", 1).set("version", TORNADO_VERSION);
+  object.set("compiler", system.compiler);
+  object.set("pollers", Json::array()).set("wakers", Json::array());
+  Json pollers = Json::array();
+  for (const auto& name : names_of(poller_kinds())) pollers.push(name);
+  Json wakers = Json::array();
+  for (const auto& name : names_of(waker_kinds())) wakers.push(name);
+  object.set("pollers", std::move(pollers)).set("wakers", std::move(wakers));
+  out.write(object.text());
+}
+
+ColorChoice color_choice(const std::string& word) {
+  if (word == "auto") return ColorChoice::automatic;
+  if (word == "always") return ColorChoice::always;
+  if (word == "never") return ColorChoice::never;
+  throw UsageError(fmt::format("--color {}: no such choice{}", word,
+                               hint(word, {"auto", "always", "never"})));
+}
+
+// What CLI11 left over is a word that nobody knows.
+UsageError unknown(const std::string& word, const std::vector<Command>& all,
+                   const Command* one, const std::vector<Option>& common) {
+  if (!word.starts_with("-")) {
+    if (one) return UsageError(fmt::format("{}: unexpected argument", word));
+    std::vector<std::string> names;
+    for (const auto& command : all) names.push_back(command.name);
+    return UsageError(fmt::format("{}: no such command{}", word, hint(word, names)));
+  }
+  const std::string name = word.substr(0, word.find('='));
+  std::vector<std::string> names;
+  auto collect = [&names](const std::vector<Option>& options) {
+    for (const auto& o : options) names.push_back(o.name.substr(0, o.name.find(',')));
+  };
+  if (one) collect(one->options);
+  collect(common);
+  const std::string best = nearest(name, names);
+  return UsageError(fmt::format("{}: no such option{}", name,
+                                best.empty() ? "" : "; did you mean " + best + "?"));
+}
+
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.set_help_flag();
+    app_.allow_extras();
+    add_options(app_, common_);
+    for (const auto& command : commands_) {
+      CLI::App* sub = app_.add_subcommand(command.name);
+      sub->set_help_flag();
+      sub->fallthrough();
+      add_options(*sub, command.options);
+    }
+  }
+
+  int run(int argc, const char* const* argv) {
+    try {
+      parse(argc, argv);
+      Output out(look_at(STDOUT_FILENO, color_choice(parsed_.color)));
+      const int status = act(out);
+      out.flush();
+      return status;
+    } catch (const UsageError& error) {
+      const std::string of = command_ ? " " + command_->name : "";
+      write_all(STDERR_FILENO, fmt::format("tornado{}: {}\nTry 'tornado{} -h'.\n", of,
+                                           error.what(), of));
+      return exit_usage;
+    }
+  }
+
+ private:
+  void parse(int argc, const char* const* argv) {
+    std::optional<std::string> problem;
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      problem = error.what();
+    }
+    for (const auto& command : commands_) {
+      if (app_.get_subcommand(command.name)->parsed()) command_ = &command;
+    }
+    if (problem) throw UsageError(*problem);
+    const auto rest = app_.remaining(true);
+    if (!rest.empty()) throw unknown(rest.front(), commands_, command_, common_);
+  }
+
+  int act(Output& out) {
+    if (parsed_.version) {
+      print_version(out, parsed_.json);
+      return exit_ok;
+    }
+    if (parsed_.help) {
+      print_help(out, commands_, command_, common_);
+      return exit_ok;
+    }
+    if (command_) return command_->run({out, parsed_.json, parsed_.quiet});
+    throw UsageError("a command is missing; there are doctor and demo");
+  }
+
+  Parsed parsed_;
+  const std::vector<Option> common_ = common_options(parsed_);
+  const std::vector<Command> commands_ = commands();
+  CLI::App app_;
+  const Command* command_ = nullptr;
+};
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  return CommandLine().run(argc, argv);
+}
+
+}  // namespace tornado::cli

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// What a command of `tornado` is. Each has a file of its own, which describes it here
+/// and knows nothing of how the command line is read.
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "output.h"
+
+namespace tornado::cli {
+
+/// The exit statuses of every command.
+enum Exit : int {
+  exit_ok = 0,
+  exit_broken = 1,        ///< the answer is no: something did not hold or work
+  exit_usage = 2,         ///< bad input, or the command itself could not do its work
+  exit_interrupted = 130  ///< Ctrl-C, as shells report it
+};
+
+/// Bad input. The text names the option and the value.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What every command is given.
+struct Context {
+  Output& out;
+  bool json;
+  bool quiet;
+};
+
+struct Option {
+  std::string name;   ///< "--seconds"
+  std::string value;  ///< what stands for the value in the help; empty for a flag
+  std::string help;
+  std::variant<bool*, std::string*> target;
+};
+
+struct Example {
+  std::string line;
+  std::string help;
+};
+
+struct Command {
+  std::string name;
+  std::string summary;
+  std::vector<Example> examples;
+  std::vector<Option> options;  ///< besides --json, --quiet, --color and --help
+  std::string notes;            ///< the end of the help
+  std::function<int(const Context&)> run;
+};
+
+Command demo_command();
+Command doctor_command();
+
+/// All of them, in the order of the help.
+inline std::vector<Command> commands() {
+  return {doctor_command(), demo_command()};
+}
+
+}  // namespace tornado::cli
