@@ -100,7 +100,11 @@ void IOLoop::Impl::run_due_timeouts(TimePoint now) {
 }
 
 nanoseconds IOLoop::Impl::time_to_wait(TimePoint now) const {
-  const bool left_over = batch_next < batch.size() || due_next < due.size();
+  // The queue too: a thread that found it empty, and so is the one to wake the loop,
+  // may not have come to that yet, and what the loop itself added behind is not to
+  // wait.
+  const bool left_over =
+      batch_next < batch.size() || due_next < due.size() || mailbox->queue().size() > 0;
   if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
   nanoseconds wait{-1};
   if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
