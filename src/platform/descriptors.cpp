@@ -12,6 +12,14 @@ namespace {
 
 constexpr int first_own = STDERR_FILENO + 1;
 
+/// Close-on-exec at birth, and 3 or above.
+int duplicate_above_standard(int fd) noexcept {
+  const int number = ::fcntl(fd, F_DUPFD_CLOEXEC, first_own);
+  // What the kernel says when RLIMIT_NOFILE leaves no number that high.
+  if (number == -1 && errno == EINVAL) errno = EMFILE;
+  return number;
+}
+
 FdPair adopt_pair(const int (&ends)[2], std::string_view act) {
   // Both are owned before either is lifted, which may throw.
   UniqueFd first(ends[0]);
@@ -33,7 +41,7 @@ UniqueFd adopt(NativeFd fd, std::string_view act) {
   if (fd == invalid_fd) throw_errno(act);
   UniqueFd owned(fd);
   if (fd >= first_own) return owned;
-  const int lifted = ::fcntl(fd, F_DUPFD_CLOEXEC, first_own);
+  const int lifted = duplicate_above_standard(fd);
   if (lifted == -1) throw_errno(act_on("F_DUPFD_CLOEXEC", fd));
   return UniqueFd(lifted);
 }
@@ -85,7 +93,7 @@ UniqueFd open_file(const char* path, int flags, unsigned mode) {
 }
 
 UniqueFd duplicate(NativeFd fd) {
-  return adopt(::fcntl(fd, F_DUPFD_CLOEXEC, first_own), act_on("F_DUPFD_CLOEXEC", fd));
+  return adopt(duplicate_above_standard(fd), act_on("F_DUPFD_CLOEXEC", fd));
 }
 
 }  // namespace tornado
