@@ -134,6 +134,9 @@ class TORNADO_API IOLoop {
   /// Destroys the callable at once. True if it had not run, and now never will. No
   /// error if it has, was removed, or belongs to another loop.
   bool remove_timeout(TimeoutHandle timeout);
+  /// As removing it and adding it with another deadline, for less; a later one costs a
+  /// few stores. False if it has run or was removed. `timeout` becomes its new name.
+  bool update_timeout(TimeoutHandle& timeout, TimePoint deadline);
   /// @}
 
   /// @name Signals

@@ -29,9 +29,9 @@ enum class ExceptionPolicy : std::uint8_t {
 
 /// Names one timeout of one loop. Trivial to copy, never dangles.
 struct TimeoutHandle {
-  std::uint64_t sequence = 0;
   std::uint32_t loop = 0;
   std::uint32_t slot = 0;
+  std::uint32_t sequence = 0;
 };
 
 /// Counts since construction.

@@ -54,7 +54,7 @@ struct IOLoop::Impl {
   void run_callbacks();
   void run_due_timeouts(TimePoint now);
   void wait();
-  [[nodiscard]] std::chrono::nanoseconds time_to_wait(TimePoint now) const;
+  [[nodiscard]] std::chrono::nanoseconds time_to_wait(TimePoint now);
   void answer_waker();
   void heal_waker();
   void watch_waker();

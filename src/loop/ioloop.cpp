@@ -135,7 +135,7 @@ TimeoutHandle IOLoop::call_at(TimePoint deadline, Callback callback, Location wh
   impl_->check("call_at");
   require(static_cast<bool>(callback), "call_at");
   const auto id = impl_->timers.add(deadline, {std::move(callback), where});
-  return {id.sequence, impl_->id, id.slot};
+  return {impl_->id, id.slot, id.sequence};
 }
 
 TimeoutHandle IOLoop::call_later(Delay delay, Callback callback, Location where) {
@@ -147,6 +147,15 @@ bool IOLoop::remove_timeout(TimeoutHandle timeout) {
   if (timeout.loop != impl_->id) return false;
   const auto taken = impl_->timers.take({timeout.slot, timeout.sequence});
   return static_cast<bool>(taken.callback);
+}
+
+bool IOLoop::update_timeout(TimeoutHandle& timeout, TimePoint deadline) {
+  impl_->check("update_timeout");
+  if (timeout.loop != impl_->id) return false;
+  const auto id = impl_->timers.move({timeout.slot, timeout.sequence}, deadline);
+  if (id.sequence == 0) return false;
+  timeout = {impl_->id, id.slot, id.sequence};
+  return true;
 }
 
 void IOLoop::add_signal_handler(int signal, SignalHandler handler, Location where) {

@@ -2,107 +2,268 @@
 #include "loop/timer_queue.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace tornado {
 namespace {
 
-constexpr std::size_t arity = 4;
+constexpr int bucket_look = 64;
 
 }  // namespace
 
-std::uint32_t TimerQueue::free_slot() {
-  if (free_.empty()) {
-    nodes_.emplace_back();
-    // So that taking a timeout never allocates.
-    if (free_.capacity() < nodes_.size()) free_.reserve(nodes_.capacity());
-    free_.push_back(static_cast<std::uint32_t>(nodes_.size() - 1));
-  }
-  return free_.back();
+TimerQueue::Tick TimerQueue::tick_of(TimePoint deadline) noexcept {
+  const auto ns = std::max<std::int64_t>(deadline.time_since_epoch().count(), 0);
+  return static_cast<Tick>(ns) >> tick_bits;
+}
+
+TimePoint TimerQueue::time_of(Tick tick) noexcept {
+  constexpr Tick last =
+      static_cast<Tick>((TimePoint::max)().time_since_epoch().count()) >> tick_bits;
+  if (tick > last) return (TimePoint::max)();
+  return TimePoint(
+      std::chrono::nanoseconds(static_cast<std::int64_t>(tick << tick_bits)));
 }
 
 TimerQueue::Id TimerQueue::add(TimePoint deadline, QueuedCallback callback) {
-  const std::uint32_t slot = free_slot();
-  heap_.emplace_back();
-  free_.pop_back();
-  Node& node = nodes_[slot];
-  node.callback = std::move(callback);
-  node.sequence = ++last_sequence_;
-  sift_up(heap_.size() - 1, Key{deadline, node.sequence, slot});
+  const std::uint32_t slot = get_slot();
+  Node& fresh = node(slot);
+  fresh.deadline = deadline;
+  fresh.sequence = next_sequence();
+  fresh.callback = std::move(callback);
   ++live_;
-  return {slot, node.sequence};
+  place(slot);
+  return {slot, fresh.sequence};
 }
 
 QueuedCallback TimerQueue::take(Id id) noexcept {
-  if (id.slot >= nodes_.size() || id.sequence == 0) return {};
-  Node& node = nodes_[id.slot];
-  if (node.sequence != id.sequence) return {};
-  if (node.position != not_in_heap) erase(node.position);
-  node.sequence = 0;
-  free_.push_back(id.slot);
+  Node* found = find(id);
+  if (!found) return {};
+  QueuedCallback callback = std::move(found->callback);
   --live_;
-  return std::move(node.callback);
+  if (in_wheel(*found)) {
+    leave_in_wheel(*found);
+    return callback;
+  }
+  if (found->link != found_due) ++stale_keys_;
+  release(id.slot);
+  if (stale_keys_ > slots_) sweep_heap();
+  return callback;
+}
+
+TimerQueue::Id TimerQueue::move(Id id, TimePoint deadline) {
+  Node* found = find(id);
+  if (!found || found->link == found_due) return {};
+  if (!in_wheel(*found) || deadline < found->deadline) return add(deadline, take(id));
+  // Later than its bucket, which comes first and passes it on.
+  if (found->deadline == next_in_wheel_) next_known_ = false;
+  found->deadline = deadline;
+  found->sequence = next_sequence();
+  return {id.slot, found->sequence};
 }
 
 void TimerQueue::collect_due(TimePoint now, std::vector<Id>& due) {
+  advance(tick_of(now));
   while (!heap_.empty() && heap_.front().deadline <= now) {
-    due.push_back({heap_.front().slot, heap_.front().sequence});
-    nodes_[heap_.front().slot].position = not_in_heap;
-    erase(0);
+    const Key first = heap_.front();
+    if (stale(first)) {
+      --stale_keys_;
+    } else {
+      due.push_back({first.slot, first.sequence});
+      node(first.slot).link = found_due;
+    }
+    pop_key();
   }
+}
+
+TimePoint TimerQueue::next_deadline() {
+  drop_stale_front();
+  if (!heap_.empty()) return heap_.front().deadline;
+  if (!next_known_) {
+    Bucket bucket{};
+    next_in_wheel_ = first_bucket(bucket) ? look_into(bucket) : (TimePoint::max)();
+    next_known_ = true;
+  }
+  return next_in_wheel_;
 }
 
 std::vector<QueuedCallback> TimerQueue::clear() {
   std::vector<QueuedCallback> callbacks;
-  for (Node& node : std::exchange(nodes_, {})) {
-    if (node.sequence != 0) callbacks.push_back(std::move(node.callback));
+  callbacks.reserve(live_);
+  for (std::uint32_t slot = 0; slot < slots_; ++slot) {
+    if (node(slot).sequence != 0) callbacks.push_back(std::move(node(slot).callback));
   }
-  heap_.clear();
-  free_.clear();
-  live_ = 0;
+  *this = TimerQueue();
   return callbacks;
 }
 
-void TimerQueue::place(std::size_t position, const Key& key) noexcept {
-  heap_[position] = key;
-  nodes_[key.slot].position = static_cast<std::uint32_t>(position);
+// Nodes.
+
+TimerQueue::Node* TimerQueue::find(Id id) noexcept {
+  if (id.slot >= slots_ || id.sequence == 0) return nullptr;
+  Node& found = node(id.slot);
+  return found.sequence == id.sequence ? &found : nullptr;
 }
 
-void TimerQueue::sift_up(std::size_t position, const Key& key) noexcept {
-  while (position > 0) {
-    const std::size_t parent = (position - 1) / arity;
-    if (!key.before(heap_[parent])) break;
-    place(position, heap_[parent]);
-    position = parent;
-  }
-  place(position, key);
-}
-
-void TimerQueue::sift_down(std::size_t position, const Key& key) noexcept {
-  for (;;) {
-    const std::size_t first = position * arity + 1;
-    if (first >= heap_.size()) break;
-    const std::size_t last = std::min(first + arity, heap_.size());
-    std::size_t least = first;
-    for (std::size_t child = first + 1; child < last; ++child) {
-      if (heap_[child].before(heap_[least])) least = child;
+std::uint32_t TimerQueue::get_slot() {
+  if (free_ == none) {
+    if (empty_nodes_ > slots_ / 2 + spare) {
+      sweep_wheel();
+    } else {
+      if (slots_ % page_size == 0) add_page();
+      release(slots_++);
     }
-    if (!heap_[least].before(key)) break;
-    place(position, heap_[least]);
-    position = least;
   }
-  place(position, key);
+  const std::uint32_t slot = free_;
+  free_ = node(slot).link;
+  return slot;
 }
 
-void TimerQueue::erase(std::size_t position) noexcept {
-  const Key moved = heap_.back();
-  heap_.pop_back();
-  if (position == heap_.size()) return;
-  if (position > 0 && moved.before(heap_[(position - 1) / arity])) {
-    sift_up(position, moved);
+void TimerQueue::add_page() {
+  // Of as many stale ones as there may be before a sweep, and one for every node.
+  const std::size_t keys = 2 * (std::size_t{slots_} + page_size);
+  if (heap_.capacity() < keys) heap_.reserve(2 * keys);
+  pages_.push_back(std::make_unique<Node[]>(page_size));
+}
+
+std::uint32_t TimerQueue::next_sequence() noexcept {
+  if (++last_sequence_ == 0) ++last_sequence_;
+  return last_sequence_;
+}
+
+void TimerQueue::release(std::uint32_t slot) noexcept {
+  Node& freed = node(slot);
+  freed.sequence = 0;
+  freed.link = std::exchange(free_, slot);
+}
+
+void TimerQueue::place(std::uint32_t slot) noexcept {
+  Node& placed = node(slot);
+  const Tick tick = tick_of(placed.deadline);
+  if (tick > elapsed_) {
+    place_in_wheel(slot, tick);
   } else {
-    sift_down(position, moved);
+    placed.link = none;
+    heap_.push_back({placed.deadline, placed.sequence, slot});
+    std::ranges::push_heap(heap_, Key::later);
   }
+}
+
+// The wheel.
+
+void TimerQueue::Level::insert(std::size_t bucket, std::uint32_t slot,
+                               std::uint32_t& link) noexcept {
+  link = std::exchange(heads[bucket], slot);
+  occupied[bucket / 64] |= std::uint64_t{1} << bucket % 64;
+}
+
+std::size_t TimerQueue::Level::first() const noexcept {
+  for (std::size_t word = 0; word < occupied.size(); ++word) {
+    if (occupied[word] == 0) continue;
+    return word * 64 + static_cast<std::size_t>(std::countr_zero(occupied[word]));
+  }
+  return buckets;
+}
+
+std::uint32_t TimerQueue::Level::take(std::size_t bucket) noexcept {
+  occupied[bucket / 64] &= ~(std::uint64_t{1} << bucket % 64);
+  return std::exchange(heads[bucket], none);
+}
+
+void TimerQueue::place_in_wheel(std::uint32_t slot, Tick tick) noexcept {
+  Node& placed = node(slot);
+  // By the highest digit in which it differs from the elapsed time.
+  const auto level =
+      static_cast<unsigned>(std::bit_width(tick ^ elapsed_) - 1) / digit_bits;
+  const std::size_t bucket = tick >> level * digit_bits & (buckets - 1);
+  wheel_[level].insert(bucket, slot, placed.link);
+  next_in_wheel_ = std::min(next_in_wheel_, placed.deadline);
+}
+
+bool TimerQueue::first_bucket(Bucket& bucket) const noexcept {
+  for (unsigned level = 0; level < levels; ++level) {
+    const std::size_t index = wheel_[level].first();
+    if (index == buckets) continue;
+    const unsigned shift = level * digit_bits;
+    const Tick above = elapsed_ >> (shift + digit_bits) << (shift + digit_bits);
+    const Tick begin = above | static_cast<Tick>(index) << shift;
+    bucket = {level, index, begin, begin + (Tick{1} << shift)};
+    return true;
+  }
+  return false;
+}
+
+// The earliest in it; but no later than its end, when it must pass on those that were
+// moved to a later time, perhaps beyond others.
+TimePoint TimerQueue::look_into(const Bucket& bucket) const noexcept {
+  TimePoint earliest = time_of(bucket.end);
+  std::uint32_t slot = wheel_[bucket.level].heads[bucket.index];
+  for (int seen = 0; slot != none; slot = node(slot).link, ++seen) {
+    if (seen == bucket_look) return time_of(bucket.begin);
+    if (node(slot).sequence != 0) earliest = std::min(earliest, node(slot).deadline);
+  }
+  return earliest;
+}
+
+void TimerQueue::advance(Tick now) noexcept {
+  Bucket bucket{};
+  while (first_bucket(bucket) && bucket.begin <= now) {
+    elapsed_ = bucket.begin;
+    next_known_ = false;
+    std::uint32_t slot = wheel_[bucket.level].take(bucket.index);
+    while (slot != none) {
+      const std::uint32_t next = node(slot).link;
+      if (node(slot).sequence != 0) {
+        place(slot);
+      } else {
+        release(slot);
+        --empty_nodes_;
+      }
+      slot = next;
+    }
+  }
+  elapsed_ = std::max(elapsed_, now);
+}
+
+void TimerQueue::leave_in_wheel(Node& left) noexcept {
+  if (left.deadline == next_in_wheel_) next_known_ = false;
+  left.sequence = 0;
+  ++empty_nodes_;
+}
+
+// Builds the lists anew, in the order of memory.
+void TimerQueue::sweep_wheel() noexcept {
+  wheel_.fill(Level());
+  free_ = none;
+  empty_nodes_ = 0;
+  for (std::uint32_t slot = slots_; slot-- > 0;) {
+    const Node& seen = node(slot);
+    if (seen.sequence == 0) {
+      release(slot);
+    } else if (in_wheel(seen)) {
+      place_in_wheel(slot, tick_of(seen.deadline));
+    }
+  }
+}
+
+// The heap.
+
+void TimerQueue::pop_key() noexcept {
+  std::ranges::pop_heap(heap_, Key::later);
+  heap_.pop_back();
+}
+
+void TimerQueue::drop_stale_front() noexcept {
+  while (!heap_.empty() && stale(heap_.front())) {
+    --stale_keys_;
+    pop_key();
+  }
+}
+
+void TimerQueue::sweep_heap() noexcept {
+  std::erase_if(heap_, [this](const Key& key) { return stale(key); });
+  std::ranges::make_heap(heap_, Key::later);
+  stale_keys_ = 0;
 }
 
 }  // namespace tornado

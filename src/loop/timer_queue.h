@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <source_location>
+#include <memory>
 #include <vector>
 
 #include "loop/callback_queue.h"
@@ -10,66 +11,132 @@
 
 namespace tornado {
 
-/// Timeouts in the order of their deadlines, equal ones in the order of adding.
+/// Timeouts in the exact order of their deadlines, equal ones in the order of adding.
 ///
-/// A four-ary heap of keys, which are compared without looking at the slab of callables
-/// behind them. A sequence number that is never used twice makes ties, and tells a
-/// timeout from the next one in its slot.
+/// Those that are due within the current tick of about a millisecond are in a heap; all
+/// others in a hierarchical wheel (G. Varghese and T. Lauck, 1987), where adding,
+/// removing and moving are a few stores, and from which each bucket reaches the heap
+/// when its time comes. What is removed leaves an empty node in the wheel, or a stale
+/// key in the heap, until those are the majority; so nothing but the node is touched.
 class TimerQueue {
  public:
   struct Id {
     std::uint32_t slot = 0;
-    std::uint64_t sequence = 0;
+    std::uint32_t sequence = 0;  // 0: none
   };
 
   Id add(TimePoint deadline, QueuedCallback callback);
 
-  /// Takes the callable of a timeout out, whether it still waits or was found due.
-  /// Empty if it is gone.
+  /// Takes the callable out, whether the timeout still waits or was found due. Empty if
+  /// it is gone.
   [[nodiscard]] QueuedCallback take(Id id) noexcept;
+
+  /// Gives a waiting timeout another deadline, as if it were taken and added. Its new
+  /// name, or none if it does not wait.
+  Id move(Id id, TimePoint deadline);
 
   /// Appends the timeouts whose deadline is not after `now`, in order. They stay to be
   /// taken.
   void collect_due(TimePoint now, std::vector<Id>& due);
 
-  /// TimePoint::max() if there is none.
-  [[nodiscard]] TimePoint next_deadline() const noexcept {
-    return heap_.empty() ? (TimePoint::max)() : heap_.front().deadline;
-  }
+  /// Not after the earliest deadline, and rarely before it: where a bucket holds too
+  /// many to look at each time, its beginning. TimePoint::max() if there is none.
+  [[nodiscard]] TimePoint next_deadline();
+
   [[nodiscard]] std::size_t size() const noexcept { return live_; }
 
   /// Takes all callables out, to be destroyed by the caller.
   [[nodiscard]] std::vector<QueuedCallback> clear();
 
  private:
+  struct Node {
+    TimePoint deadline;
+    std::uint32_t sequence = 0;  // 0: nobody's
+    std::uint32_t link = none;   // the next in the bucket, or of the free ones
+    QueuedCallback callback;
+  };
   struct Key {
     TimePoint deadline;
-    std::uint64_t sequence;
+    std::uint32_t sequence;
     std::uint32_t slot;
 
-    [[nodiscard]] bool before(const Key& other) const noexcept {
-      return deadline != other.deadline ? deadline < other.deadline
-                                        : sequence < other.sequence;
+    // Sequence numbers wrap: which came first is told among any 2^31 successive ones.
+    static bool later(const Key& a, const Key& b) noexcept {
+      return a.deadline != b.deadline
+                 ? a.deadline > b.deadline
+                 : static_cast<std::int32_t>(a.sequence - b.sequence) > 0;
     }
   };
-  struct Node {
-    QueuedCallback callback;
-    std::uint64_t sequence = 0;  // 0: free
-    std::uint32_t position = 0;  // in the heap, or not_in_heap
+  using Tick = std::uint64_t;
+
+  static constexpr std::uint32_t none = ~0u;
+  static constexpr std::uint32_t found_due = none - 1;  // the link of one that is
+  static constexpr std::size_t spare = 256;  // empty nodes that do not matter
+  static constexpr std::uint32_t page_size = 1024;
+  static constexpr unsigned tick_bits = 20;  // 2^20 ns
+  static constexpr unsigned digit_bits = 8;
+  static constexpr unsigned levels = (63 - tick_bits + digit_bits - 1) / digit_bits;
+  static constexpr std::size_t buckets = std::size_t{1} << digit_bits;
+
+  /// The buckets whose number differs from the elapsed time's in one digit. All are
+  /// later than those of the levels below.
+  struct Level {
+    std::array<std::uint32_t, buckets> heads;
+    std::array<std::uint64_t, buckets / 64> occupied{};
+    Level() noexcept { heads.fill(none); }
+    void insert(std::size_t bucket, std::uint32_t slot, std::uint32_t& link) noexcept;
+    [[nodiscard]] std::size_t first() const noexcept;  // `buckets` if empty
+    std::uint32_t take(std::size_t bucket) noexcept;
   };
-  static constexpr std::uint32_t not_in_heap = ~0u;
+  struct Bucket {
+    unsigned level;
+    std::size_t index;
+    Tick begin;
+    Tick end;
+  };
 
-  std::uint32_t free_slot();
-  void place(std::size_t position, const Key& key) noexcept;
-  void sift_up(std::size_t position, const Key& key) noexcept;
-  void sift_down(std::size_t position, const Key& key) noexcept;
-  void erase(std::size_t position) noexcept;
+  static Tick tick_of(TimePoint deadline) noexcept;
+  static TimePoint time_of(Tick tick) noexcept;
 
-  std::vector<Key> heap_;
-  std::vector<Node> nodes_;
-  std::vector<std::uint32_t> free_;
-  std::uint64_t last_sequence_ = 0;
+  [[nodiscard]] Node& node(std::uint32_t slot) const noexcept {
+    return pages_[slot / page_size][slot % page_size];
+  }
+  [[nodiscard]] bool in_wheel(const Node& node) const noexcept {
+    return tick_of(node.deadline) > elapsed_;
+  }
+  [[nodiscard]] Node* find(Id id) noexcept;
+  std::uint32_t get_slot();
+  void add_page();
+  std::uint32_t next_sequence() noexcept;
+  void release(std::uint32_t slot) noexcept;
+  void place(std::uint32_t slot) noexcept;
+
+  void place_in_wheel(std::uint32_t slot, Tick tick) noexcept;
+  [[nodiscard]] bool first_bucket(Bucket& bucket) const noexcept;
+  [[nodiscard]] TimePoint look_into(const Bucket& bucket) const noexcept;
+  void advance(Tick now) noexcept;
+  void leave_in_wheel(Node& node) noexcept;
+  void sweep_wheel() noexcept;
+
+  [[nodiscard]] bool stale(const Key& key) const noexcept {
+    return node(key.slot).sequence != key.sequence;
+  }
+  void pop_key() noexcept;
+  void drop_stale_front() noexcept;
+  void sweep_heap() noexcept;
+
+  std::vector<std::unique_ptr<Node[]>> pages_;
+  std::uint32_t slots_ = 0;
+  std::uint32_t free_ = none;
+  std::vector<Key> heap_;  // has room for a key of every node, so that only add() fails
+  std::size_t stale_keys_ = 0;
+  std::array<Level, levels> wheel_;
+  Tick elapsed_ = 0;  // what is due by the end of this tick is in the heap
+  std::uint32_t last_sequence_ = 0;
   std::size_t live_ = 0;
+  std::size_t empty_nodes_ = 0;  // in the wheel
+  TimePoint next_in_wheel_ = (TimePoint::max)();
+  bool next_known_ = true;
 };
 
 }  // namespace tornado

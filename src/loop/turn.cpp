@@ -99,7 +99,7 @@ void IOLoop::Impl::run_due_timeouts(TimePoint now) {
   }
 }
 
-nanoseconds IOLoop::Impl::time_to_wait(TimePoint now) const {
+nanoseconds IOLoop::Impl::time_to_wait(TimePoint now) {
   // The queue too: a thread that found it empty, and so is the one to wake the loop,
   // may not have come to that yet, and what the loop itself added behind is not to
   // wait.
