@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t rows = 4;
 constexpr std::size_t indent = 2;
-constexpr std::size_t gap = 3;
+constexpr std::size_t gap = 2;
 
 using Blocks = std::vector<const char*>;
 
@@ -51,9 +51,10 @@ Scale scale_for(const std::vector<Chart>& charts, std::size_t width) {
   Scale scale{static_cast<int>(std::floor(log(0.1))),
               static_cast<int>(std::ceil(log(99.9))), 0};
   scale.high = std::max(scale.high, scale.low + 2);
-  const std::size_t room = (width - indent) / charts.size() - gap;
-  // At least a few columns, and no finer than the histogram's own buckets.
-  const std::size_t each = std::clamp<std::size_t>(room / scale.decades(), 5, 24);
+  const std::size_t n = charts.size();
+  const std::size_t room = (width - indent - (n - 1) * gap) / n;
+  // No finer than the histogram's own buckets.
+  const std::size_t each = std::clamp<std::size_t>(room / scale.decades(), 1, 24);
   scale.columns = scale.decades() * each;
   return scale;
 }
@@ -105,8 +106,13 @@ std::string labels(const Scale& scale) {
   const std::size_t each = scale.columns / scale.decades();
   std::string line;
   for (int power = scale.low; power < scale.high; ++power) {
-    line += fmt::format("{:<{}}", label(power), each);
+    const auto at = static_cast<std::size_t>(power - scale.low) * each;
+    const std::string text = label(power);
+    // Where decades are narrow, not every one has room for its name.
+    if (at > 0 && line.size() >= at) continue;
+    if (at + text.size() <= scale.columns) line.append(at - line.size(), ' ') += text;
   }
+  line.resize(scale.columns, ' ');
   return line;
 }
 

@@ -90,7 +90,8 @@ std::string word_of(const Output& out, const Part& part) {
   if (!part.verdict.held()) {
     return fmt::format("{}: {}", out.paint(Tone::bad, "BROKEN"), part.verdict.why());
   }
-  return out.paint(Tone::good, "held");
+  return out.paint(Tone::good, "held") +
+         (interrupted() ? ", until it was interrupted" : "");
 }
 
 std::string defaults(const Choice& poller, const Choice& waker) {
@@ -100,7 +101,7 @@ std::string defaults(const Choice& poller, const Choice& waker) {
                        choice.name.empty() ? "none" : choice.name,
                        fmt::join(names, " "));
   };
-  return one("poller", poller, names_of(poller_kinds())) + "   " +
+  return one("poller", poller, names_of(poller_kinds())) + "  " +
          one("waker", waker, names_of(waker_kinds()));
 }
 
@@ -186,7 +187,8 @@ int demo(const Context& context, const DemoOptions& options) {
   Stage stage{hall, progress, pollers_of(options), length_of(options)};
   for (const Act& act : acts) {
     if (interrupted()) break;
-    hall.print("{} {}\n", out.paint(Tone::title, act.name), act.title);
+    hall.print("{}  {}\n", ending.parts.size() + 1,
+               out.paint(Tone::title, fmt::format("{:<9} {}", act.name, act.title)));
     if (shown) out.flush();
     Part part = play(act, stage);
     part.name = act.name;

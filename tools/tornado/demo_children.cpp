@@ -246,9 +246,9 @@ Part demo_children(Stage& stage) {
       fmt::format("{} of {} children got descriptors of the library, such as {}",
                   library.leaky, library.children, library.example));
   part.figures.set("descriptors_stray", stray.size());
-  part.summary = fmt::format(
-      "naive: {} of {} children inherited a foreign descriptor; library: {} of {}",
-      naive.leaky, naive.children, library.leaky, library.children);
+  part.summary =
+      fmt::format("naive: {} of {} got a foreign descriptor; library: {} of {}",
+                  naive.leaky, naive.children, library.leaky, library.children);
   stage.progress.clear();
   print_tallies(stage.out, tallies);
   if (naive.leaky == 0 && naive.children > 0) {

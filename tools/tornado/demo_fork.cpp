@@ -54,12 +54,11 @@ bool refused_by_name(const std::function<void()>& act, std::string& text) {
 
 // What a forked child does with the loop that it finds.
 void misuse(IOLoop& loop, NativeFd readable, const Confession& confession) {
-  std::string text = "nothing was thrown";
-  bool good = refused_by_name([&] { loop.start(); }, text);
-  confession.say(good, "start() is refused: " + text);
-  good = refused_by_name([&] { loop.remove_handler(readable); }, text);
-  confession.say(good, "remove_handler() likewise, so the parent's epoll set is whole");
-  confession.say(!loop.add_callback([] {}), "add_callback() returns false");
+  std::string text = "start: nothing was thrown";
+  confession.say(refused_by_name([&] { loop.start(); }, text), text);
+  const bool good = refused_by_name([&] { loop.remove_handler(readable); }, text);
+  confession.say(good, "remove_handler is refused likewise");
+  confession.say(!loop.add_callback([] {}), "add_callback returns false");
   loop.stop();  // must not reach the parent
 }
 
@@ -76,7 +75,7 @@ void use_rebuilt(IOLoop& loop, const Confession& confession) {
   });
   loop.start();
   confession.say(timer && thread,
-                 "after after_fork() it runs timers and wakes, as the child's own");
+                 "after_fork makes it the child's own: timers and wakes run");
 }
 
 [[noreturn]] void be_the_child(IOLoop& loop, NativeFd readable, NativeFd out) {
@@ -87,7 +86,7 @@ void use_rebuilt(IOLoop& loop, const Confession& confession) {
     misuse(loop, readable, confession);
     use_rebuilt(loop, confession);
     loop.close();
-    confession.say(true, "closed by the child");
+    confession.say(true, "close");
   } catch (const std::exception& error) {
     confession.say(false, error.what());
   }
@@ -182,7 +181,8 @@ class ForkScene {
 constexpr std::size_t words_wanted = 5;
 
 void judge(Verdict& verdict, const ForkFigures& f) {
-  for (const auto& [good, what] : f.words) verdict.expect(good, "child: not " + what);
+  for (const auto& [good, what] : f.words)
+    verdict.expect(good, "the child, wrongly: " + what);
   verdict.expect(f.words.size() == words_wanted && f.child_left,
                  "the child did not come to its end");
   verdict.expect(
@@ -192,14 +192,16 @@ void judge(Verdict& verdict, const ForkFigures& f) {
 }
 
 void print_figures(Output& out, const ForkFigures& f) {
-  for (const auto& [good, what] : f.words) {
-    out.print("  child   {}  {}\n",
-              out.paint(good ? Tone::good : Tone::bad, good ? "ok" : "NOT"), what);
-  }
-  const bool good = f.posts_run == posts_wanted && f.handler_run;
-  out.print("  parent  {}  {} of {} posts ran meanwhile; its handlers are {}\n",
-            out.paint(good ? Tone::good : Tone::bad, good ? "ok" : "NOT"), f.posts_run,
-            posts_wanted, f.handler_run ? "whole" : "lost");
+  Table table({Align::left, Align::left});
+  auto add = [&table](bool good, const std::string& what) {
+    table.add({{good ? "ok" : "NOT", good ? Tone::good : Tone::bad}, what});
+  };
+  out.print("  the child, with its parent's loop:\n");
+  for (const auto& [good, what] : f.words) add(good, what);
+  add(f.posts_run == posts_wanted && f.handler_run,
+      fmt::format("the parent meanwhile: {} of {} posts run, its handlers {}",
+                  f.posts_run, posts_wanted, f.handler_run ? "whole" : "lost"));
+  table.print(out);
 }
 
 }  // namespace
@@ -218,9 +220,9 @@ Part demo_fork(Stage& stage) {
   part.figures.set("child", std::move(list));
   part.figures.set("parent_posts", posts_wanted).set("parent_posts_run", f.posts_run);
   part.figures.set("parent_handler_whole", f.handler_run);
-  part.summary = fmt::format(
-      "loop used in a forked child: refused by name; parent unharmed, {} of {} posts",
-      f.posts_run, posts_wanted);
+  part.summary =
+      fmt::format("parent's loop refused by name, parent unharmed: {} of {} posts",
+                  f.posts_run, posts_wanted);
   stage.progress.clear();
   print_figures(stage.out, f);
   return part;

@@ -136,8 +136,8 @@ std::string summary_of(const std::vector<TimerFigures>& all) {
     early += f.early;
     late.add(f.late);
   }
-  return fmt::format("{} timers: {} early, in order; late p50 {}, p99 {}, worst {}",
-                     with_commas(run), early, short_time(late.percentile(50)),
+  return fmt::format("{}: {} early; late p50 {}, p99 {}, worst {}", with_commas(run),
+                     early, short_time(late.percentile(50)),
                      short_time(late.percentile(99)), short_time(late.max()));
 }
 

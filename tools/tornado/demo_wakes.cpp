@@ -53,20 +53,26 @@ void judge(Verdict& verdict, const Scene& scene) {
 
 void print_scenes(Output& out, const std::vector<Scene>& scenes) {
   using enum Align;
-  Table table({left, left, left, right, right, right, right, right, right});
-  table.heading(
-      {"poller", "waker", "loop", "posts", "lost", "writes", "p50", "p99", "max"});
+  Table table({left, left, left, right, right, right, right, right, right, right});
+  // The last column is for those who have room; the first eighty hold the rest.
+  const bool wide = out.terminal().width == 0 || out.terminal().width > 92;
+  std::vector<std::string> words = {"poller", "waker", "loop", "posts", "lost",
+                                    "writes", "p50",   "p99",  "max"};
+  if (wide) words.push_back("coalesced");
+  table.heading(words);
   for (const Scene& scene : scenes) {
     const SceneFigures& f = scene.figures;
-    table.add({std::string(to_string(scene.poller)),
-               std::string(to_string(scene.waker)),
-               scene.busy ? "busy" : "asleep",
-               with_commas(f.posted),
-               {with_commas(f.lost), f.lost ? Tone::bad : Tone::good},
-               with_commas(f.written),
-               short_time(f.latency.percentile(50)),
-               short_time(f.latency.percentile(99)),
-               short_time(f.latency.max())});
+    std::vector<Cell> row = {std::string(to_string(scene.poller)),
+                             std::string(to_string(scene.waker)),
+                             scene.busy ? "busy" : "asleep",
+                             with_commas(f.posted),
+                             {with_commas(f.lost), f.lost ? Tone::bad : Tone::good},
+                             with_commas(f.written),
+                             short_time(f.latency.percentile(50)),
+                             short_time(f.latency.percentile(99)),
+                             short_time(f.latency.max())};
+    if (wide) row.emplace_back(with_commas(f.coalesced));
+    table.add(std::move(row));
   }
   table.print(out);
 }
@@ -99,7 +105,7 @@ Json json_of(const Scene& scene) {
 }
 
 struct Totals {
-  std::uint64_t posted = 0, busy_posted = 0, lost = 0, busy_written = 0, signals = 0;
+  std::uint64_t posted = 0, busy_posted = 0, lost = 0, busy_written = 0;
   std::chrono::nanoseconds busy_took{0};
 };
 
@@ -108,7 +114,6 @@ Totals totals_of(const std::vector<Scene>& scenes) {
   for (const Scene& scene : scenes) {
     t.posted += scene.figures.posted;
     t.lost += scene.figures.lost;
-    t.signals += scene.figures.signals;
     if (!scene.busy) continue;
     t.busy_posted += scene.figures.posted;
     t.busy_written += scene.figures.written;
@@ -118,12 +123,11 @@ Totals totals_of(const std::vector<Scene>& scenes) {
 }
 
 std::string summary_of(const Totals& t) {
-  std::string text = fmt::format(
-      "{} posts ({} from a signal handler): {} lost; {} writes while awake",
-      with_commas(t.posted), with_commas(t.signals), t.lost, t.busy_written);
+  std::string text = fmt::format("{} posts: {} lost, {} writes while awake",
+                                 with_commas(t.posted), t.lost, t.busy_written);
   if (t.busy_posted > 0) {
     const auto each = t.busy_took / static_cast<std::int64_t>(t.busy_posted);
-    text += fmt::format(", {} each", short_time(each));
+    text += fmt::format("; {} a post", short_time(each));
   }
   return text;
 }

@@ -59,9 +59,7 @@ void print_trials(Output& out, const char* title, const std::vector<Trial>& tria
   Table table({Align::left, Align::left, Align::left});
   for (const auto& trial : trials) {
     std::string note;
-    if (trial.works()) {
-      note = "a sleeping loop was woken in " + short_time(trial.woken_after);
-    }
+    if (trial.works()) note = "woken in " + short_time(trial.woken_after);
     if (trial.name == choice.name) note += "; the default";
     table.add({trial.name, verdict(trial.error), {note, Tone::note}});
   }

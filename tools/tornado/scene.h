@@ -26,8 +26,8 @@ struct SceneFigures {
   std::uint64_t signals = 0;  ///< of `posted`, those from the handler
   std::uint64_t signals_refused = 0;
   std::uint64_t errno_changed = 0;
-  std::uint64_t written = 0;  ///< system calls made to wake the loop
-  std::uint64_t coalesced = 0;
+  std::uint64_t written = 0;    ///< system calls made to wake the loop
+  std::uint64_t coalesced = 0;  ///< posts that needed none
   std::chrono::nanoseconds took{0};
   Histogram latency;      ///< from just before the post to the callback
   bool finished = false;  ///< neither interrupted nor out of patience

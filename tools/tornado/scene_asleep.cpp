@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
@@ -38,7 +39,7 @@ class AsleepScene {
 
   SceneFigures play() {
     loop_.add_callback([this] {
-      before_ = loop_.counters();
+      written_before_ = loop_.counters().waker.written;
       began_ = Clock::now();
       begin_round();
     });
@@ -103,9 +104,8 @@ class AsleepScene {
     f.finished = finished_;
     // After Ctrl-C the round was not awaited.
     f.lost = finished_ || !interrupted() ? f.posted - (f.run - f.twice) : 0;
-    const auto after = loop_.counters().waker;
-    f.written = after.written - before_.waker.written;
-    f.coalesced = after.coalesced - before_.waker.coalesced;
+    f.written = loop_.counters().waker.written - written_before_;
+    f.coalesced = f.posted - std::min(f.posted, f.written);
     f.took = Clock::now() - began_;
     f.latency = latency_;
     return f;
@@ -122,7 +122,7 @@ class AsleepScene {
   // The loop's:
   Ledger ledger_{threads};
   Histogram latency_;
-  LoopCounters before_;
+  std::uint64_t written_before_ = 0;
   TimePoint began_ = Clock::now();
   std::minstd_rand random_;
   std::size_t left_ = 0;

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -34,7 +35,7 @@ class BusyScene {
   SceneFigures play() {
     // The threads start on the loop, which is awake from then on.
     loop_.add_callback([this] {
-      before_ = loop_.counters();
+      written_before_ = loop_.counters().waker.written;
       began_ = Clock::now();
       for (std::size_t i = 0; i < threads; ++i) {
         workers_.emplace_back([this, i] { post_all_the_time(i); });
@@ -50,10 +51,10 @@ class BusyScene {
       const StopOnInterrupt stopping(loop_);
       loop_.start();
     }
-    const auto after = loop_.counters().waker;
+    const auto written = loop_.counters().waker.written - written_before_;
     over_ = true;
     workers_.clear();
-    return figures(after);
+    return figures(written);
   }
 
  private:
@@ -113,7 +114,7 @@ class BusyScene {
   }
   [[nodiscard]] std::uint64_t all_run() const { return ledger_.run() + signals_.ran(); }
 
-  [[nodiscard]] SceneFigures figures(const WakerCounters& after) const {
+  [[nodiscard]] SceneFigures figures(std::uint64_t written) const {
     SceneFigures f;
     f.posted = all_posted();
     f.run = all_run();
@@ -123,8 +124,8 @@ class BusyScene {
     f.errno_changed = signals_.errno_changed();
     f.finished = finished_;
     f.lost = finished_ || !interrupted() ? f.posted - (f.run - f.twice) : 0;
-    f.written = after.written - before_.waker.written;
-    f.coalesced = after.coalesced - before_.waker.coalesced;
+    f.written = written;
+    f.coalesced = f.posted - std::min(f.posted, f.written);
     f.took = Clock::now() - began_;
     f.latency = latency_;
     return f;
@@ -143,7 +144,7 @@ class BusyScene {
   // The loop's:
   Ledger ledger_{threads};
   Histogram latency_;
-  LoopCounters before_;
+  std::uint64_t written_before_ = 0;
   bool finished_ = false;
 };
 

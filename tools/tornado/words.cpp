@@ -45,9 +45,13 @@ std::optional<double> unit_in_seconds(std::string_view unit) {
 }  // namespace
 
 std::string with_commas(std::uint64_t n) {
-  std::string digits = std::to_string(n);
-  for (auto at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
+  const std::string digits = std::to_string(n);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
 }
 
 std::string short_time(nanoseconds t) {
