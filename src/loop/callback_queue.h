@@ -17,10 +17,13 @@ struct QueuedCallback {
   std::source_location where;
 };
 
-/// Many threads push; one takes everything at once. One order over all threads.
+/// Many threads push; one takes everything at once. One order over all threads: what
+/// was pushed before another push was heard of is also taken before it.
 ///
 /// A mutex and a vector: a node per post loses to them, since its memory is got on one
-/// thread and freed on another, and the consumer chases the producers' cache lines.
+/// thread and freed on another, and the consumer chases the producers' cache lines. The
+/// consumer's own pushes go to a second vector without the lock. It fetches what others
+/// have pushed before it adds to it, so that the order is kept.
 class CallbackQueue {
  public:
   enum class Pushed {
@@ -31,6 +34,9 @@ class CallbackQueue {
 
   Pushed push(Callback& callback, const std::source_location& where);
 
+  // The consumer's thread.
+
+  void push_own(Callback callback, const std::source_location& where);
   /// Swaps what is there into `batch`, which must be empty.
   void take(std::vector<QueuedCallback>& batch);
 
@@ -41,8 +47,10 @@ class CallbackQueue {
   /// one did: what was queued may be half written, and is abandoned.
   bool after_fork();
 
+  /// Any thread.
   [[nodiscard]] std::size_t size() const noexcept {
-    return size_.load(std::memory_order_relaxed);
+    return others_.load(std::memory_order_relaxed) +
+           own_size_.load(std::memory_order_relaxed);
   }
 
  private:
@@ -52,8 +60,12 @@ class CallbackQueue {
     bool closed = false;
   };
 
+  void fetch();
+
   std::unique_ptr<Guarded> guarded_ = std::make_unique<Guarded>();
-  std::atomic<std::size_t> size_{0};
+  std::atomic<std::size_t> others_{0};  // how many are guarded
+  std::vector<QueuedCallback> own_;
+  std::atomic<std::size_t> own_size_{0};
 };
 
 }  // namespace tornado

@@ -53,14 +53,10 @@ IOLoop::Impl::Impl(const Options& options)
 
 IOLoop::Impl::~Impl() = default;
 
-bool IOLoop::Impl::runs_here() const noexcept {
-  return owner.load() == std::this_thread::get_id();
-}
-
 void IOLoop::Impl::check(std::string_view act) const {
   if (closed) throw_error(Errc::loop_closed, act);
   if (!mailbox->ours()) throw_error(Errc::loop_forked, act);
-  if (running && !runs_here()) throw_error(Errc::wrong_thread, act);
+  if (running && !mailbox->runs_here()) throw_error(Errc::wrong_thread, act);
 }
 
 void IOLoop::Impl::add(NativeFd fd, Handler handler, Events events,
@@ -118,7 +114,7 @@ void IOLoop::Impl::rebuild_poller() {
 
 void IOLoop::Impl::after_fork() {
   // Of the parent's threads only the one that forked is here.
-  if (running && !runs_here()) running = false;
+  if (running && !mailbox->runs_here()) running = false;
   if (watchdog) {
     const auto threshold = watchdog->threshold();
     (void)watchdog.release();  // its thread is the parent's, and not to be joined

@@ -45,7 +45,6 @@ struct IOLoop::Impl {
   void close_descriptors();
   void rebuild_poller();
   void after_fork();
-  [[nodiscard]] bool runs_here() const noexcept;
 
   // A turn (turn.cpp).
   void run();
@@ -97,7 +96,6 @@ struct IOLoop::Impl {
   std::atomic<bool> running{false};
   std::atomic<bool> closing{false};
   std::atomic<bool> closed{false};
-  std::atomic<std::thread::id> owner{};  // while running
 
   // Written by the loop's thread, read by any.
   std::atomic<std::uint64_t> callbacks_run{0};

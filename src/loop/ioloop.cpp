@@ -37,7 +37,7 @@ void check_events(std::string_view act, NativeFd fd, Events events) {
 class IOLoop::Impl::Run {
  public:
   Run(IOLoop& loop, Impl& impl) : impl_(impl), previous_(current_loop) {
-    impl_.owner = std::this_thread::get_id();
+    impl_.mailbox->set_runner(std::this_thread::get_id());
     impl_.running = true;
     current_loop = &loop;
     if (impl_.watchdog) impl_.watchdog->watch(::pthread_self());
@@ -47,7 +47,7 @@ class IOLoop::Impl::Run {
     if (impl_.watchdog) impl_.watchdog->unwatch();
     current_loop = previous_;
     impl_.running = false;
-    impl_.owner = std::thread::id();
+    impl_.mailbox->set_runner({});
     if (impl_.closing) impl_.close(impl_.close_all_fds);
   }
   Run(const Run&) = delete;
@@ -236,7 +236,7 @@ void IOLoop::clear_current() noexcept {
 
 void IOLoop::close(bool all_fds) {
   if (impl_->closed) return;
-  const bool here = impl_->runs_here();
+  const bool here = impl_->mailbox->runs_here();
   if (impl_->running && !here && impl_->mailbox->ours()) {
     throw_error(Errc::wrong_thread, "close");
   }

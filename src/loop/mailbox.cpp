@@ -10,7 +10,7 @@ namespace tornado {
 Mailbox::Mailbox(WakerKind kind) : waker_(kind), epoch_(fork_epoch()) {}
 
 bool Mailbox::ours() const noexcept {
-  return epoch_.load(std::memory_order_relaxed) == fork_epoch();
+  return epoch_.load(std::memory_order_acquire) == fork_epoch();
 }
 
 bool Mailbox::post(Callback callback, const std::source_location& where) {
@@ -20,6 +20,11 @@ bool Mailbox::post(Callback callback, const std::source_location& where) {
   }
   // Before the lock, which a thread that exists in the parent only may hold.
   if (!ours()) return false;
+  if (runs_here()) {
+    if (closed_.load(std::memory_order_relaxed)) return false;
+    queue_.push_own(std::move(callback), where);
+    return true;
+  }
   const auto pushed = queue_.push(callback, where);
   if (pushed == CallbackQueue::Pushed::first) waker_.wake();
   return pushed != CallbackQueue::Pushed::refused;
@@ -52,8 +57,11 @@ void Mailbox::close() {
 
 bool Mailbox::after_fork() {
   waker_.rebuild();
-  epoch_.store(fork_epoch(), std::memory_order_relaxed);
-  return queue_.after_fork();
+  const bool ring_whole = ring_.after_fork();
+  const bool queue_whole = queue_.after_fork();
+  // Last: from here on the other threads of the child are let in.
+  epoch_.store(fork_epoch(), std::memory_order_release);
+  return ring_whole && queue_whole;
 }
 
 bool LoopHandle::add_callback(Callback callback, Location where) const {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdint>
+#include <thread>
 
 #include "loop/callback_queue.h"
 #include "loop/signal_ring.h"
@@ -29,8 +30,13 @@ class Mailbox {
   [[nodiscard]] bool closed() const noexcept { return closed_.load() || !ours(); }
   /// Whether this process made the loop, or took it over.
   [[nodiscard]] bool ours() const noexcept;
+  /// Whether this thread runs the loop.
+  [[nodiscard]] bool runs_here() const noexcept {
+    return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
 
   // The loop's thread.
+  void set_runner(std::thread::id runner) noexcept { runner_.store(runner); }
   [[nodiscard]] Waker& waker() noexcept { return waker_; }
   [[nodiscard]] const Waker& waker() const noexcept { return waker_; }
   [[nodiscard]] CallbackQueue& queue() noexcept { return queue_; }
@@ -64,6 +70,7 @@ class Mailbox {
   std::array<std::atomic<std::uint64_t>, NSIG / 64 + 1> signals_{};
   std::atomic<bool> stop_{false};
   std::atomic<bool> closed_{false};
+  std::atomic<std::thread::id> runner_{};  // none unless the loop runs
   std::atomic<std::uint64_t> epoch_;
 };
 
