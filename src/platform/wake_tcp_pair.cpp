@@ -55,9 +55,9 @@ void connect_to(NativeFd fd, const Address& server) {
   }
 }
 
-void wait_for(NativeFd fd, short events, Steady::time_point deadline) {
+void wait_for_a_connection(NativeFd fd, Steady::time_point deadline) {
   using std::chrono::milliseconds;
-  pollfd one{fd, events, 0};
+  pollfd one{fd, POLLIN, 0};
   for (;;) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - Steady::now());
     if (left.count() <= 0) {
@@ -77,20 +77,17 @@ void send_at_once(NativeFd fd) {
 }
 
 /// Any process of this machine may connect to the listener: it takes only the
-/// connection whose two ends say the same of each other as ours.
+/// connection whose two ends say the same of each other as ours. Strangers are taken
+/// off the queue until ours comes, since a full one keeps ours out.
 FdPair open_tcp_pair() {
   const auto deadline = Steady::now() + patience;
   UniqueFd listener = listen_on_loopback();
   const Address server = address(&::getsockname, listener.get(), "getsockname");
   UniqueFd writer = make_socket(AF_INET, SOCK_STREAM);
   connect_to(writer.get(), server);
-  wait_for(writer.get(), POLLOUT, deadline);
   const Address client = address(&::getsockname, writer.get(), "getsockname");
-  if (!equal(address(&::getpeername, writer.get(), "getpeername"), server)) {
-    throw_error(std::make_error_code(std::errc::connection_refused), "tcp_pair");
-  }
   for (;;) {
-    wait_for(listener.get(), POLLIN, deadline);
+    wait_for_a_connection(listener.get(), deadline);
     UniqueFd reader = accept_socket(listener.get());
     if (!reader) continue;
     Address peer{};
@@ -98,7 +95,8 @@ FdPair open_tcp_pair() {
     // A stranger may have gone again, so that it has no name.
     if (::getpeername(reader.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
         equal(peer, client) &&
-        equal(address(&::getsockname, reader.get(), "getsockname"), server)) {
+        equal(address(&::getsockname, reader.get(), "getsockname"), server) &&
+        equal(address(&::getpeername, writer.get(), "getpeername"), server)) {
       send_at_once(writer.get());
       return {std::move(reader), std::move(writer)};
     }

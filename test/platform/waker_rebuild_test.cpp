@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// A waker whose other end died: found, told once, and made anew under its numbers.
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <vector>
+
+#include "platform/every_waker.h"
+#include "support/child.h"
+#include "support/descriptors.h"
+#include "support/limits.h"
+#include "support/scale.h"
+#include "tornado/platform.h"
+
+namespace tornado::test {
+namespace {
+
+class EveryWakerRebuilt : public WakerSuite {
+ protected:
+  Waker waker_{kind()};
+};
+
+class EverySocketWaker : public EveryWakerRebuilt {};
+
+void rebuild_and_expect_to_work(Waker& waker) {
+  const std::set<int> before = open_numbers();
+  const int reader = waker.fileno();
+  const int writer = waker.write_fileno();
+  const std::uint64_t rebuilt = waker.counters().rebuilt;
+  EXPECT_FALSE(waker.consume());
+  waker.rebuild();
+  EXPECT_EQ(waker.counters().rebuilt, rebuilt + 1);
+  EXPECT_EQ(waker.fileno(), reader);
+  EXPECT_EQ(waker.write_fileno(), writer);
+  EXPECT_EQ(open_numbers(), before);
+  for (int fd : {reader, writer}) {
+    EXPECT_TRUE(is_close_exec(fd));
+    EXPECT_TRUE(is_nonblocking(fd));
+  }
+  expect_to_work(waker);
+}
+
+TEST_P(EveryWakerRebuilt, after_its_writer_was_replaced_works_under_the_same_numbers) {
+  replace_the_writer(waker_);
+  rebuild_and_expect_to_work(waker_);
+}
+
+TEST_P(EverySocketWaker, works_again_after_the_writer_was_shut_down) {
+  ASSERT_EQ(::shutdown(waker_.write_fileno(), SHUT_WR), 0);
+  EXPECT_TRUE(becomes_readable(waker_.fileno()));
+  rebuild_and_expect_to_work(waker_);
+}
+
+TEST_P(EverySocketWaker, works_again_after_both_ends_were_shut_down) {
+  ASSERT_EQ(::shutdown(waker_.fileno(), SHUT_RDWR), 0);
+  rebuild_and_expect_to_work(waker_);
+}
+
+TEST_P(EverySocketWaker, raises_no_SIGPIPE_when_nobody_reads) {
+  EXPECT_TRUE(passes_in_child([this] {
+    ::signal(SIGPIPE, SIG_DFL);
+    ASSERT_EQ(::shutdown(waker_.fileno(), SHUT_RDWR), 0);
+    for (int i = 0; i < 10; ++i) {
+      waker_.wake();
+      waker_.disarm();
+      (void)waker_.arm();
+    }
+    EXPECT_FALSE(waker_.consume());
+  }));
+}
+
+TEST(TcpPairWaker, works_again_after_it_was_reset) {
+  Waker waker(WakerKind::tcp_pair);
+  const linger at_once{1, 0};
+  ASSERT_EQ(::setsockopt(waker.write_fileno(), SOL_SOCKET, SO_LINGER, &at_once,
+                         sizeof at_once),
+            0);
+  replace_the_writer(waker);
+  EXPECT_TRUE(becomes_readable(waker.fileno()));
+  rebuild_and_expect_to_work(waker);
+}
+
+TEST_P(EveryWakerRebuilt, tells_of_a_dead_end_until_it_is_rebuilt) {
+  replace_the_writer(waker_);
+  EXPECT_FALSE(waker_.consume());
+  EXPECT_FALSE(waker_.consume());
+  waker_.rebuild();
+  EXPECT_TRUE(waker_.consume());
+}
+
+TEST_P(EveryWakerRebuilt, says_in_arm_that_a_wake_may_have_gone_with_the_old_ends) {
+  waker_.rebuild();
+  EXPECT_FALSE(waker_.arm());
+  waker_.disarm();
+  EXPECT_TRUE(waker_.arm());
+}
+
+TEST_P(EveryWakerRebuilt, can_be_slept_on_at_once) {
+  waker_.rebuild();
+  waker_.wake();
+  EXPECT_TRUE(is_readable(waker_.fileno()))
+      << "whoever sleeps and consumes, and never arms, must hear of this wake";
+}
+
+TEST_P(EveryWakerRebuilt, cannot_be_when_there_is_no_room_and_then_nothing_changed) {
+  const std::set<int> before = open_numbers();
+  {
+    const DescriptorLimit limit(0);
+    EXPECT_THROW(waker_.rebuild(), std::system_error);
+  }
+  EXPECT_EQ(open_numbers(), before);
+  EXPECT_EQ(waker_.counters().rebuilt, 0u);
+  EXPECT_TRUE(waker_.consume());
+  expect_to_work(waker_);
+}
+
+TEST_P(EveryWakerRebuilt, again_and_again_amid_wakes_loses_none) {
+  const std::set<int> before = open_numbers();
+  constexpr int threads = 3;
+  const std::uint64_t wakes = scaled(20'000);
+  std::atomic<std::uint64_t> published{0};
+  std::vector<Thread> wakers;
+  for (int i = 0; i < threads; ++i) {
+    wakers.emplace_back([this, wakes, &published] {
+      for (std::uint64_t n = 0; n < wakes; ++n) {
+        published.fetch_add(1, std::memory_order_relaxed);
+        waker_.wake();
+      }
+    });
+  }
+  std::uint64_t seen = 0;
+  for (std::uint64_t turn = 0; seen < wakes * threads; ++turn) {
+    waker_.disarm();
+    seen = published.load(std::memory_order_relaxed);
+    if (turn % 4 == 0) waker_.rebuild();
+    if (!waker_.arm() || seen == wakes * threads) continue;
+    ASSERT_TRUE(becomes_readable(waker_.fileno())) << "a wake was lost";
+    EXPECT_TRUE(waker_.consume());
+  }
+  wakers.clear();
+  EXPECT_GT(waker_.counters().rebuilt, 0u);
+  EXPECT_EQ(open_numbers(), before);
+  expect_to_work(waker_);
+}
+
+INSTANTIATE_TEST_SUITE_P(, EveryWakerRebuilt, testing::ValuesIn(waker_kinds()),
+                         name_of_waker);
+INSTANTIATE_TEST_SUITE_P(, EverySocketWaker,
+                         testing::Values(WakerKind::socketpair, WakerKind::tcp_pair),
+                         name_of_waker);
+
+}  // namespace
+}  // namespace tornado::test
