@@ -51,6 +51,8 @@ void Mailbox::stop() noexcept {
 
 void Mailbox::close() {
   closed_.store(true);
+  // A thread of the parent may hold the lock, and is not here to let it go.
+  if (!ours()) (void)queue_.after_fork();
   const auto unrun = queue_.close();
   waker_.close();
 }
