@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdio>
+
+#include "poller/differential_script.h"
+#include "support/signals.h"
+
+namespace tornado::test {
+namespace {
+
+TEST(Pollers, tell_the_same_of_the_same_random_life) {
+  const SignalScope no_sigpipe(SIGPIPE, SIG_IGN);
+  const std::uint64_t seed = test_seed();
+  const std::uint64_t steps = scaled(150'000);
+  DifferentialScript script(seed, poller_kinds());
+  for (std::uint64_t step = 0; step < steps; ++step) {
+    ASSERT_TRUE(script.step())
+        << "step " << step << " of TORNADO_TEST_SEED=" << seed << "\n"
+        << script.story();
+  }
+  std::printf("%llu steps, %llu events agreed upon by %zu pollers\n",
+              static_cast<unsigned long long>(steps),
+              static_cast<unsigned long long>(script.events()), poller_kinds().size());
+}
+
+}  // namespace
+}  // namespace tornado::test

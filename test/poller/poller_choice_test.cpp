@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include "poller/every_poller.h"
+#include "support/child.h"
+#include "support/deny.h"
+#include "tornado/error.h"
+
+namespace tornado::test {
+namespace {
+
+void expect_refusal(PollerKind kind, std::error_code code, const std::string& message) {
+  try {
+    const auto poller = make_poller(kind);
+    ADD_FAILURE() << "a poller of kind " << to_string(poller->kind()) << " was made";
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), code);
+    EXPECT_EQ(std::string(e.what()), message);
+  }
+}
+
+TEST(PollerChoice, has_a_name_for_each_kind) {
+  EXPECT_EQ(to_string(PollerKind::best), "best");
+  EXPECT_EQ(to_string(PollerKind::epoll), "epoll");
+  EXPECT_EQ(to_string(PollerKind::poll), "poll");
+  EXPECT_EQ(to_string(PollerKind::select), "select");
+  EXPECT_EQ(to_string(static_cast<PollerKind>(77)), "unknown");
+}
+
+TEST(PollerChoice, takes_the_first_by_default) {
+  EXPECT_TRUE(passes_in_child([] {
+    ::unsetenv("TORNADO_POLLER");
+    EXPECT_EQ(make_poller(PollerKind::best)->kind(), poller_kinds().front());
+    ::setenv("TORNADO_POLLER", "", 1);
+    EXPECT_EQ(make_poller(PollerKind::best)->kind(), poller_kinds().front());
+  }));
+}
+
+TEST(PollerChoice, takes_what_the_environment_names) {
+  for (PollerKind kind : poller_kinds()) {
+    EXPECT_TRUE(passes_in_child([kind] {
+      ::setenv("TORNADO_POLLER", std::string(to_string(kind)).c_str(), 1);
+      EXPECT_EQ(make_poller(PollerKind::best)->kind(), kind);
+    }));
+  }
+}
+
+TEST(PollerChoice, takes_what_the_program_names_before_the_environment) {
+  EXPECT_TRUE(passes_in_child([] {
+    ::setenv("TORNADO_POLLER", "radar", 1);
+    EXPECT_EQ(make_poller(PollerKind::poll)->kind(), PollerKind::poll);
+  }));
+}
+
+TEST(PollerChoice, refuses_a_name_in_the_environment_that_it_does_not_know) {
+  EXPECT_TRUE(passes_in_child([] {
+    ::setenv("TORNADO_POLLER", "radar", 1);
+    expect_refusal(PollerKind::best, Errc::no_poller,
+                   "TORNADO_POLLER=radar: no such poller here");
+  }));
+}
+
+TEST(PollerChoice, refuses_a_kind_that_was_not_compiled_in) {
+  expect_refusal(static_cast<PollerKind>(77), Errc::no_poller,
+                 "kind 77: no such poller here");
+}
+
+TEST(PollerChoice, falls_to_the_next_when_one_cannot_be_created) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  EXPECT_TRUE(passes_in_child([] {
+    ::unsetenv("TORNADO_POLLER");
+    ASSERT_TRUE(deny({{SYS_epoll_create1, ENOSYS}}));
+    EXPECT_EQ(make_poller(PollerKind::best)->kind(), PollerKind::poll);
+    expect_refusal(PollerKind::epoll, {ENOSYS, std::system_category()},
+                   "epoll_create1: Function not implemented");
+  }));
+}
+
+}  // namespace
+}  // namespace tornado::test
