@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `cmake --install` copies, and the two files by which others find it there. The
+# tree may be moved as a whole afterwards.
+
+include(CMakePackageConfigHelpers)
+
+set(tornado_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/tornado")
+
+install(TARGETS tornado EXPORT tornadoTargets
+  ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+  RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tornado"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(EXPORT tornadoTargets NAMESPACE tornado:: DESTINATION "${tornado_cmake_dir}")
+
+configure_package_config_file(
+  "${PROJECT_SOURCE_DIR}/cmake/tornadoConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/tornadoConfig.cmake"
+  INSTALL_DESTINATION "${tornado_cmake_dir}"
+  NO_SET_AND_CHECK_MACRO)
+# Before 1.0 each minor version may break what the last one had.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/tornadoConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  "${PROJECT_BINARY_DIR}/tornadoConfig.cmake"
+  "${PROJECT_BINARY_DIR}/tornadoConfigVersion.cmake"
+  DESTINATION "${tornado_cmake_dir}")
+
+# Directories in tornado.pc hang on where that file lies, unless somebody asked for
+# absolute ones.
+function(tornado_pc_directory variable directory)
+  if(NOT IS_ABSOLUTE "${directory}")
+    set(directory "\${prefix}/${directory}")
+  endif()
+  set(${variable} "${directory}" PARENT_SCOPE)
+endfunction()
+
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(tornado_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH up "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(tornado_pc_prefix "\${pcfiledir}/${up}")
+endif()
+tornado_pc_directory(tornado_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
+tornado_pc_directory(tornado_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado.pc.in"
+  "${PROJECT_BINARY_DIR}/tornado.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/tornado.pc"
+  DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+if(TARGET tornado-cli AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  file(RELATIVE_PATH up "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
+  set_target_properties(tornado-cli PROPERTIES INSTALL_RPATH "$ORIGIN/${up}")
+endif()

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DWAY=... -P check.cmake: builds main.cpp in that way and runs it.
+
+cmake_minimum_required(VERSION 3.22)
+set(here "${CMAKE_CURRENT_LIST_DIR}")
+set(library_build "${WORK}/library")
+set(prefix "${WORK}/prefix")
+set(folder "${WORK}/${WAY}")
+if(KIND STREQUAL "shared")
+  set(shared ON)
+else()
+  set(shared OFF)
+endif()
+
+function(run)
+  list(JOIN ARGN " " shown)
+  message(STATUS "${shown}")
+  execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+macro(require)
+  if(NOT (${ARGN}))
+    message(FATAL_ERROR "${WAY} ${KIND}: not so: ${ARGN}")
+  endif()
+endmacro()
+
+# A fresh cache each time, since the options of the last run may have been others.
+function(configure source build)
+  file(REMOVE "${build}/CMakeCache.txt")
+  run("${CMAKE_COMMAND}" -S "${source}" -B "${build}" -G "${GENERATOR}"
+    "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_CXX_FLAGS=${FLAGS}"
+    -DCMAKE_BUILD_TYPE=None "-DBUILD_SHARED_LIBS=${shared}"
+    -DCMAKE_EXPORT_COMPILE_COMMANDS=ON ${ARGN})
+endfunction()
+
+function(build folder)
+  run("${CMAKE_COMMAND}" --build "${folder}" --parallel 2)
+endfunction()
+
+function(install_into prefix)
+  file(REMOVE_RECURSE "${prefix}")
+  run("${CMAKE_COMMAND}" --install "${library_build}" --prefix "${prefix}")
+endfunction()
+
+function(expect_library_of_kind prefix)
+  file(GLOB shared_library "${prefix}/${LIBDIR}/libtornado.so")
+  file(GLOB static_library "${prefix}/${LIBDIR}/libtornado.a")
+  if(shared)
+    require(shared_library AND NOT static_library)
+  else()
+    require(static_library AND NOT shared_library)
+  endif()
+endfunction()
+
+# Compiled with what pkg-config says, and nothing else.
+function(use_pkg_config prefix)
+  find_program(PKG_CONFIG NAMES pkg-config pkgconf REQUIRED)
+  set(ENV{PKG_CONFIG_PATH} "${prefix}/${LIBDIR}/pkgconfig")
+  set(mode "")
+  if(NOT shared)
+    set(mode --static)
+  endif()
+  execute_process(COMMAND "${PKG_CONFIG}" --cflags --libs ${mode} "tornado >= 0.1"
+    OUTPUT_VARIABLE flags COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(flags UNIX_COMMAND "${flags} ${FLAGS}")
+  file(MAKE_DIRECTORY "${folder}")
+  run("${CXX}" -std=c++20 "${here}/main.cpp" -o "${folder}/consumer" ${flags})
+  run("${CMAKE_COMMAND}" -E env "LD_LIBRARY_PATH=${prefix}/${LIBDIR}"
+    "${folder}/consumer")
+endfunction()
+
+function(use_find_package prefix)
+  configure("${here}/find_package" "${folder}" "-DCMAKE_PREFIX_PATH=${prefix}")
+  build("${folder}")
+  run("${folder}/consumer")
+endfunction()
+
+function(expect_refusal_of version prefix)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${here}/find_package"
+      -B "${folder}-${version}" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${CXX}"
+      "-DCMAKE_PREFIX_PATH=${prefix}" "-DWANTED=${version}"
+    RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE error)
+  require(NOT result EQUAL 0)
+  require("${error}" MATCHES "tornadoConfig.cmake, version: 0.1")
+endfunction()
+
+# A host project gets our library's files and no others, and none of our install rules.
+function(expect_a_quiet_guest)
+  file(READ "${folder}/compile_commands.json" commands)
+  string(JSON count LENGTH "${commands}")
+  math(EXPR last "${count} - 1")
+  foreach(i RANGE ${last})
+    string(JSON file GET "${commands}" ${i} file)
+    require("${file}" MATCHES "/packaging/main.cpp$|/src/(platform|poller|loop|process)/")
+  endforeach()
+  file(REMOVE_RECURSE "${folder}/installed")
+  run("${CMAKE_COMMAND}" --install "${folder}" --prefix "${folder}/installed")
+  file(GLOB_RECURSE installed "${folder}/installed/*")
+  require("${installed}" STREQUAL "")
+endfunction()
+
+function(use_source project)
+  configure("${here}/${project}" "${folder}" "-DTORNADO_SOURCE=${SOURCE}" ${ARGN})
+  build("${folder}")
+  run("${folder}/consumer")
+  expect_a_quiet_guest()
+endfunction()
+
+# Whoever owns the clone may not be who runs the tests.
+function(find_commit variable)
+  file(WRITE "${WORK}/gitconfig" "[safe]\n  directory = *\n")
+  set(ENV{GIT_CONFIG_GLOBAL} "${WORK}/gitconfig")
+  execute_process(COMMAND git -C "${SOURCE}" rev-parse HEAD
+    OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  set(${variable} "${commit}" PARENT_SCOPE)
+endfunction()
+
+if(WAY STREQUAL "install")
+  configure("${SOURCE}" "${library_build}" -DTORNADO_BUILD_TESTS=OFF
+    -DTORNADO_BUILD_TOOLS=OFF -DTORNADO_BUILD_EXAMPLES=OFF)
+  build("${library_build}")
+  install_into("${prefix}")
+  expect_library_of_kind("${prefix}")
+  file(GLOB ours RELATIVE "${SOURCE}/include" "${SOURCE}/include/tornado/*.h")
+  file(GLOB installed RELATIVE "${prefix}/include" "${prefix}/include/tornado/*.h")
+  require("${installed}" STREQUAL "${ours}")
+  require(EXISTS "${prefix}/share/doc/tornado/LICENSE")
+elseif(WAY STREQUAL "find_package")
+  use_find_package("${prefix}")
+  expect_refusal_of(0.2 "${prefix}")
+  expect_refusal_of(1.0 "${prefix}")
+elseif(WAY STREQUAL "pkg_config")
+  use_pkg_config("${prefix}")
+elseif(WAY STREQUAL "moved_prefix")
+  install_into("${WORK}/before")
+  file(REMOVE_RECURSE "${WORK}/after")
+  file(RENAME "${WORK}/before" "${WORK}/after")
+  use_find_package("${WORK}/after")
+  use_pkg_config("${WORK}/after")
+elseif(WAY STREQUAL "add_subdirectory")
+  use_source(add_subdirectory)
+elseif(WAY STREQUAL "fetch_content")
+  find_commit(commit)
+  use_source(fetch_content "-DTORNADO_COMMIT=${commit}")
+else()
+  message(FATAL_ERROR "no such way: ${WAY}")
+endif()
