@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -38,7 +39,7 @@ std::vector<Option> common_options(Parsed& parsed) {
 void add_options(CLI::App& app, const std::vector<Option>& options) {
   for (const auto& option : options) {
     if (const auto* flag = std::get_if<bool*>(&option.target)) {
-      app.add_flag(option.name, **flag);
+      app.add_flag(option.name, **flag)->disable_flag_override();
     } else {
       app.add_option(option.name, *std::get<std::string*>(option.target))
           ->type_name(option.value)
@@ -63,8 +64,10 @@ void print_options(Output& out, const std::vector<Option>& options) {
 
 void print_examples(Output& out, const std::vector<Command>& all) {
   Table table({Align::left, Align::left});
+  const std::size_t most = all.size() == 1 ? 4 : 2;
   for (const auto& command : all) {
-    for (const auto& example : command.examples) {
+    for (std::size_t i = 0; i < std::min(most, command.examples.size()); ++i) {
+      const auto& example = command.examples[i];
       table.add({example.line, {example.help, Tone::note}});
     }
   }
@@ -171,17 +174,43 @@ class CommandLine {
  private:
   void parse(int argc, const char* const* argv) {
     std::optional<std::string> problem;
+    // What follows is another program's command line.
+    const auto* const end = argv + argc;
+    const auto* const dashes = std::find(argv, end, std::string_view("--"));
     try {
-      app_.parse(argc, argv);
+      app_.parse(static_cast<int>(dashes - argv), argv);
     } catch (const CLI::ParseError& error) {
       problem = error.what();
     }
+    const auto found = app_.get_subcommands();  // in the order of the line
     for (const auto& command : commands_) {
-      if (app_.get_subcommand(command.name)->parsed()) command_ = &command;
+      if (!found.empty() && found.front()->get_name() == command.name) {
+        command_ = &command;
+      }
     }
     if (problem) throw UsageError(*problem);
-    const auto rest = app_.remaining(true);
-    if (!rest.empty()) throw unknown(rest.front(), commands_, command_, common_);
+    if (found.size() > 1) {
+      throw UsageError(found[1]->get_name() + ": unexpected argument");
+    }
+    take_words(app_.remaining(true));
+    if (dashes != end) take_command({dashes + 1, end});
+  }
+
+  void take_words(const std::vector<std::string>& rest) {
+    for (const auto& word : rest) {
+      if (!command_ || !command_->words || word.starts_with('-')) {
+        throw unknown(word, commands_, command_, common_);
+      }
+      command_->words->push_back(word);
+    }
+  }
+
+  void take_command(std::vector<std::string> line) {
+    if (!command_ || !command_->after_dashes) {
+      throw UsageError("--: unexpected argument");
+    }
+    if (line.empty()) throw UsageError("--: a command to run is missing");
+    *command_->after_dashes = std::move(line);
   }
 
   int act(Output& out) {
@@ -193,8 +222,13 @@ class CommandLine {
       print_help(out, commands_, command_, common_);
       return exit_ok;
     }
-    if (command_) return command_->run({out, parsed_.json, parsed_.quiet});
-    throw UsageError("a command is missing; there are doctor and demo");
+    if (command_) {
+      return command_->run(
+          {out, parsed_.json, parsed_.quiet, color_choice(parsed_.color)});
+    }
+    std::vector<std::string> names;
+    for (const auto& command : commands_) names.push_back(command.name);
+    throw UsageError("a command is missing; there are " + listed(names));
   }
 
   Parsed parsed_;

@@ -33,6 +33,7 @@ struct Context {
   Output& out;
   bool json;
   bool quiet;
+  ColorChoice color;  ///< for what is not written to `out`
 };
 
 struct Option {
@@ -53,15 +54,18 @@ struct Command {
   std::vector<Example> examples;
   std::vector<Option> options;  ///< besides --json, --quiet, --color and --help
   std::string notes;            ///< the end of the help
+  std::vector<std::string>* words = nullptr;         ///< what may stand among them
+  std::vector<std::string>* after_dashes = nullptr;  ///< a command to run, behind "--"
   std::function<int(const Context&)> run;
 };
 
 Command demo_command();
 Command doctor_command();
+Command fds_command();
 
 /// All of them, in the order of the help.
 inline std::vector<Command> commands() {
-  return {doctor_command(), demo_command()};
+  return {doctor_command(), demo_command(), fds_command()};
 }
 
 }  // namespace tornado::cli

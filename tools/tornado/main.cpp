@@ -9,6 +9,7 @@
 #include <exception>
 #include <string_view>
 
+#include "caller.h"
 #include "cli.h"
 #include "command.h"
 #include "inherited.h"
@@ -33,7 +34,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == inherited_word) return list_inherited();
   fill_standard_streams();
   std::setlocale(LC_CTYPE, "");
-  std::signal(SIGPIPE, SIG_IGN);
+  caller_sigpipe = std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(argc, argv);
   } catch (const ReaderGone&) {

@@ -56,13 +56,16 @@ void write_all(int fd, std::string_view text) {
     } else if (errno == EPIPE) {
       throw ReaderGone{};
     } else if (errno != EINTR) {
-      throw std::system_error(errno, std::system_category(), "write standard output");
+      throw std::system_error(errno, std::system_category(),
+                              fd == STDOUT_FILENO
+                                  ? "write standard output"
+                                  : "write to descriptor " + std::to_string(fd));
     }
   }
 }
 
-void Output::flush() {
-  write_all(STDOUT_FILENO, std::exchange(buffer_, {}));
+void Output::flush(int fd) {
+  write_all(fd, std::exchange(buffer_, {}));
 }
 
 std::string Output::paint(Tone tone, std::string_view text) const {

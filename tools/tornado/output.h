@@ -45,7 +45,7 @@ class Output {
     buffer_ += fmt::vformat(format, fmt::make_format_args(args...));
   }
   void write(std::string_view text) { buffer_ += text; }
-  void flush();
+  void flush(int fd = 1);
 
   [[nodiscard]] std::string paint(Tone tone, std::string_view text) const;
   [[nodiscard]] const Terminal& terminal() const noexcept { return terminal_; }
