@@ -17,5 +17,6 @@
 #include "tornado/periodic_callback.h"
 #include "tornado/platform.h"
 #include "tornado/poller_kind.h"
+#include "tornado/spawn.h"
 #include "tornado/time.h"
 #include "tornado/waker.h"

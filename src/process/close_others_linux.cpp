@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/close_others_linux.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "process/system_call_linux.h"
+
+namespace tornado {
+namespace {
+
+struct DirectoryEntry {  // the kernel's linux_dirent64
+  std::uint64_t inode;
+  std::int64_t offset;
+  unsigned short size;
+  unsigned char type;
+  char name[1];
+};
+
+bool contains(Span<int> numbers, int number) noexcept {
+  for (std::size_t i = 0; i < numbers.size; ++i) {
+    if (numbers.data[i] == number) return true;
+  }
+  return false;
+}
+
+int to_number(const char* name) noexcept {
+  int number = 0;
+  for (; *name; ++name) {
+    if (*name < '0' || *name > '9') return -1;  // "." and ".."
+    number = number * 10 + (*name - '0');
+  }
+  return number;
+}
+
+struct Walk {
+  int directory;
+  Span<int> kept;
+  bool met_itself = false;
+
+  void close_listed(const char* entries, long size) noexcept {
+    for (long at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const DirectoryEntry*>(entries + at);
+      at += entry->size;
+      const int fd = to_number(entry->name);
+      if (fd == directory) {
+        met_itself = true;
+      } else if (fd >= 0 && !contains(kept, fd)) {
+        system_call(SYS_close, fd);
+      }
+    }
+  }
+};
+
+// The kernel lists by ascending number, so that closing what was listed skips nothing.
+// A directory that does not list itself is not this process's, whatever it is called.
+bool close_by_directory(Span<int> kept) noexcept {
+  const long directory = system_call(SYS_openat, AT_FDCWD, "/proc/self/fd",
+                                     O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (directory == -1) return false;
+  Walk walk{static_cast<int>(directory), kept};
+  alignas(DirectoryEntry) char entries[4096];
+  long size;
+  while ((size = system_call(SYS_getdents64, directory, entries, sizeof entries)) > 0) {
+    walk.close_listed(entries, size);
+  }
+  system_call(SYS_close, directory);
+  return size == 0 && walk.met_itself;
+}
+
+// The limit may have been lowered below what is open; nobody's default is higher than
+// the kernel's, a million.
+bool close_by_number(Span<int> kept) noexcept {
+  constexpr std::uint64_t default_ceiling = 1u << 20;
+  std::uint64_t limit[2];
+  if (system_call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, limit) == -1) return false;
+  std::uint64_t end = limit[1] > default_ceiling ? limit[1] : default_ceiling;
+  if (end > 0x7fffffff) end = 0x7fffffff;
+  for (int fd = 0; fd < static_cast<int>(end); ++fd) {
+    if (!contains(kept, fd)) system_call(SYS_close, fd);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool close_others(Span<int> kept) noexcept {
+  return close_by_directory(kept) || close_by_number(kept);
+}
+
+}  // namespace tornado
