@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "program.h"
+#include "support/wait.h"
+#include "tornado/fd.h"
+
+namespace tornado::test {
+namespace {
+
+std::uint16_t port_of(Program& server) {
+  const std::string line = server.line();
+  const std::string before = "listening on 127.0.0.1:";
+  if (!line.starts_with(before)) {
+    ADD_FAILURE() << line;
+    return 0;
+  }
+  return static_cast<std::uint16_t>(std::stoul(line.substr(before.size())));
+}
+
+UniqueFd connect_to(std::uint16_t port) {
+  UniqueFd client = make_socket(AF_INET, SOCK_STREAM);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int result =
+      ::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  EXPECT_TRUE(result == 0 || errno == EINPROGRESS);
+  return client;
+}
+
+/// Sends `text` while it reads what comes back, until that is as long.
+std::string echo(NativeFd client, const std::string& text) {
+  std::string echoed;
+  std::size_t sent = 0;
+  std::array<char, 4096> buffer;
+  while (echoed.size() < text.size()) {
+    if (sent < text.size() && is_writable(client)) {
+      const ssize_t n =
+          ::send(client, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+      if (n > 0) sent += static_cast<std::size_t>(n);
+    }
+    if (!is_readable(client) && sent < text.size()) continue;
+    if (!becomes_readable(client)) break;
+    const ssize_t n = ::recv(client, buffer.data(), buffer.size(), 0);
+    if (n <= 0) break;
+    echoed.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  return echoed;
+}
+
+void expect_good_end(Program& server, const std::string& report) {
+  server.send(SIGTERM);
+  const Ending ending = server.wait();
+  EXPECT_EQ(ending.exit_status, 0);
+  EXPECT_EQ(ending.output, report);
+}
+
+TEST(EchoServer, gives_each_client_its_own_bytes) {
+  Program server("echo_server");
+  const std::uint16_t port = port_of(server);
+  const UniqueFd one = connect_to(port);
+  const UniqueFd two = connect_to(port);
+  EXPECT_EQ(echo(one.get(), "one"), "one");
+  EXPECT_EQ(echo(two.get(), "other"), "other");
+  EXPECT_EQ(echo(one.get(), "again"), "again");
+  expect_good_end(server, "echoed 13 bytes for 2 clients\n");
+}
+
+/// Sends until nothing moves any more. The number of bytes, `limit` at most.
+std::size_t send_until_stuck(NativeFd client, std::size_t limit) {
+  std::size_t sent = 0;
+  const auto writable = [client] { return is_writable(client); };
+  while (sent < limit && wait_until(writable, std::chrono::milliseconds(300))) {
+    sent += fill(client);
+  }
+  return sent;
+}
+
+TEST(EchoServer, does_not_read_more_while_its_answers_are_not_read) {
+  constexpr std::size_t more_than_sockets_hold = 128 << 20;
+  Program server("echo_server");
+  const UniqueFd client = connect_to(port_of(server));
+  const std::size_t sent = send_until_stuck(client.get(), more_than_sockets_hold);
+  EXPECT_LT(sent, more_than_sockets_hold);
+  std::size_t echoed = 0;
+  while (echoed < sent && becomes_readable(client.get())) echoed += drain(client.get());
+  EXPECT_EQ(echoed, sent);
+  expect_good_end(server, "echoed " + std::to_string(sent) + " bytes for 1 clients\n");
+}
+
+TEST(EchoServer, outlives_clients_that_vanish) {
+  Program server("echo_server");
+  const std::uint16_t port = port_of(server);
+  {
+    const UniqueFd rude = connect_to(port);
+    EXPECT_EQ(echo(rude.get(), "x"), "x");
+    const linger at_once{1, 0};  // a reset instead of an end
+    ::setsockopt(rude.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+  const UniqueFd polite = connect_to(port);
+  EXPECT_EQ(echo(polite.get(), "still there?"), "still there?");
+  expect_good_end(server, "echoed 13 bytes for 2 clients\n");
+}
+
+TEST(EchoServer, makes_clients_wait_when_it_is_out_of_descriptors) {
+  constexpr rlim_t few = 24;
+  constexpr std::size_t many = 40;
+  Program server("echo_server", invalid_fd, [] {
+    const rlimit limit{few, few};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  });
+  const std::uint16_t port = port_of(server);
+  std::vector<UniqueFd> clients;
+  for (std::size_t i = 0; i < many; ++i) clients.push_back(connect_to(port));
+  const std::string complaint = server.error_line();
+  EXPECT_TRUE(complaint.ends_with(": Too many open files; accepting again in 100 ms"))
+      << complaint;
+  for (UniqueFd& client : clients) {
+    EXPECT_EQ(echo(client.get(), "me too"), "me too");
+    client.reset();
+  }
+  expect_good_end(server, "echoed 240 bytes for 40 clients\n");
+}
+
+}  // namespace
+}  // namespace tornado::test

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "program.h"
+#include "tornado/platform.h"
+
+namespace tornado::test {
+namespace {
+
+void expect_output(const std::string& name, const std::string& output,
+                   NativeFd input = invalid_fd) {
+  const Ending ending = Program(name, input).wait();
+  EXPECT_EQ(ending.exit_status, 0);
+  EXPECT_EQ(ending.output, output);
+  EXPECT_EQ(ending.errors, "");
+}
+
+TEST(Examples, hello_is_woken_by_a_thread) {
+  expect_output("hello", "hello from the loop's own thread\n");
+}
+
+TEST(Examples, wake_from_threads_loses_no_result) {
+  expect_output("wake_from_threads",
+                "400 results from 4 threads, sum 500000500000\n"
+                "a post to the closed loop: refused\n");
+}
+
+TEST(Examples, periodic_work_skips_what_it_missed) {
+  expect_output("periodic_work", "5 ticks in the time of 8 or more, 0 early\n");
+}
+
+TEST(Examples, descriptors_tells_what_each_flag_belongs_to) {
+  expect_output("descriptors",
+                "made by the library: close-on-exec yes, non-blocking yes\n"
+                "made elsewhere, then marked: close-on-exec yes\n"
+                "its twin after set_nonblocking(false): non-blocking no\n"
+                "within a NonblockingScope: non-blocking yes\n"
+                "after it: non-blocking no\n"
+                "a bad descriptor: EBADF\n");
+}
+
+TEST(Examples, fork_gives_the_child_a_loop_of_its_own) {
+  expect_output("fork",
+                "child: refused\n"
+                "child: on my own loop\n"
+                "parent: on my own loop\n");
+}
+
+TEST(Examples, inherited_stdin_leaves_a_shared_pipe_blocking) {
+  FdPair pipe = make_pipe();
+  set_nonblocking(pipe.first.get(), false);
+  const std::string text = "one\ntwo\nthree\n";
+  ASSERT_EQ(::write(pipe.second.get(), text.data(), text.size()),
+            static_cast<ssize_t>(text.size()));
+  pipe.second.reset();
+  expect_output("inherited_stdin", "3 lines\n", pipe.first.get());
+  EXPECT_FALSE(is_nonblocking(pipe.first.get()));
+}
+
+TEST(Examples, inherited_stdin_reads_files_too) {
+  const UniqueFd file = open_file("/dev/null", O_RDONLY);
+  expect_output("inherited_stdin", "0 lines\n", file.get());
+}
+
+TEST(Examples, signals_become_callbacks) {
+  Program program("signals");
+  EXPECT_EQ(program.line(),
+            "process " + std::to_string(program.pid()) + " waits for signals");
+  program.send(SIGHUP);
+  EXPECT_EQ(program.line(), "reload 1");
+  program.send(SIGUSR1);
+  EXPECT_EQ(program.line(), "poked");
+  program.send(SIGTERM);
+  const Ending ending = program.wait();
+  EXPECT_EQ(ending.exit_status, 0);
+  EXPECT_EQ(ending.output, "ended by signal " + std::to_string(SIGTERM) + "\n");
+}
+
+}  // namespace
+}  // namespace tornado::test
