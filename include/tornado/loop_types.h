@@ -13,12 +13,25 @@
 
 namespace tornado {
 
+/// When a loop looks at its descriptors.
+enum class TurnPolicy : std::uint8_t {
+  strict,  ///< once per turn; a callback that is added during a turn waits for the next
+  bounded,  ///< also runs what is added meanwhile, up to 64 callbacks or 20
+            ///< microseconds
+};
+
 struct LoopOptions {
   PollerKind poller = PollerKind::best;
   WakerKind waker = WakerKind::best;
   /// True: become current, or throw Errc::loop_running if this thread has a loop.
   /// False: do not. Unset: become current if the thread has none.
-  std::optional<bool> make_current;
+  std::optional<bool> make_current = {};
+  TurnPolicy turns = TurnPolicy::strict;
+  /// How long to go on looking, without sleeping, after there was something to do. For
+  /// answers within a microsecond instead of the time that a sleeping core takes to
+  /// wake; it burns a core meanwhile. Left off while it does not pay (nothing comes in
+  /// time, again and again), and always on a machine with one processor.
+  std::chrono::nanoseconds spin{0};
 };
 
 /// What happens to an exception that leaves a callback.

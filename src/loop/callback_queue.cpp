@@ -6,7 +6,7 @@
 
 namespace tornado {
 
-CallbackQueue::Pushed CallbackQueue::push(Callback& callback,
+CallbackQueue::Pushed CallbackQueue::push(Callback&& callback,
                                           const std::source_location& where) {
   const std::scoped_lock lock(guarded_->mutex);
   if (guarded_->closed) return Pushed::refused;
@@ -16,7 +16,7 @@ CallbackQueue::Pushed CallbackQueue::push(Callback& callback,
   return size == 1 ? Pushed::first : Pushed::more;
 }
 
-void CallbackQueue::push_own(Callback callback, const std::source_location& where) {
+void CallbackQueue::push_own(Callback&& callback, const std::source_location& where) {
   // A push that this thread has heard of is seen by this load, too.
   if (others_.load(std::memory_order_relaxed) != 0) fetch();
   own_.push_back({std::move(callback), where});
@@ -24,6 +24,7 @@ void CallbackQueue::push_own(Callback callback, const std::source_location& wher
 }
 
 void CallbackQueue::take(std::vector<QueuedCallback>& batch) {
+  fetched_ = 0;
   if (others_.load(std::memory_order_relaxed) != 0) fetch();
   own_.swap(batch);
   own_size_.store(0, std::memory_order_relaxed);
@@ -31,6 +32,7 @@ void CallbackQueue::take(std::vector<QueuedCallback>& batch) {
 
 void CallbackQueue::fetch() {
   const std::scoped_lock lock(guarded_->mutex);
+  fetched_ += guarded_->items.size();
   if (own_.empty()) {
     own_.swap(guarded_->items);
   } else {

@@ -32,11 +32,11 @@ class CallbackQueue {
     more,     ///< whoever made it non-empty tells the consumer
   };
 
-  Pushed push(Callback& callback, const std::source_location& where);
+  Pushed push(Callback&& callback, const std::source_location& where);
 
   // The consumer's thread.
 
-  void push_own(Callback callback, const std::source_location& where);
+  void push_own(Callback&& callback, const std::source_location& where);
   /// Swaps what is there into `batch`, which must be empty.
   void take(std::vector<QueuedCallback>& batch);
 
@@ -46,6 +46,9 @@ class CallbackQueue {
   /// In a forked child, where the thread that held the lock does not exist. False if
   /// one did: what was queued may be half written, and is abandoned.
   bool after_fork();
+
+  /// How many of others' callbacks the last take() or the pushes since then brought.
+  [[nodiscard]] std::size_t fetched() const noexcept { return fetched_; }
 
   /// Any thread.
   [[nodiscard]] std::size_t size() const noexcept {
@@ -66,6 +69,7 @@ class CallbackQueue {
   std::atomic<std::size_t> others_{0};  // how many are guarded
   std::vector<QueuedCallback> own_;
   std::atomic<std::size_t> own_size_{0};
+  std::size_t fetched_ = 0;
 };
 
 }  // namespace tornado

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop/impl.h"
 
+#include <algorithm>
 #include <string>
 
 #include "loop/signal_watch.h"
@@ -12,6 +13,11 @@
 
 namespace tornado {
 namespace {
+
+// A thread that has woken the loop is busy with that for some microseconds. Were the
+// loop asleep again by then, the thread would have to wake it for its next callback,
+// too, and so on: one at a time, each at the price of a wake.
+constexpr std::chrono::microseconds pacing{10};
 
 std::atomic<int> open_loops{0};
 std::atomic<std::uint32_t> last_id{0};
@@ -46,6 +52,9 @@ IOLoop::Impl::Impl(const Options& options)
     : id(last_id.fetch_add(1) + 1),
       poller(make_poller(options.poller)),
       poller_kind(poller->kind()),
+      turn_policy(options.turns),
+      spin_for_all(options.spin > options.spin.zero()),
+      spin(std::max<std::chrono::nanoseconds>(options.spin, pacing)),
       mailbox(std::make_shared<Mailbox>(options.waker)) {
   watch_waker();
   open_loops.fetch_add(1);

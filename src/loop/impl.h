@@ -12,6 +12,7 @@
 
 #include "loop/handler_table.h"
 #include "loop/mailbox.h"
+#include "loop/spin.h"
 #include "loop/timer_queue.h"
 #include "loop/watchdog.h"
 #include "poller/poller.h"
@@ -51,9 +52,11 @@ struct IOLoop::Impl {
   void run_ready();
   void run_from_signals();
   void run_callbacks();
+  void run_added_callbacks();
   void run_due_timeouts(TimePoint now);
+  [[nodiscard]] bool did_something() noexcept;
   void wait();
-  [[nodiscard]] std::chrono::nanoseconds time_to_wait(TimePoint now);
+  [[nodiscard]] std::chrono::nanoseconds time_to_wait();
   void answer_waker();
   void heal_waker();
   void watch_waker();
@@ -66,6 +69,9 @@ struct IOLoop::Impl {
   const std::uint32_t id;
   std::unique_ptr<Poller> poller;
   const PollerKind poller_kind;
+  const TurnPolicy turn_policy;
+  const bool spin_for_all;  // not only after callbacks from other threads
+  Spin spin;
   std::shared_ptr<Mailbox> mailbox;
   HandlerTable handlers;
   TimerQueue timers;
@@ -85,6 +91,8 @@ struct IOLoop::Impl {
   std::vector<TimerQueue::Id> due;
   std::size_t due_next = 0;
   std::span<const Ready> ready;
+
+  std::uint64_t done_before = 0;  // callbacks, timeouts and events by the last wait
 
   ExceptionPolicy policy = ExceptionPolicy::log;
   ExceptionHandler exception_handler;

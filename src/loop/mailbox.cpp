@@ -13,7 +13,7 @@ bool Mailbox::ours() const noexcept {
   return epoch_.load(std::memory_order_acquire) == fork_epoch();
 }
 
-bool Mailbox::post(Callback callback, const std::source_location& where) {
+bool Mailbox::post(Callback&& callback, const std::source_location& where) {
   if (!callback) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 "add_callback: no callable");
@@ -25,7 +25,7 @@ bool Mailbox::post(Callback callback, const std::source_location& where) {
     queue_.push_own(std::move(callback), where);
     return true;
   }
-  const auto pushed = queue_.push(callback, where);
+  const auto pushed = queue_.push(std::move(callback), where);
   if (pushed == CallbackQueue::Pushed::first) waker_.wake();
   return pushed != CallbackQueue::Pushed::refused;
 }

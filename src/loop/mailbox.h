@@ -20,7 +20,7 @@ class Mailbox {
   explicit Mailbox(WakerKind kind);
 
   // Any thread. False if closed or the parent process's.
-  bool post(Callback callback, const std::source_location& where);
+  bool post(Callback&& callback, const std::source_location& where);
 
   // Any thread, any signal handler.
   bool post_from_signal(void (*invoke)(void*), const void* bytes,

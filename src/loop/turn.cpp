@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "loop/impl.h"
 #include "platform/log.h"
@@ -13,6 +14,8 @@ using std::chrono::nanoseconds;
 
 constexpr Token waker_token = ~Token{0};
 constexpr std::chrono::milliseconds broken_waker_wait{100};
+constexpr std::uint64_t most_callbacks = 64;
+constexpr std::chrono::microseconds longest_run{20};
 
 // One thread writes, so that the read and the write need not be one step.
 template <class T>
@@ -49,10 +52,24 @@ void IOLoop::Impl::run() {
 // What was there when the turn began. What is added meanwhile waits for the next, so
 // that nobody who adds to it again and again keeps the loop from its descriptors.
 void IOLoop::Impl::run_ready() {
-  const TimePoint now = Clock::now();
+  // The clock is read where it matters only: it costs as much as some callbacks.
+  const bool any_timers = timers.size() > 0;
+  const TimePoint now = any_timers ? Clock::now() : TimePoint();
   run_from_signals();
   run_callbacks();
-  run_due_timeouts(now);
+  if (turn_policy == TurnPolicy::bounded) run_added_callbacks();
+  if (any_timers) run_due_timeouts(now);
+}
+
+void IOLoop::Impl::run_added_callbacks() {
+  if (mailbox->queue().size() == 0) return;
+  const std::uint64_t before = callbacks_run;
+  const TimePoint end = Clock::now() + longest_run;
+  while (mailbox->queue().size() > 0 && !closing && !mailbox->stop_requested()) {
+    run_callbacks();
+    const std::uint64_t run = callbacks_run - before;
+    if (run >= most_callbacks || (run % 16 == 0 && Clock::now() >= end)) return;
+  }
 }
 
 void IOLoop::Impl::run_from_signals() {
@@ -99,7 +116,7 @@ void IOLoop::Impl::run_due_timeouts(TimePoint now) {
   }
 }
 
-nanoseconds IOLoop::Impl::time_to_wait(TimePoint now) {
+nanoseconds IOLoop::Impl::time_to_wait() {
   // The queue too: a thread that found it empty, and so is the one to wake the loop,
   // may not have come to that yet, and what the loop itself added behind is not to
   // wait.
@@ -108,20 +125,30 @@ nanoseconds IOLoop::Impl::time_to_wait(TimePoint now) {
   if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
   nanoseconds wait{-1};
   if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
+    const TimePoint now = Clock::now();
     wait = next > now ? next - now : nanoseconds::zero();
   }
   const nanoseconds limit = broken_waker_wait;
   return waker_broken && (wait < wait.zero() || wait > limit) ? limit : wait;
 }
 
+bool IOLoop::Impl::did_something() noexcept {
+  const std::uint64_t done = callbacks_run + timeouts_run + events_dispatched;
+  return std::exchange(done_before, done) != done;
+}
+
 void IOLoop::Impl::wait() {
-  const TimePoint before = Clock::now();
-  nanoseconds timeout = time_to_wait(before);
+  spin.looked(spin_for_all ? did_something() : mailbox->queue().fetched() > 0);
+  const nanoseconds timeout = spin.on() ? nanoseconds::zero() : time_to_wait();
   // Whoever posts from here on writes to the waker; whoever has posted is seen now.
   const bool may_sleep = timeout != timeout.zero() && mailbox->waker().arm();
-  if (!may_sleep) timeout = timeout.zero();
-  ready = poller->wait(timeout);
-  if (may_sleep) count(nanoseconds_asleep, (Clock::now() - before).count());
+  if (may_sleep) {
+    const TimePoint before = Clock::now();
+    ready = poller->wait(timeout);
+    count(nanoseconds_asleep, (Clock::now() - before).count());
+  } else {
+    ready = poller->wait(nanoseconds::zero());
+  }
   answer_waker();
 }
 
