@@ -195,7 +195,9 @@ Tally play(const Way& way, IOLoop& loop, const std::set<std::string>& stray,
          (Clock::now() < end || tally.children == 0)) {
     stage.progress.show(fmt::format("children: the {} way, {} of {}", way.name,
                                     tally.children, children_wanted));
-    count(tally, Child(loop).run(), stray);
+    const Report report = Child(loop).run();
+    // Ctrl-C reaches the child too, which then has no say.
+    if (!interrupted()) count(tally, report, stray);
   }
   tally.opened = opening.opened();
   return tally;

@@ -105,7 +105,7 @@ std::string why(const Choice& choice, const std::vector<Trial>& known) {
 }
 
 void print_default(Output& out, const Findings& f) {
-  out.print("\n{}\n", out.paint(Tone::title, "Default"));
+  out.print("{}\n", out.paint(Tone::title, "Default"));
   Table table({Align::left, Align::left, Align::left});
   auto add = [&](const char* what, const Choice& choice, const auto& known) {
     const bool good = choice.error.empty();
@@ -190,6 +190,7 @@ int doctor(const Context& context) {
     print_trials(out, "Wakers", f.wakers, f.waker);
     print_features(out, f.features);
     print_limits(out, f);
+    out.print("\n");
     print_default(out, f);
   }
   return f.both.works() ? exit_ok : exit_broken;

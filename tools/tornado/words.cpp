@@ -81,11 +81,13 @@ std::optional<nanoseconds> parse_duration(std::string_view text) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
-  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::size_t best_distance = word.size() + 1;
   for (const auto& candidate : candidates) {
     const bool begins = word.size() >= 2 && candidate.starts_with(word);
     const std::size_t distance = begins ? 1 : edit_distance(word, candidate);
-    if (distance < best_distance) {
+    // A letter in three may be wrong.
+    const std::size_t longer = std::max(word.size(), candidate.size());
+    if (distance <= std::max<std::size_t>(1, longer / 3) && distance < best_distance) {
       best_distance = distance;
       best = candidate;
     }
