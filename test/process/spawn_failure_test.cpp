@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "process/reported.h"
+#include "support/child.h"
+#include "support/limits.h"
+#include "support/scale.h"
+#include "support/signals.h"
+#include "tornado/spawn.h"
+
+namespace tornado::test {
+namespace {
+
+bool has_children() {
+  return ::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ||
+         errno != ECHILD;
+}
+
+volatile std::sig_atomic_t child_signals = 0;
+
+// The whole message, and that nothing is left: no descriptor, no child, no SIGCHLD.
+void expect_failure(const SpawnOptions& options, const std::string& message, int error,
+                    std::uint64_t times = 3) {
+  const SignalScope count(SIGCHLD, [](int) { child_signals = child_signals + 1; });
+  child_signals = 0;
+  reserve_spawn_slots();
+  const std::set<int> before = open_numbers();
+  for (std::uint64_t i = 0; i < times; ++i) {
+    try {
+      (void)spawn(options);
+      ADD_FAILURE() << "spawned, instead of: " << message;
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.what(), message);
+      EXPECT_EQ(e.code().value(), error);
+    }
+  }
+  EXPECT_EQ(open_numbers(), before);
+  EXPECT_FALSE(has_children());
+  EXPECT_EQ(child_signals, 0);
+  std::error_code ec;
+  EXPECT_EQ(spawn(options, ec).pid, -1);
+  EXPECT_EQ(ec.value(), error);
+}
+
+class TempFile {
+ public:
+  TempFile(const std::string& content, unsigned mode)
+      : path_(testing::TempDir() + "spawn_failure_" + std::to_string(::getpid())) {
+    std::ofstream(path_) << content;
+    ::chmod(path_.c_str(), mode);
+  }
+  ~TempFile() { ::unlink(path_.c_str()); }
+  TempFile(const TempFile&) = delete;
+  TempFile& operator=(const TempFile&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(SpawnFailure, exec_of_what_does_not_exist) {
+  expect_failure({.argv = {"/no/such"}}, "exec /no/such: No such file or directory",
+                 ENOENT, scaled(1000));
+  expect_failure({.argv = {"no-such-program"}},
+                 "exec no-such-program: No such file or directory", ENOENT);
+  expect_failure({.argv = {""}}, "exec : No such file or directory", ENOENT);
+}
+
+TEST(SpawnFailure, exec_of_what_may_not_be_executed) {
+  const TempFile file("#!/bin/sh\n", 0644);
+  expect_failure({.argv = {file.path()}}, "exec " + file.path() + ": Permission denied",
+                 EACCES);
+  expect_failure({.argv = {"/usr"}}, "exec /usr: Permission denied", EACCES);
+}
+
+TEST(SpawnFailure, exec_of_what_is_no_program) {
+  const TempFile file("plain text\n", 0755);
+  expect_failure({.argv = {file.path()}}, "exec " + file.path() + ": Exec format error",
+                 ENOEXEC);
+}
+
+TEST(SpawnFailure, exec_of_a_file_that_is_being_written) {
+  const TempFile file("#!/bin/sh\n", 0755);
+  const UniqueFd writer = open_file(file.path().c_str(), O_WRONLY);
+  expect_failure({.argv = {file.path()}}, "exec " + file.path() + ": Text file busy",
+                 ETXTBSY);
+}
+
+TEST(SpawnFailure, exec_with_too_many_arguments) {
+  const std::vector<std::string> argv(64, std::string(100'000, 'x'));
+  std::vector<std::string> all = {"true"};
+  all.insert(all.end(), argv.begin(), argv.end());
+  expect_failure({.argv = all}, "exec true: Argument list too long", E2BIG);
+}
+
+TEST(SpawnFailure, a_forbidden_file_in_the_path_is_worth_more_than_a_missing_one) {
+  const TempFile file("#!/bin/sh\n", 0644);
+  const std::string name = file.path().substr(file.path().rfind('/') + 1);
+  expect_failure(
+      {.argv = {name}, .environment = {{{"PATH", testing::TempDir() + ":/nowhere"}}}},
+      "exec " + name + ": Permission denied", EACCES);
+}
+
+TEST(SpawnFailure, a_directory_that_is_missing_or_is_none) {
+  expect_failure({.argv = {"true"}, .cwd = "/gone"},
+                 "chdir /gone: No such file or directory", ENOENT);
+  expect_failure({.argv = {"true"}, .cwd = "/dev/null"},
+                 "chdir /dev/null: Not a directory", ENOTDIR);
+}
+
+TEST(SpawnFailure, steps_of_the_child_are_named) {
+  expect_failure({.argv = {"true"}, .process_group = 1},
+                 "setpgid 1: Operation not permitted", EPERM);
+  expect_failure({.argv = {"true"}, .limits = {{RLIMIT_NOFILE, 50, 40}}},
+                 "setrlimit 7: Invalid argument", EINVAL);
+  expect_failure({.argv = {"true"}, .descriptors = {{1 << 30, 0}}},
+                 "dup fd 0 to child descriptor 1073741824: Bad file descriptor", EBADF);
+}
+
+TEST(SpawnFailure, steps_that_need_privilege_are_named) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_EQ(::setresgid(65534, 65534, 65534), 0);
+    ASSERT_EQ(::setresuid(65534, 65534, 65534), 0);
+    expect_failure({.argv = {"true"}, .nice = -5}, "nice -5: Permission denied",
+                   EACCES);
+    expect_failure({.argv = {"true"}, .uid = 65534},
+                   "setgroups: Operation not permitted", EPERM);
+    expect_failure({.argv = {"true"}, .groups = {{1}}},
+                   "setgroups: Operation not permitted", EPERM);
+  }));
+}
+
+TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
+  const std::string invalid = ": Invalid argument";
+  const std::string nul("a\0b", 3);
+  expect_failure({}, "spawn: give either argv or shell" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .shell = "true"},
+                 "spawn: give either argv or shell" + invalid, EINVAL);
+  expect_failure({.argv = {"true", nul}}, "spawn: NUL byte in argv[1]" + invalid,
+                 EINVAL);
+  expect_failure({.shell = nul}, "spawn: NUL byte in argv[2]" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .executable = nul},
+                 "spawn: NUL byte in executable" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .cwd = nul}, "spawn: NUL byte in cwd" + invalid,
+                 EINVAL);
+  expect_failure({.argv = {"true"}, .environment = {{{"A=B", "c"}}}},
+                 "environment variable \"A=B\": '=' in the name" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .environment_changes = {{"", "c"}}},
+                 "environment variable \"\": empty name" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .environment_changes = {{"A", nul}}},
+                 "environment variable \"A\": NUL byte in the value" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .parent_death_signal = 65},
+                 "spawn: parent_death_signal 65" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .new_session = true, .process_group = 0},
+                 "spawn: a session leader has its own process group" + invalid, EINVAL);
+}
+
+TEST(SpawnFailure, bad_descriptors_are_refused_before_there_is_a_child) {
+  const std::string invalid = ": Invalid argument";
+  expect_failure({.argv = {"true"}, .descriptors = {{3, 0}, {3, 1}}},
+                 "child descriptor 3 mapped twice" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .descriptors = {{1, 0}}},
+                 "child descriptor 1 mapped twice" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .descriptors = {{-1, 0}}},
+                 "child descriptor -1 is negative" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .descriptors = {{3, 9999}}},
+                 "child descriptor 3 from fd 9999: Bad file descriptor", EBADF);
+  expect_failure({.argv = {"true"}, .out = Stdio::descriptor(9999)},
+                 "child descriptor 1 from fd 9999: Bad file descriptor", EBADF);
+  expect_failure({.argv = {"true"}, .out = Stdio::as_stdout()},
+                 "child descriptor 1: as_stdout is for stderr" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .in = Stdio::file("/gone", O_RDONLY)},
+                 "open /gone: No such file or directory", ENOENT);
+}
+
+TEST(SpawnFailure, too_few_descriptors_leave_nothing_behind) {
+  EXPECT_TRUE(passes_in_child([] {
+    reserve_spawn_slots();
+    const int used = UniqueFd(::dup(0)).get();  // the lowest that is free
+    for (int room = 0; room < 12; ++room) {
+      const std::set<int> before = open_numbers();
+      {
+        const DescriptorLimit limit(static_cast<rlim_t>(used + room));
+        std::error_code ec;
+        Child child = spawn({.argv = {"true"},
+                             .in = Stdio::pipe(),
+                             .out = Stdio::pipe(),
+                             .err = Stdio::null()},
+                            ec);
+        if (ec) {
+          EXPECT_EQ(ec.value(), EMFILE);
+        } else {
+          EXPECT_EQ(wait_child(child), 0);
+        }
+        EXPECT_EQ(!ec, room >= 6) << room;
+      }
+      EXPECT_EQ(open_numbers(), before);
+      EXPECT_FALSE(has_children());
+    }
+  }));
+}
+
+TEST(SpawnFailure, too_many_processes_leave_nothing_behind) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else";
+  EXPECT_TRUE(passes_in_child([] {
+    const rlimit one{1, 1};
+    ASSERT_EQ(::setrlimit(RLIMIT_NPROC, &one), 0);
+    ASSERT_EQ(::setresuid(64321, 64321, 64321), 0);
+    expect_failure({.argv = {"true"}, .in = Stdio::pipe()},
+                   "clone: Resource temporarily unavailable", EAGAIN);
+  }));
+}
+
+}  // namespace
+}  // namespace tornado::test

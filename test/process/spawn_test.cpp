@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/spawn.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "process/reported.h"
+#include "support/child.h"
+#include "support/signals.h"
+#include "tornado/platform.h"
+
+namespace tornado::test {
+namespace {
+
+const std::vector<int> streams_only = {0, 1, 2};
+
+TEST(Spawn, gives_the_three_streams_and_nothing_else) {
+  UniqueFd unmarked = make_pipe().first;
+  set_close_exec(unmarked.get(), false);
+  EXPECT_EQ(report_of({}).numbers(), streams_only);
+}
+
+TEST(Spawn, passes_arguments_as_they_are) {
+  const Reported report = report_of({.argv = {"", "a b", "\"quoted\" $HOME *"}});
+  EXPECT_EQ(report.arguments,
+            (std::vector<std::string>{"", "a b", "\"quoted\" $HOME *"}));
+}
+
+TEST(Spawn, gives_the_returncode_of_a_shell_line) {
+  Child child = spawn({.shell = "exit 7"});
+  EXPECT_EQ(wait_child(child), 7);
+  child = spawn({.shell = "kill -9 $$"});
+  EXPECT_EQ(wait_child(child), -9);
+}
+
+TEST(Spawn, executes_another_file_than_argv_0_names) {
+  Child child = spawn({.argv = {"my name", "-c", "echo $0"},
+                       .executable = "/bin/sh",
+                       .out = Stdio::pipe()});
+  EXPECT_EQ(read_to_end(child.out.get()), "my name\n");
+  EXPECT_EQ(wait_child(child), 0);
+}
+
+TEST(Spawn, looks_in_the_path_of_the_child) {
+  const std::string directory =
+      std::filesystem::path(child_reporter_path()).parent_path();
+  const std::string name = std::filesystem::path(child_reporter_path()).filename();
+  Child child = spawn({.argv = {name, "1"},
+                       .environment = {{{"PATH", "/nowhere:" + directory}}},
+                       .out = Stdio::pipe()});
+  EXPECT_NE(read_to_end(child.out.get()).find("env PATH=/nowhere:"), std::string::npos);
+  EXPECT_EQ(wait_child(child), 0);
+}
+
+TEST(Spawn, hands_the_environment_over) {
+  ::setenv("TORNADO_TEST_VARIABLE", "mine", 1);
+  EXPECT_EQ(report_of({}).environment.at("TORNADO_TEST_VARIABLE"), "mine");
+}
+
+TEST(Spawn, replaces_the_environment) {
+  const Reported report = report_of({.environment = {{{"A", "1"}, {"B", ""}}}});
+  EXPECT_EQ(report.environment,
+            (std::map<std::string, std::string>{{"A", "1"}, {"B", ""}}));
+}
+
+TEST(Spawn, changes_the_environment) {
+  ::setenv("TORNADO_TEST_KEPT", "kept", 1);
+  ::setenv("TORNADO_TEST_CHANGED", "old", 1);
+  ::setenv("TORNADO_TEST_REMOVED", "x", 1);
+  const auto environment =
+      report_of({.environment_changes = {{"TORNADO_TEST_CHANGED", "new"},
+                                         {"TORNADO_TEST_ADDED", "a=b"},
+                                         {"TORNADO_TEST_REMOVED", std::nullopt}}})
+          .environment;
+  EXPECT_EQ(environment.at("TORNADO_TEST_KEPT"), "kept");
+  EXPECT_EQ(environment.at("TORNADO_TEST_CHANGED"), "new");
+  EXPECT_EQ(environment.at("TORNADO_TEST_ADDED"), "a=b");
+  EXPECT_EQ(environment.count("TORNADO_TEST_REMOVED"), 0u);
+}
+
+TEST(Spawn, sets_the_working_directory) {
+  EXPECT_EQ(report_of({.cwd = "/usr"}).values.at("cwd"), "/usr");
+}
+
+TEST(Spawn, makes_a_session) {
+  const auto values = report_of({.new_session = true}).values;
+  EXPECT_EQ(values.at("sid"), values.at("pid"));
+  EXPECT_EQ(values.at("pgid"), values.at("pid"));
+}
+
+TEST(Spawn, makes_and_joins_a_process_group) {
+  Child leader = spawn({.argv = {"cat"}, .in = Stdio::pipe(), .process_group = 0});
+  const auto values = report_of({.process_group = leader.pid}).values;
+  EXPECT_EQ(values.at("pgid"), std::to_string(leader.pid));
+  EXPECT_NE(values.at("pid"), std::to_string(leader.pid));
+  leader.in.reset();
+  EXPECT_EQ(wait_child(leader), 0);
+}
+
+TEST(Spawn, leaves_session_and_group_alone_unless_asked) {
+  const auto values = report_of({}).values;
+  EXPECT_EQ(values.at("sid"), std::to_string(::getsid(0)));
+  EXPECT_EQ(values.at("pgid"), std::to_string(::getpgid(0)));
+}
+
+TEST(Spawn, sets_umask_nice_and_limits) {
+  rlimit limit;
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const auto values =
+      report_of({.umask = 027, .limits = {{RLIMIT_NOFILE, 40, 50}}, .nice = 3}).values;
+  EXPECT_EQ(values.at("umask"), std::to_string(027));
+  EXPECT_EQ(values.at("nofile"), "40 50");
+  EXPECT_EQ(values.at("nice"), std::to_string(::getpriority(PRIO_PROCESS, 0) + 3));
+}
+
+TEST(Spawn, changes_uid_gid_and_drops_all_groups) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto values = report_of({.uid = 65534, .gid = 65533}).values;
+  EXPECT_EQ(values.at("uid"), "65534 65534");
+  EXPECT_EQ(values.at("gid"), "65533 65533");
+  EXPECT_EQ(values.at("groups"), "");
+}
+
+TEST(Spawn, sets_the_groups_asked_for) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto values = report_of({.uid = 65534, .gid = 5, .groups = {{7, 9}}}).values;
+  EXPECT_EQ(values.at("groups"), "7 9 ");
+}
+
+TEST(Spawn, gives_a_clean_signal_mask_and_default_dispositions) {
+  EXPECT_TRUE(passes_in_child([] {
+    for (int signal = 1; signal <= 64; ++signal) {
+      ::signal(
+          signal, signal % 2 ? SIG_IGN : +[](int) {});
+    }
+    ::signal(SIGCHLD, SIG_DFL);
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    const auto values = report_of({}).values;
+    EXPECT_EQ(values.at("SigBlk"), "0000000000000000");
+    EXPECT_EQ(values.at("SigIgn"), "0000000000000000");
+    EXPECT_EQ(values.at("SigCgt"), "0000000000000000");
+  }));
+}
+
+TEST(Spawn, keeps_the_mask_and_the_handlers_of_the_caller) {
+  const SignalScope handler(SIGUSR2, [](int) {});
+  sigset_t before;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  report_of({});
+  sigset_t after;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  for (int signal = 1; signal < 65; ++signal) {
+    EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+  }
+  struct sigaction action;
+  ::sigaction(SIGUSR2, nullptr, &action);
+  EXPECT_NE(action.sa_handler, SIG_DFL);
+}
+
+TEST(Spawn, blocks_the_signals_asked_for) {
+  EXPECT_EQ(report_of({.blocked_signals = {1, 2, 64}}).values.at("SigBlk"),
+            "8000000000000003");
+}
+
+TEST(Spawn, sets_the_parent_death_signal) {
+  EXPECT_EQ(report_of({}).values.at("pdeathsig"), "0");
+  EXPECT_EQ(report_of({.parent_death_signal = SIGTERM}).values.at("pdeathsig"),
+            std::to_string(SIGTERM));
+}
+
+TEST(Spawn, a_child_with_a_death_signal_dies_with_its_parent) {
+  FdPair alive = make_pipe();
+  const auto result = run_in_child([&alive]() -> std::string {
+    (void)spawn({.argv = {"sleep", "1000"},
+                 .descriptors = {{3, alive.second.get()}},
+                 .parent_death_signal = SIGKILL})
+        .pid;
+    return "spawned";
+  });
+  EXPECT_EQ(result.output, "spawned");
+  alive.second.reset();
+  EXPECT_EQ(read_to_end(alive.first.get()), "") << "end of file: nobody holds the pipe";
+}
+
+}  // namespace
+}  // namespace tornado::test
