@@ -33,19 +33,8 @@ class BusyScene {
                  [this](TimePoint sent) { latency_.record(Clock::now() - sent); }) {}
 
   SceneFigures play() {
-    // The threads start on the loop, which is awake from then on.
-    loop_.add_callback([this] {
-      written_before_ = loop_.counters().waker.written;
-      began_ = Clock::now();
-      for (std::size_t i = 0; i < threads; ++i) {
-        workers_.emplace_back([this, i] { post_all_the_time(i); });
-      }
-      workers_.emplace_back(
-          [this, loop_thread = ::pthread_self(), poster = workers_.front().native()] {
-            send_signals(loop_thread, poster);
-          });
-      keep_awake();
-    });
+    // In the second turn, when the loop has read what woke it from its creator's post.
+    loop_.add_callback([this] { loop_.add_callback([this] { begin(); }); });
     loop_.call_later(options_.length + patience, [this] { loop_.stop(); });
     {
       const StopOnInterrupt stopping(loop_);
@@ -65,6 +54,20 @@ class BusyScene {
 
   [[nodiscard]] bool time_is_up() const {
     return over_ || Clock::now() - began_ >= options_.length;
+  }
+
+  // The threads start on the loop, which is awake from then on.
+  void begin() {
+    written_before_ = loop_.counters().waker.written;
+    began_ = Clock::now();
+    for (std::size_t i = 0; i < threads; ++i) {
+      workers_.emplace_back([this, i] { post_all_the_time(i); });
+    }
+    workers_.emplace_back(
+        [this, loop_thread = ::pthread_self(), poster = workers_.front().native()] {
+          send_signals(loop_thread, poster);
+        });
+    keep_awake();
   }
 
   void keep_awake() {
