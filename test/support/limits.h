@@ -5,6 +5,8 @@
 
 #include <stdexcept>
 
+#include "support/sanitizers.h"
+
 namespace tornado::test {
 
 /// The greatest number of descriptors, lowered (or raised, as far as the hard limit
@@ -12,6 +14,7 @@ namespace tornado::test {
 class DescriptorLimit {
  public:
   explicit DescriptorLimit(rlim_t soft) {
+    show_error_types_to_sanitizers();
     ::getrlimit(RLIMIT_NOFILE, &before_);
     rlimit wanted{soft, before_.rlim_max};
     if (::setrlimit(RLIMIT_NOFILE, &wanted) == -1) {
