@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "byte_text.h"
 #include "descriptor_list.h"
 #include "trace_command.h"
 #include "trace_report.h"
@@ -38,12 +39,13 @@ TraceRecord trace(TracedCommand& command, const PendingSignals& signals) {
   return Tracer(command, signals, handed_on()).run();
 }
 
-std::runtime_error cannot_trace(const std::system_error& error) {
-  std::string text = std::string("fds: ") + error.what();
+void say_why_not(const FollowOptions& options, const std::system_error& error) {
+  std::string text = "tornado fds: cannot follow " +
+                     printable(options.command.front()) + ": " + error.what();
   if (error.code() == std::errc::operation_not_permitted) {
     text += " (tracing is forbidden here, or the command is traced already)";
   }
-  return std::runtime_error(text);
+  write_all(STDERR_FILENO, text + "\n");
 }
 
 // As if this process had been the command, but without a second core file.
@@ -100,7 +102,8 @@ int follow_command(const Context& context, const FollowOptions& options) {
   try {
     result = follow(context, options, file);
   } catch (const std::system_error& error) {
-    throw cannot_trace(error);
+    say_why_not(options, error);
+    return exit_usage;
   }
   if (result < 0) die_of(-result);
   return result;

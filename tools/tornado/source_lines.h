@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace tornado::cli {
 
@@ -14,7 +15,8 @@ struct SourceLine {
   unsigned line = 0;
 };
 
-/// Remembers its answers.
-SourceLine source_line(const std::string& module, std::uint64_t address);
+/// One for each address in the module's file. Remembers its answers.
+std::vector<SourceLine> source_lines(const std::string& module,
+                                     const std::vector<std::uint64_t>& addresses);
 
 }  // namespace tornado::cli

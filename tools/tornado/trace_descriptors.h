@@ -36,19 +36,21 @@ class DescriptorTable {
     OriginPtr origin = {};
     OriginPtr unmarked = {};  ///< who took close-on-exec away, if somebody did
     bool marked = false;
+    bool closing = false;  ///< somebody has begun to close it
   };
 
   void set(int fd, OriginPtr origin, bool marked) {
-    entries_[fd] = {std::move(origin), {}, marked};
+    entries_[fd] = {std::move(origin), {}, marked, false};
   }
-  /// Where nothing is known yet.
-  void set_if_free(int fd, const OriginPtr& origin, bool marked) {
-    entries_.try_emplace(fd, Entry{origin, {}, marked});
-  }
+  /// Where nothing is known to be open.
+  void set_if_free(int fd, const OriginPtr& origin, bool marked);
   void set_unmarked(int fd, OriginPtr by);
   void set_marked(int fd);
-  void close(int fd) { entries_.erase(fd); }
-  void close_range(unsigned first, unsigned last);
+  /// Somebody begins to close these. `shared`: another thread may fork before that is
+  /// done, and its child then has them still.
+  void close_range(unsigned first, unsigned last, bool shared);
+  void close(unsigned fd, bool shared) { close_range(fd, fd, shared); }
+  /// All others are closed for certain.
   void keep_only(const std::set<int>& open);
 
   [[nodiscard]] Entry get(int fd) const;

@@ -60,10 +60,11 @@ void print_site(Output& out, const CallSite& site) {
   const auto places = places_of(site);
   auto own = std::find_if(places.begin(), places.end(),
                           [](const Place& p) { return !is_runtime(p.module); });
-  if (own == places.end()) own = places.begin();
+  const bool none = own == places.end();
+  if (none) own = places.begin();
   if (own != places.begin()) out.print("      {}\n", printable(to_string(*(own - 1))));
   for (std::size_t n = 0; own != places.end() && n < most_callers; ++own, ++n) {
-    if (is_runtime(own->module) && n > 0) break;
+    if (is_runtime(own->module) && !none) break;
     out.print("      {}\n", printable(to_string(*own)));
   }
 }
@@ -150,8 +151,9 @@ void print_report(Output& out, const TraceRecord& record, bool quiet) {
       print_programs(out, leak);
     }
     for (const auto& leak : leaks_of(record, true)) {
-      out.print("inherited from the caller, not counted: {}, by {} programs\n",
-                headline(leak.crossing->descriptor), leak.programs.size());
+      const std::size_t n = leak.programs.size();
+      out.print("inherited from the caller, not counted: {}, by {} program{}\n",
+                headline(leak.crossing->descriptor), n, n == 1 ? "" : "s");
     }
     print_limits(out, record);
   }

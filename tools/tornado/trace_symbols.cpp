@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -121,6 +122,19 @@ std::string demangled(const std::string& name) {
   return result;
 }
 
+void name(Place& place, const ModuleFile& file, std::uint64_t call) {
+  const Symbol symbol = find_symbol(file, call);
+  if (symbol.name_at == 0) return;
+  place.function = demangled(file.text(symbol.name_at));
+  place.offset = place.address - symbol.begin;
+}
+
+// Names of templates can fill a screen.
+std::string shortened(const std::string& function) {
+  constexpr std::size_t room = 60;
+  return function.size() <= room ? function : function.substr(0, room) + "...";
+}
+
 std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
@@ -129,29 +143,28 @@ std::string_view base_name(std::string_view path) {
 
 std::vector<Place> places_of(const CallSite& site) {
   std::vector<Place> places;
-  bool returns_there = false;
+  std::map<std::string, std::vector<std::size_t>> with_lines;
+  std::vector<std::uint64_t> calls;
   for (const auto& frame : site) {
-    Place place;
-    place.module = frame.module->path;
-    place.address = frame.address;
-    place.guess = frame.guess;
     // The call itself, not what comes after it.
-    const std::uint64_t call = frame.address - (returns_there ? 1 : 0);
+    calls.push_back(frame.address - (places.empty() ? 0 : 1));
+    Place place = {.module = frame.module->path, .address = frame.address};
+    place.guess = frame.guess;
     const ModuleFile file(*frame.module);
     if (file.readable()) {
-      const Symbol symbol = find_symbol(file, call);
-      if (symbol.name_at != 0) {
-        place.function = demangled(file.text(symbol.name_at));
-        place.offset = frame.address - symbol.begin;
-      }
-      if (!is_runtime(place.module)) {
-        const auto line = source_line(place.module, call);
-        place.file = line.file;
-        place.line = line.line;
-      }
+      name(place, file, calls.back());
+      if (!is_runtime(place.module)) with_lines[place.module].push_back(places.size());
     }
     places.push_back(std::move(place));
-    returns_there = true;
+  }
+  for (const auto& [module, indices] : with_lines) {
+    std::vector<std::uint64_t> addresses;
+    for (const auto i : indices) addresses.push_back(calls[i]);
+    const auto lines = source_lines(module, addresses);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      places[indices[i]].file = lines[i].file;
+      places[indices[i]].line = lines[i].line;
+    }
   }
   return places;
 }
@@ -166,9 +179,10 @@ bool is_runtime(const std::string& module) {
 }
 
 std::string to_string(const Place& place) {
-  std::string text = place.function.empty()
-                         ? std::string("?")
-                         : fmt::format("{}+{:#x}", place.function, place.offset);
+  std::string text =
+      place.function.empty()
+          ? std::string("?")
+          : fmt::format("{}+{:#x}", shortened(place.function), place.offset);
   if (!place.file.empty()) text += fmt::format(" at {}:{}", place.file, place.line);
   text += fmt::format("  [{}+{:#x}]", base_name(place.module), place.address);
   if (place.guess) text += "  (a guess)";

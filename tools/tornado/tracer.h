@@ -72,6 +72,7 @@ class Tracer {
   void received(pid_t tid, Task& task);
   bool born_marked(pid_t tid, const Task& task) const;
   Origin origin_now(pid_t tid, const Task& task, bool with_site);
+  static bool is_shared(const Task& task) { return task.table.use_count() > 1; }
   static void unshare(Task& task);
 
   TracedCommand& command_;

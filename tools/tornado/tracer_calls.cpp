@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 #include "tracer.h"
 
@@ -50,8 +52,11 @@ std::vector<int> rights(Bytes control) {
 
 void Tracer::at_call(pid_t tid, Task& task) {
   __ptrace_syscall_info info = {};
-  if (::ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info) <= 0)
-    return resume(tid);
+  if (::ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info) <= 0) {
+    // Killed meanwhile; or it does not exist before Linux 5.3.
+    if (errno == ESRCH) return;
+    throw std::system_error(errno, std::system_category(), "ptrace get syscall info");
+  }
   if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
     if (task.call != nullptr && !info.exit.is_error) {
       returned(tid, task, info.exit.rval);
@@ -84,7 +89,7 @@ bool Tracer::entered(pid_t tid, Task& task) {
     case Effect::controls_device:
       return entered_control(tid, task);
     case Effect::closes:
-      task.table->close(as_fd(arguments[0]));
+      task.table->close(static_cast<unsigned>(arguments[0]), is_shared(task));
       return false;
     case Effect::closes_range:
       entered_close_range(task);
@@ -127,7 +132,7 @@ void Tracer::pidfd_made(pid_t tid, const Task& parent) {
 }
 
 void Tracer::unshare(Task& task) {
-  if (task.table.use_count() > 1) {
+  if (is_shared(task)) {
     task.table = std::make_shared<DescriptorTable>(*task.table);
   }
 }
@@ -137,7 +142,7 @@ void Tracer::entered_close_range(Task& task) const {
   if ((arguments[2] & CLOSE_RANGE_UNSHARE) != 0) unshare(task);
   if ((arguments[2] & CLOSE_RANGE_CLOEXEC) != 0) return;
   task.table->close_range(static_cast<unsigned>(arguments[0]),
-                          static_cast<unsigned>(arguments[1]));
+                          static_cast<unsigned>(arguments[1]), is_shared(task));
 }
 
 bool Tracer::entered_control(pid_t tid, Task& task) {

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tool/tool.h"
+
+namespace tornado::test {
+
+/// What `tornado fds --json -- fds_child ACTS...` did and said.
+struct Trace {
+  Finish finish;
+  nlohmann::json report;
+
+  /// What came into programs besides the first one, and was not there from the start.
+  [[nodiscard]] std::vector<nlohmann::json> leaks() const;
+  [[nodiscard]] nlohmann::json origin_of(const nlohmann::json& descriptor) const;
+  [[nodiscard]] std::size_t programs() const { return report.at("programs").size(); }
+};
+
+Trace trace_child(const std::vector<std::string>& acts, Start start = {});
+
+/// The arguments that make the command follow the test's child.
+std::vector<std::string> follow_child(const std::vector<std::string>& acts,
+                                      const std::vector<std::string>& options = {});
+const char* fds_child_path();
+
+/// Whether a function of that name is in the call site.
+bool passes_through(const nlohmann::json& origin, const std::string& function);
+
+}  // namespace tornado::test
