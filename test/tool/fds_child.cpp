@@ -58,6 +58,19 @@ void fork_and_execute(const char* program = "/bin/true") {
   wait_for(pid);
 }
 
+// As those do who mean to hand a descriptor over.
+void fork_prepare_and_execute() {
+  const int fd = need(::open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+  const pid_t pid = need(::fork());
+  if (pid == 0) {
+    ::dup2(fd, 40);
+    ::fcntl(fd, F_SETFD, 0);
+    ::execl("/bin/true", "/bin/true", nullptr);
+    ::_exit(97);
+  }
+  wait_for(pid);
+}
+
 void vfork_and_execute() {
   // NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): it is what is tested.
   const pid_t pid = need(::vfork());
@@ -265,6 +278,7 @@ void add_openings(Acts& acts) {
 
 void add_executions(Acts& acts) {
   acts["fork"] = [](auto) { fork_and_execute(); };
+  acts["hand-over"] = [](auto) { fork_prepare_and_execute(); };
   acts["vfork"] = [](auto) { vfork_and_execute(); };
   acts["spawn"] = [](auto) { spawn_and_execute(); };
   acts["fork-in-thread"] = [](auto) { std::thread([] { fork_and_execute(); }).join(); };

@@ -114,6 +114,29 @@ TEST(FollowedCommand, may_be_a_shell) {
   EXPECT_EQ(trace.report.at("exit_status"), 4);
 }
 
+TEST(FollowedCommand, does_not_leak_what_it_hands_over_between_fork_and_exec) {
+  const Trace trace = trace_child({"hand-over", "exit=6"});
+  EXPECT_EQ(trace.finish.status, 6);
+  EXPECT_TRUE(trace.leaks().empty()) << trace.report.dump(2);
+  std::size_t given = 0;
+  for (const auto& descriptor : trace.report.at("programs").at(1).at("descriptors")) {
+    given += descriptor.at("verdict") == "given" ? 1 : 0;
+  }
+  EXPECT_EQ(given, 2u) << trace.report.dump(2);
+}
+
+TEST(FollowedCommand, leaks_what_it_was_given_and_does_not_close) {
+  const Finish finish =
+      run_tornado({{"fds", "--json", "--", "sh", "-c",
+                    "(exec 5</etc/passwd; exec sh -c '/bin/true; :'); :"}});
+  const Trace trace = {finish, nlohmann::json::parse(finish.err)};
+  EXPECT_EQ(trace.programs(), 3u);
+  ASSERT_EQ(trace.leaks().size(), 1u) << finish.err;
+  const auto& last = trace.report.at("programs").at(2);
+  EXPECT_EQ(last.at("arguments").at(0), "/bin/true");
+  EXPECT_EQ(trace.leaks()[0].at("fd"), 5);
+}
+
 TEST(FollowedCommand, may_fail_to_execute_a_program_and_go_on) {
   const Trace trace = trace_child({"fail", "fork"});
   EXPECT_EQ(trace.programs(), 2u);

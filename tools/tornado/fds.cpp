@@ -58,12 +58,14 @@ int fds(const Context& context, const Request& request) {
 }
 
 constexpr const char* notes =
-    "Without a PID: the process that started this one. A command is followed through\n"
-    "all that it starts, until the last has ended; the report goes to standard error.\n"
-    "Not seen: what 32-bit calls, io_uring, recvmmsg and most ioctls open (listed if "
-    "it\n"
-    "it leaks, without its maker); programs that are traced or set an id, unless by "
-    "root.\n"
+    "Without a PID: the process that started this one. A command is followed until "
+    "all\n"
+    "that it started has ended. Not counted: 0 to 2, what you leave open yourself, "
+    "and\n"
+    "what a process hands over between its fork and its exec. Not seen: makers in "
+    "32-bit\n"
+    "code, io_uring, recvmmsg and most ioctls. Set-id programs get no privilege from "
+    "it.\n"
     "Exit status: 0 clean, 1 leaks, 2 bad input or could not look. With a command: 1\n"
     "leaks, else as the command, signals too; 126 or 127 if it cannot be executed.\n";
 

@@ -23,6 +23,7 @@ struct Origin {
   std::string call = {};  ///< "openat"
   pid_t pid = 0;
   std::string program = {};  ///< that this process executed then
+  bool before_exec = false;  ///< in a forked process that had not executed yet
   int fd = -1;               ///< its number there
   CallSite site = {};        ///< empty for descriptors that were born marked
   std::shared_ptr<const Origin> copied_from = {};  ///< of dup and its like

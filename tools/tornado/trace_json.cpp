@@ -64,7 +64,9 @@ Json described(const Crossing& crossing, Origins& origins) {
   Json object;
   object.set("fd", d.fd).set("kind", d.kind);
   set_bytes(object, "name", d.target);
-  object.set("verdict", crossing.from_caller() ? "inherited_from_caller" : "leaks");
+  object.set("verdict", crossing.from_caller() ? "inherited_from_caller"
+                        : crossing.given       ? "given"
+                                               : "leaks");
   object.set("origin", origins.number(crossing.origin));
   object.set("unmarked_by", origins.number(crossing.unmarked));
   return object;

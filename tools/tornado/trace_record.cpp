@@ -7,7 +7,7 @@ namespace tornado::cli {
 
 bool Execution::leaks() const {
   return std::any_of(crossings.begin(), crossings.end(),
-                     [](const Crossing& c) { return !c.from_caller(); });
+                     [](const Crossing& c) { return c.leaks(); });
 }
 
 std::size_t TraceRecord::leaking_executions() const {

@@ -19,10 +19,14 @@ struct Crossing {
   OpenDescriptor descriptor;
   OriginPtr origin;    ///< null: it was not seen being made
   OriginPtr unmarked;  ///< null: nobody was seen to take close-on-exec away
+  /// The process itself prepared it between its fork and its exec, as those do who mean
+  /// to hand a descriptor over.
+  bool given;
   /// The caller of this tool left it open, and nobody is to blame here.
   [[nodiscard]] bool from_caller() const {
     return origin && origin->kind == Origin::Kind::inherited_from_caller;
   }
+  [[nodiscard]] bool leaks() const { return !given && !from_caller(); }
 };
 
 /// A program that was executed, and what it got besides the standard streams.

@@ -23,13 +23,20 @@ struct Leak {
   std::vector<const Execution*> programs;
 };
 
-std::vector<Leak> leaks_of(const TraceRecord& record, bool from_caller) {
+enum class Verdict { leaks, given, from_caller };
+
+Verdict verdict_of(const Crossing& crossing) {
+  if (crossing.from_caller()) return Verdict::from_caller;
+  return crossing.given ? Verdict::given : Verdict::leaks;
+}
+
+std::vector<Leak> all_of(const TraceRecord& record, Verdict verdict) {
   using Key = std::tuple<const Origin*, const Origin*, int, std::string, std::string>;
   std::map<Key, std::size_t> known;
   std::vector<Leak> leaks;
   for (const auto& execution : record.executions) {
     for (const auto& c : execution.crossings) {
-      if (c.from_caller() != from_caller) continue;
+      if (verdict_of(c) != verdict) continue;
       const Key key(c.origin.get(), c.unmarked.get(), c.descriptor.fd,
                     c.descriptor.target, c.origin ? "" : execution.executed_by);
       const auto [entry, fresh] = known.try_emplace(key, leaks.size());
@@ -81,7 +88,7 @@ void print_origin(Output& out, const char* verb, const Origin& origin) {
 }
 
 void print_history(Output& out, const Leak& leak) {
-  const auto& [descriptor, origin, unmarked] = *leak.crossing;
+  const auto& [descriptor, origin, unmarked, given] = *leak.crossing;
   if (!origin) {
     out.print("    made by a call that is not followed, in {} or before\n",
               printable(leak.programs.front()->executed_by));
@@ -104,6 +111,15 @@ void print_programs(Output& out, const Leak& leak) {
     }
     out.print("    into {}, process {}: {}\n", printable(program->program),
               program->pid, command_line(*program));
+  }
+}
+
+void print_uncounted(Output& out, const TraceRecord& record, Verdict verdict,
+                     const char* what) {
+  for (const auto& one : all_of(record, verdict)) {
+    const std::size_t n = one.programs.size();
+    out.print("{}, not counted: {}, {} program{}\n", what,
+              headline(one.crossing->descriptor), n, n == 1 ? "" : "s");
   }
 }
 
@@ -142,7 +158,7 @@ void print_sum(Output& out, std::size_t leaks, const TraceRecord& record) {
 }  // namespace
 
 void print_report(Output& out, const TraceRecord& record, bool quiet) {
-  const auto leaks = leaks_of(record, false);
+  const auto leaks = all_of(record, Verdict::leaks);
   if (!quiet) {
     for (const auto& leak : leaks) {
       out.print("{} {}\n", out.paint(Tone::bad, "leak"),
@@ -150,11 +166,8 @@ void print_report(Output& out, const TraceRecord& record, bool quiet) {
       print_history(out, leak);
       print_programs(out, leak);
     }
-    for (const auto& leak : leaks_of(record, true)) {
-      const std::size_t n = leak.programs.size();
-      out.print("inherited from the caller, not counted: {}, by {} program{}\n",
-                headline(leak.crossing->descriptor), n, n == 1 ? "" : "s");
-    }
+    print_uncounted(out, record, Verdict::given, "handed over between fork and exec");
+    print_uncounted(out, record, Verdict::from_caller, "inherited from the caller");
     print_limits(out, record);
   }
   print_sum(out, leaks.size(), record);

@@ -77,7 +77,9 @@ Tracer::Tracer(TracedCommand& command, const PendingSignals& signals,
   Task& task = tasks_[command.pid()];
   task.process = command.pid();
   task.table = std::make_shared<DescriptorTable>(inherited);
-  processes_[command.pid()] = {executable_of(command.pid()), ::getpid(), {}};
+  Process& process = processes_[command.pid()];
+  process.program = executable_of(command.pid());
+  process.parent = ::getpid();
   record_.filtered = command.filtered();
 }
 
@@ -201,6 +203,7 @@ void Tracer::born(pid_t parent_tid, Task& parent, pid_t tid) {
   if (!thread) {
     Process process = processes_[parent.process];
     process.parent = parent.process;
+    process.before_exec = true;
     processes_[tid] = std::move(process);
   }
   tasks_[tid] = std::move(child);
@@ -234,6 +237,7 @@ void Tracer::executed(pid_t tid) {
   task.call = nullptr;
   Process& process = processes_[tid];
   record_.executions.push_back(look_at(tid, process, *task.table));
+  process.before_exec = false;
   process.space.changed();
   walker_.forget(process.program);
   tasks_[tid] = std::move(task);
@@ -255,8 +259,11 @@ Execution Tracer::look_at(pid_t tid, Process& process, DescriptorTable& table) {
       open.insert(fd);
       if (fd <= STDERR_FILENO) continue;
       const auto entry = table.get(fd);
+      const OriginPtr& last = entry.unmarked ? entry.unmarked : entry.origin;
+      const bool given =
+          process.before_exec && last && last->before_exec && last->pid == tid;
       execution.crossings.push_back(
-          {std::move(descriptor), entry.origin, entry.unmarked});
+          {std::move(descriptor), entry.origin, entry.unmarked, given});
     }
     table.keep_only(open);
   } catch (const std::system_error& error) {

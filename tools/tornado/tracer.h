@@ -34,6 +34,7 @@ class Tracer {
   struct Process {
     std::string program = {};
     pid_t parent = 0;
+    bool before_exec = false;  ///< forked, and has not executed yet
     AddressSpace space = {};
   };
 

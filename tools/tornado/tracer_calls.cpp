@@ -197,6 +197,7 @@ Origin Tracer::origin_now(pid_t tid, const Task& task, bool with_site) {
   origin.call = task.call->name;
   origin.pid = task.process;
   origin.program = process.program;
+  origin.before_exec = process.before_exec;
   if (with_site) origin.site = walker_.walk(tid, process.space);
   return origin;
 }
