@@ -18,5 +18,6 @@
 #include "tornado/platform.h"
 #include "tornado/poller_kind.h"
 #include "tornado/spawn.h"
+#include "tornado/subprocess.h"
 #include "tornado/time.h"
 #include "tornado/waker.h"

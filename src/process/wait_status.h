@@ -19,6 +19,9 @@ enum class WaitFor { end, nothing };
 /// Reaps one child. Nothing, if it still runs and `wait` is WaitFor::nothing.
 std::optional<WaitStatus> reap(int pid, NativeFd process, WaitFor wait);
 
+/// False if the child is no longer there. Never reaches a stranger.
+bool signal_child(int pid, NativeFd process, int signal);
+
 /// Returns when the child can be reaped, or is not there.
 void await_end(int pid) noexcept;
 

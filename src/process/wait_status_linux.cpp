@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <csignal>
 
 #include "platform/system_error.h"
+#include "process/system_call_linux.h"
 #include "process/wait_status.h"
 #include "tornado/error.h"
 
@@ -28,7 +30,26 @@ int to_returncode(const siginfo_t& info) noexcept {
   return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 }
 
+// False with errno ENOSYS or EPERM where the call is missing or forbidden.
+bool signal_by_descriptor(NativeFd process, int signal) noexcept {
+  return process != invalid_fd &&
+         system_call(SYS_pidfd_send_signal, process, signal, nullptr, 0) == 0;
+}
+
 }  // namespace
+
+bool signal_child(int pid, NativeFd process, int signal) {
+  errno = ENOSYS;
+  if (signal_by_descriptor(process, signal)) return true;
+  if (errno == ESRCH) return false;
+  if (errno != ENOSYS && errno != EPERM) throw_errno("kill " + std::to_string(pid));
+  // While the child is there to be waited for, its pid is nobody else's.
+  siginfo_t info;
+  const int look = WEXITED | WNOHANG | WNOWAIT | __WALL;
+  if (wait_call(pid, process, &info, look) == -1) return false;
+  if (::kill(pid, signal) == -1) throw_errno("kill " + std::to_string(pid));
+  return true;
+}
 
 std::optional<WaitStatus> reap(int pid, NativeFd process, WaitFor wait) {
   siginfo_t info;

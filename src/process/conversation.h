@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "process/exit_watch.h"
+#include "tornado/subprocess.h"
+
+namespace tornado {
+
+/// This process's end of a pipe, in a form that a loop may close.
+struct PipeEnd {
+  UniqueFd fd;
+  bool watched = false;
+
+  [[nodiscard]] NativeFd fileno() const noexcept { return fd.get(); }
+  void close() noexcept {
+    fd.reset();
+    watched = false;
+  }
+};
+
+/// Writes all input into one pipe while it reads two others to their ends.
+class Conversation : public std::enable_shared_from_this<Conversation> {
+ public:
+  Conversation(IOLoop& loop, PipeEnd in, PipeEnd out, PipeEnd err)
+      : in_end(std::move(in)),
+        out_end(std::move(out)),
+        err_end(std::move(err)),
+        loop_(loop),
+        handle_(loop.handle()) {}
+
+  /// Does nothing for `exit` but ask it for the status.
+  void start(std::string input, ExitWatch& exit);
+  [[nodiscard]] bool started() const noexcept { return started_; }
+  /// Called once, on the loop, when all is written and read and the child has ended.
+  /// Without one the result stays here.
+  void set_callback(Subprocess::CommunicateCallback callback);
+  /// Closes the pipes.
+  void stop() noexcept;
+
+  PipeEnd in_end, out_end, err_end;
+
+ private:
+  void watch(PipeEnd& end, Events events, void (Conversation::*step)());
+  void write_some();
+  void read_some(PipeEnd& end, std::string& text);
+  void read_out() { read_some(out_end, result_.out); }
+  void read_err() { read_some(err_end, result_.err); }
+  void finish(PipeEnd& end);
+  [[nodiscard]] bool over() const noexcept;
+  void tell_if_over();
+
+  IOLoop& loop_;
+  LoopHandle handle_;
+  std::string input_;
+  std::size_t written_ = 0;
+  bool started_ = false;
+  bool ended_ = false;  // the child
+  Communicated result_;
+  Subprocess::CommunicateCallback callback_;
+};
+
+}  // namespace tornado

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "process/wait_status.h"
+#include "tornado/subprocess.h"
+
+namespace tornado {
+
+/// Awaits the end of one child on a loop and reaps it, for as long as anybody holds
+/// this; the loop does, until then. Lives on the loop's thread.
+class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
+ public:
+  ExitWatch(int pid, UniqueFd process, IOLoop& loop);
+  /// Hands a child that still runs to a thread, which reaps it.
+  ~ExitWatch();
+  ExitWatch(const ExitWatch&) = delete;
+  ExitWatch& operator=(const ExitWatch&) = delete;
+
+  void start();
+
+  [[nodiscard]] int pid() const noexcept { return pid_; }
+  [[nodiscard]] const std::optional<ExitStatus>& status() const { return status_; }
+  /// Called on the loop.
+  void set_callback(Subprocess::ExitCallback callback);
+  void add_waiter(Subprocess::ExitCallback waiter);
+  bool send_signal(int signal);
+
+  // What a loop needs of a file object.
+  [[nodiscard]] NativeFd fileno() const noexcept { return process_.get(); }
+  void close() noexcept { process_.reset(); }
+
+ private:
+  void start_thread();
+  void on_end();
+  void tell();
+
+  const int pid_;
+  UniqueFd process_;
+  IOLoop& loop_;  // for the loop's own calls only: this may outlive it
+  std::optional<ExitStatus> status_;
+  Subprocess::ExitCallback callback_;
+  std::vector<Subprocess::ExitCallback> waiters_;
+};
+
+}  // namespace tornado

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/subprocess.h"
+
+#include <csignal>
+
+#include "platform/system_error.h"
+#include "process/conversation.h"
+#include "process/exit_watch.h"
+
+namespace tornado {
+
+CalledProcessError::CalledProcessError(int pid, int returncode)
+    : std::runtime_error(
+          "child " + std::to_string(pid) +
+          (returncode < 0 ? " was killed by signal " : " exited with status ") +
+          std::to_string(returncode < 0 ? -returncode : returncode)),
+      returncode_(returncode) {}
+
+struct Subprocess::State {
+  State(Child child, IOLoop& l)
+      : loop(l),
+        exit(std::make_shared<ExitWatch>(child.pid, std::move(child.process), l)),
+        conversation(std::make_shared<Conversation>(l, PipeEnd{std::move(child.in)},
+                                                    PipeEnd{std::move(child.out)},
+                                                    PipeEnd{std::move(child.err)})) {}
+  ~State() {
+    conversation->stop();
+    exit->set_callback({});
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  IOLoop& loop;
+  std::shared_ptr<ExitWatch> exit;
+  std::shared_ptr<Conversation> conversation;
+};
+
+Subprocess::Subprocess(const SpawnOptions& options)
+    : Subprocess(options, *IOLoop::current()) {}
+
+Subprocess::Subprocess(const SpawnOptions& options, IOLoop& loop)
+    : state_(std::make_shared<State>(spawn(options), loop)) {
+  try {
+    state_->exit->start();
+  } catch (...) {
+    kill();
+    (void)reap(state_->exit->pid(), state_->exit->fileno(), WaitFor::end);
+    throw;
+  }
+}
+
+Subprocess::Subprocess(Subprocess&&) noexcept = default;
+Subprocess& Subprocess::operator=(Subprocess&&) noexcept = default;
+Subprocess::~Subprocess() = default;
+
+int Subprocess::pid() const noexcept {
+  return state_->exit->pid();
+}
+
+UniqueFd& Subprocess::in() noexcept {
+  return state_->conversation->in_end.fd;
+}
+
+UniqueFd& Subprocess::out() noexcept {
+  return state_->conversation->out_end.fd;
+}
+
+UniqueFd& Subprocess::err() noexcept {
+  return state_->conversation->err_end.fd;
+}
+
+void Subprocess::set_exit_callback(ExitCallback callback) {
+  state_->exit->set_callback(std::move(callback));
+}
+
+int Subprocess::wait_for_exit(bool raise_error, std::optional<Delay> timeout) {
+  const std::shared_ptr<ExitWatch> exit = state_->exit;
+  const auto status = state_->loop.run_sync<ExitStatus>(
+      [exit](const Completion<ExitStatus>& completion) {
+        exit->add_waiter([completion](ExitStatus s) { completion.set_value(s); });
+      },
+      timeout);
+  if (status.error) {
+    throw_error(status.error, "wait for child " + std::to_string(exit->pid()));
+  }
+  if (raise_error && status.returncode != 0) {
+    throw CalledProcessError(exit->pid(), status.returncode);
+  }
+  return status.returncode;
+}
+
+std::optional<int> Subprocess::returncode() const noexcept {
+  const auto& status = state_->exit->status();
+  if (!status || status->error) return {};
+  return status->returncode;
+}
+
+bool Subprocess::send_signal(int signal) {
+  return state_->exit->send_signal(signal);
+}
+
+bool Subprocess::terminate() {
+  return send_signal(SIGTERM);
+}
+
+bool Subprocess::kill() {
+  return send_signal(SIGKILL);
+}
+
+Communicated Subprocess::communicate(std::string input, std::optional<Delay> timeout) {
+  const std::shared_ptr<Conversation> talk = state_->conversation;
+  try {
+    return state_->loop.run_sync<Communicated>(
+        [this, &input](const Completion<Communicated>& completion) {
+          communicate(std::move(input), [completion](Communicated result) {
+            completion.set_value(std::move(result));
+          });
+        },
+        timeout);
+  } catch (...) {
+    talk->set_callback({});  // the result waits for the next call
+    throw;
+  }
+}
+
+void Subprocess::communicate(std::string input, CommunicateCallback callback) {
+  Conversation& talk = *state_->conversation;
+  if (!input.empty() && (talk.started() || !talk.in_end.fd)) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "communicate: no way to give the child input");
+  }
+  if (!talk.started()) talk.start(std::move(input), *state_->exit);
+  talk.set_callback(std::move(callback));
+}
+
+}  // namespace tornado

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/subprocess.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "process/reported.h"
+#include "support/child.h"
+#include "support/deny.h"
+#include "support/limits.h"
+#include "support/scale.h"
+#include "support/signals.h"
+#include "tornado/ioloop.h"
+#include "tornado/periodic_callback.h"
+#include "tornado/platform.h"
+
+namespace tornado::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Stdio STREAM = Subprocess::STREAM;
+
+bool has_children() {
+  siginfo_t info;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ||
+         errno != ECHILD;
+}
+
+std::string read_line(int fd) {
+  std::string line;
+  char c = 0;
+  while (c != '\n' && becomes_readable(fd) && ::read(fd, &c, 1) == 1) line += c;
+  return line;
+}
+
+void send(int fd, const std::string& text) {
+  EXPECT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+}
+
+ExitStatus exit_of(Subprocess& child, IOLoop& loop) {
+  return loop.run_sync<ExitStatus>(
+      [&child](const Completion<ExitStatus>& completion) {
+        child.set_exit_callback(
+            [completion](ExitStatus status) { completion.set_value(status); });
+      },
+      patience);
+}
+
+// The cases of Tornado's process_test.py, under its names.
+
+TEST(SubprocessTest, test_subprocess) {
+  IOLoop loop;
+  Subprocess child({.shell = "while read line; do echo \"$line\"; done",
+                    .in = STREAM,
+                    .out = STREAM,
+                    .err = Stdio::as_stdout()});
+  send(child.in().get(), "hello\n");
+  EXPECT_EQ(read_line(child.out().get()), "hello\n");
+  child.in().reset();
+  EXPECT_EQ(read_to_end(child.out().get()), "");
+  EXPECT_EQ(child.wait_for_exit(), 0);
+}
+
+TEST(SubprocessTest, test_close_stdin) {
+  IOLoop loop;
+  Subprocess other({.argv = {"cat"}, .in = STREAM});
+  Subprocess child({.shell = "cat; echo", .in = STREAM, .out = STREAM});
+  Subprocess another({.argv = {"cat"}, .in = STREAM});
+  child.in().reset();
+  EXPECT_EQ(read_to_end(child.out().get()), "\n");
+  EXPECT_EQ(child.wait_for_exit(), 0);
+  other.in().reset();
+  another.in().reset();
+  EXPECT_EQ(other.wait_for_exit(), 0);
+  EXPECT_EQ(another.wait_for_exit(), 0);
+}
+
+TEST(SubprocessTest, test_stderr) {
+  IOLoop loop;
+  Subprocess child({.shell = "echo hello >&2", .err = STREAM});
+  EXPECT_EQ(read_to_end(child.err().get()), "hello\n");
+  EXPECT_EQ(child.wait_for_exit(), 0);
+}
+
+TEST(SubprocessTest, test_sigchild) {
+  IOLoop loop;
+  Subprocess child({.argv = {"true"}});
+  const ExitStatus status = exit_of(child, loop);
+  EXPECT_FALSE(status.error);
+  EXPECT_EQ(status.returncode, 0);
+  EXPECT_EQ(child.returncode(), 0);
+}
+
+TEST(SubprocessTest, test_sigchild_future) {
+  IOLoop loop;
+  Subprocess child({.argv = {"true"}});
+  EXPECT_FALSE(child.returncode());
+  EXPECT_EQ(child.wait_for_exit(), 0);
+  EXPECT_EQ(child.returncode(), 0);
+}
+
+TEST(SubprocessTest, test_sigchild_signal) {
+  IOLoop loop;
+  Subprocess child({.argv = {"sleep", "1000"}});
+  EXPECT_TRUE(child.terminate());
+  EXPECT_EQ(exit_of(child, loop).returncode, -SIGTERM);
+  EXPECT_EQ(child.returncode(), -SIGTERM);
+}
+
+TEST(SubprocessTest, test_wait_for_exit_raise) {
+  IOLoop loop;
+  Subprocess child({.shell = "exit 1"});
+  try {
+    child.wait_for_exit();
+    ADD_FAILURE() << "did not throw";
+  } catch (const CalledProcessError& error) {
+    EXPECT_EQ(error.returncode(), 1);
+    EXPECT_EQ(error.what(),
+              "child " + std::to_string(child.pid()) + " exited with status 1");
+  }
+}
+
+TEST(SubprocessTest, test_wait_for_exit_raise_disabled) {
+  IOLoop loop;
+  Subprocess child({.shell = "exit 1"});
+  EXPECT_EQ(child.wait_for_exit(false), 1);
+}
+
+// Beyond them.
+
+TEST(Subprocess, is_told_of_an_end_that_came_before_it_asked) {
+  IOLoop loop;
+  Subprocess child({.shell = "exit 4"});
+  EXPECT_EQ(child.wait_for_exit(false), 4);
+  EXPECT_EQ(exit_of(child, loop).returncode, 4);
+  EXPECT_EQ(child.wait_for_exit(false), 4);
+}
+
+TEST(Subprocess, waits_no_longer_than_asked) {
+  IOLoop loop;
+  Subprocess child({.argv = {"sleep", "1000"}});
+  try {
+    child.wait_for_exit(true, 1ms);
+    ADD_FAILURE() << "did not throw";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), Errc::timed_out);
+  }
+  EXPECT_TRUE(child.kill());
+  EXPECT_EQ(child.wait_for_exit(false), -SIGKILL);
+}
+
+TEST(Subprocess, refuses_to_wait_within_a_callback) {
+  IOLoop loop;
+  Subprocess child({.argv = {"true"}});
+  loop.run_sync([&child] {
+    try {
+      child.wait_for_exit();
+      ADD_FAILURE() << "did not throw";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), Errc::loop_running);
+    }
+  });
+  EXPECT_EQ(child.wait_for_exit(), 0);
+}
+
+TEST(Subprocess, signals_nobody_once_the_child_is_reaped) {
+  IOLoop loop;
+  Subprocess child({.argv = {"true"}});
+  EXPECT_EQ(child.wait_for_exit(), 0);
+  EXPECT_FALSE(child.send_signal(SIGKILL));
+  EXPECT_FALSE(child.terminate());
+}
+
+TEST(Subprocess, communicates_more_than_the_pipes_hold) {
+  IOLoop loop;
+  const std::string input(3'000'000, 'x');
+  Subprocess child(
+      {.shell = "tee /dev/stderr", .in = STREAM, .out = STREAM, .err = STREAM});
+  const Communicated result = child.communicate(input, patience);
+  EXPECT_EQ(result.out.size(), input.size());
+  EXPECT_EQ(result.err.size(), input.size());
+  EXPECT_EQ(result.out, input);
+  EXPECT_EQ(result.err, input);
+  EXPECT_EQ(result.status.returncode, 0);
+  EXPECT_EQ(child.returncode(), 0);
+}
+
+TEST(Subprocess, communicates_with_a_child_that_reads_nothing) {
+  const SignalScope default_action(SIGPIPE, SIG_DFL);
+  IOLoop loop;
+  Subprocess child(
+      {.shell = "exec <&-; echo out; exit 3", .in = STREAM, .out = STREAM});
+  const Communicated result = child.communicate(std::string(1'000'000, 'x'), patience);
+  EXPECT_EQ(result.out, "out\n");
+  EXPECT_EQ(result.status.returncode, 3);
+  sigset_t pending;
+  sigpending(&pending);
+  EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
+}
+
+TEST(Subprocess, goes_on_communicating_after_a_deadline) {
+  IOLoop loop;
+  Subprocess child({.shell = "echo first; read line; echo second $line",
+                    .in = STREAM,
+                    .out = STREAM});
+  FdPair gate = make_pipe();
+  Subprocess gated({.shell = "echo first; read line <&5; echo second $line; exit 2",
+                    .out = STREAM,
+                    .descriptors = {{5, gate.first.get()}}});
+  set_nonblocking(gate.first.get(), false);
+  try {
+    gated.communicate({}, 1ms);
+    ADD_FAILURE() << "did not throw";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), Errc::timed_out);
+  }
+  send(gate.second.get(), "line\n");
+  const Communicated result = gated.communicate({}, patience);
+  EXPECT_EQ(result.out, "first\nsecond line\n");
+  EXPECT_EQ(result.status.returncode, 2);
+  EXPECT_EQ(child.communicate("x\n", patience).out, "first\nsecond x\n");
+}
+
+// The result came, and nobody was there to take it.
+TEST(Subprocess, keeps_a_result_that_comes_after_the_deadline) {
+  IOLoop loop;
+  Subprocess child({.shell = "echo text", .out = STREAM});
+  EXPECT_THROW(child.communicate({}, 0ms), std::system_error);
+  EXPECT_EQ(child.wait_for_exit(), 0);
+  EXPECT_EQ(child.communicate({}, patience).out, "text\n");
+}
+
+TEST(Subprocess, communicates_by_callback) {
+  IOLoop loop;
+  Subprocess child({.argv = {"cat"}, .in = STREAM, .out = STREAM});
+  const auto out = loop.run_sync<std::string>(
+      [&child](const Completion<std::string>& completion) {
+        child.communicate(
+            "abc", [completion](Communicated r) { completion.set_value(r.out); });
+      },
+      patience);
+  EXPECT_EQ(out, "abc");
+}
+
+TEST(Subprocess, refuses_input_without_a_pipe) {
+  IOLoop loop;
+  Subprocess child({.argv = {"true"}});
+  EXPECT_THROW(child.communicate("x", patience), std::system_error);
+  EXPECT_EQ(child.communicate({}, patience).status.returncode, 0);
+}
+
+TEST(Subprocess, may_be_destroyed_in_its_exit_callback) {
+  IOLoop loop;
+  std::optional<Subprocess> child(std::in_place, SpawnOptions{.argv = {"true"}});
+  child->set_exit_callback([&](ExitStatus) {
+    child.reset();
+    loop.stop();
+  });
+  loop.start();
+  EXPECT_FALSE(child);
+}
+
+TEST(Subprocess, is_reaped_by_the_loop_after_it_was_destroyed) {
+  EXPECT_TRUE(passes_in_child([] {
+    IOLoop loop;
+    std::optional<Subprocess> child(std::in_place,
+                                    SpawnOptions{.argv = {"cat"}, .in = STREAM});
+    child->set_exit_callback([](ExitStatus) { ADD_FAILURE() << "called"; });
+    child.reset();  // closes cat's stdin
+    PeriodicCallback look(
+        loop,
+        [&loop] {
+          if (!has_children()) loop.stop();
+        },
+        1ms);
+    look.start();
+    loop.start();
+    EXPECT_FALSE(has_children());
+  }));
+}
+
+TEST(Subprocess, is_reaped_by_a_thread_after_its_loop_was_closed) {
+  EXPECT_TRUE(passes_in_child([] {
+    FdPair pipe = make_pipe();
+    set_nonblocking(pipe.first.get(), false);
+    {
+      IOLoop loop;
+      Subprocess child({.argv = {"cat"}, .in = Stdio::descriptor(pipe.first.get())});
+      loop.close();
+    }
+    EXPECT_TRUE(has_children());
+    pipe = {};
+    EXPECT_TRUE(wait_until([] { return !has_children(); }));
+  }));
+}
+
+TEST(Subprocess, outlives_a_loop_that_closes_all_descriptors) {
+  const std::set<int> before = open_numbers();
+  {
+    std::optional<IOLoop> loop(std::in_place);
+    Subprocess child({.argv = {"cat"}, .in = STREAM, .out = STREAM});
+    child.communicate("x", [](Communicated) { ADD_FAILURE() << "called"; });
+    loop->close(true);
+    loop.reset();
+    // Their numbers go to others, who keep them.
+    const UniqueFd a = make_pipe().first;
+    child.kill();
+    child.in().reset();
+  }
+  reserve_spawn_slots();
+  EXPECT_TRUE(wait_until([&before] { return open_numbers() == before; }));
+}
+
+TEST(Subprocess, leaves_foreign_children_alone) {
+  IOLoop loop;
+  Child foreign = spawn({.shell = "exit 5"});
+  Subprocess child({.argv = {"true"}});
+  EXPECT_EQ(child.wait_for_exit(), 0);
+  const pid_t forked = ::fork();
+  if (forked == 0) ::_exit(6);
+  Subprocess second({.argv = {"true"}});
+  EXPECT_EQ(second.wait_for_exit(), 0);
+  EXPECT_EQ(wait_child(foreign), 5);
+  int status = 0;
+  EXPECT_EQ(::waitpid(forked, &status, 0), forked);
+  EXPECT_EQ(WEXITSTATUS(status), 6);
+}
+
+TEST(Subprocess, reports_a_status_that_was_taken) {
+  EXPECT_TRUE(passes_in_child([] {
+    IOLoop loop;
+    Subprocess child({.argv = {"true"}});
+    int status;
+    EXPECT_EQ(::waitpid(-1, &status, 0), child.pid());
+    EXPECT_FALSE(child.terminate());
+    EXPECT_EQ(exit_of(child, loop).error, Errc::status_taken);
+    EXPECT_FALSE(child.returncode());
+    EXPECT_THROW(child.wait_for_exit(), std::system_error);
+  }));
+}
+
+TEST(Subprocess, reports_a_status_that_was_thrown_away) {
+  EXPECT_TRUE(passes_in_child([] {
+    ::signal(SIGCHLD, SIG_IGN);
+    IOLoop loop;
+    Subprocess child({.argv = {"true"}});
+    EXPECT_EQ(exit_of(child, loop).error, Errc::status_taken);
+    // That the child could not start is known all the same.
+    std::error_code ec;
+    (void)spawn({.argv = {"/no/such"}}, ec);
+    EXPECT_EQ(ec.value(), ENOENT);
+  }));
+}
+
+TEST(Subprocess, leaves_the_disposition_of_sigchld_alone) {
+  const SignalScope handler(SIGCHLD, [](int) {});
+  struct sigaction before;
+  ::sigaction(SIGCHLD, nullptr, &before);
+  IOLoop loop;
+  Subprocess child({.argv = {"true"}});
+  EXPECT_EQ(child.wait_for_exit(), 0);
+  struct sigaction after;
+  ::sigaction(SIGCHLD, nullptr, &after);
+  EXPECT_EQ(before.sa_handler, after.sa_handler);
+}
+
+TEST(Subprocess, a_thousand_that_end_at_once_are_all_reported) {
+  EXPECT_TRUE(passes_in_child([] {
+    IOLoop loop;
+    const int count = static_cast<int>(scaled(1000));
+    FdPair gate = make_pipe();
+    set_nonblocking(gate.first.get(), false);
+    std::vector<Subprocess> children;
+    int reported = 0;
+    for (int i = 0; i < count; ++i) {
+      children.emplace_back(
+          SpawnOptions{.shell = "read x; exit " + std::to_string(i % 97),
+                       .in = Stdio::descriptor(gate.first.get())});
+      children.back().set_exit_callback([&, i](ExitStatus status) {
+        EXPECT_FALSE(status.error);
+        EXPECT_EQ(status.returncode, i % 97);
+        if (++reported == count) loop.stop();
+      });
+    }
+    gate.second.reset();  // the end of file for all of them
+    loop.call_later(patience, [&loop] { loop.stop(); });
+    loop.start();
+    EXPECT_EQ(reported, count);
+    EXPECT_FALSE(has_children());
+  }));
+}
+
+// As on a kernel before 5.2, or in a sandbox.
+TEST(Subprocess, works_without_pidfds) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_TRUE(passes_in_child([] {
+    constexpr unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD;
+    ASSERT_TRUE(deny({{SYS_clone, EINVAL, {{0, flags}}},
+                      {SYS_pidfd_open, ENOSYS},
+                      {SYS_pidfd_send_signal, ENOSYS}}));
+    IOLoop loop;
+    Subprocess child({.argv = {"sleep", "1000"}});
+    EXPECT_TRUE(child.send_signal(SIGTERM));
+    EXPECT_EQ(child.wait_for_exit(false), -SIGTERM);
+    EXPECT_FALSE(child.kill());
+
+    Subprocess stolen({.argv = {"true"}});
+    int status;
+    EXPECT_EQ(::waitpid(stolen.pid(), &status, 0), stolen.pid());
+    EXPECT_FALSE(stolen.kill());
+    EXPECT_EQ(exit_of(stolen, loop).error, Errc::status_taken);
+
+    { Subprocess abandoned({.argv = {"true"}}); }
+    loop.close();
+    EXPECT_TRUE(wait_until([] { return !has_children(); }));
+  }));
+}
+
+TEST(Subprocess, leaves_nothing_behind_when_the_loop_cannot_watch_it) {
+  EXPECT_TRUE(passes_in_child([] {
+    IOLoop loop;
+    loop.close();
+    reserve_spawn_slots();
+    const std::set<int> before = open_numbers();
+    try {
+      Subprocess child({.argv = {"sleep", "1000"}, .in = STREAM}, loop);
+      ADD_FAILURE() << "did not throw";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), Errc::loop_closed);
+    }
+    EXPECT_EQ(open_numbers(), before);
+    EXPECT_FALSE(has_children());
+  }));
+}
+
+TEST(Subprocess, a_forked_copy_leaves_the_child_to_the_parent) {
+  IOLoop loop;
+  std::optional<Subprocess> child(std::in_place,
+                                  SpawnOptions{.argv = {"cat"}, .in = STREAM});
+  EXPECT_TRUE(passes_in_child([&child] { child.reset(); }));
+  child->in().reset();
+  EXPECT_EQ(child->wait_for_exit(), 0);
+}
+
+bool enter_small_pid_namespace() {
+  return ::unshare(CLONE_NEWPID | CLONE_NEWNS) == 0;
+}
+
+// Pids come round after a few hundred spawns; a stranger with the pid of a child that
+// was reaped must never be signalled.
+TEST(Subprocess, no_stranger_is_signalled_when_pids_are_reused) {
+  const auto probe = run_in_child(
+      [] { return std::string(enter_small_pid_namespace() ? "yes" : "no"); });
+  if (probe.output != "yes") GTEST_SKIP() << "no pid namespaces here";
+  EXPECT_TRUE(passes_in_child(
+      [] {
+        ASSERT_TRUE(enter_small_pid_namespace());
+        // The first child is the namespace's init, in which the rest happens.
+        EXPECT_TRUE(passes_in_child(
+            [] {
+              ASSERT_EQ(::getpid(), 1);
+              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+              ASSERT_EQ(::mount("proc", "/proc", "proc", 0, nullptr), 0);
+              std::ofstream("/proc/sys/kernel/pid_max") << 400 << std::flush;
+              IOLoop loop;
+              std::vector<Subprocess> ended;
+              std::vector<int> pids(500, 0);
+              int reused = 0;
+              for (std::uint64_t i = scaled(1500); i > 0; --i) {
+                Subprocess child({.argv = {"cat"}, .in = STREAM});
+                auto& seen = pids.at(static_cast<std::size_t>(child.pid()));
+                if (seen++ > 0) ++reused;
+                // All that ended before try to kill the one that lives now.
+                for (Subprocess& old : ended) EXPECT_FALSE(old.kill());
+                child.in().reset();
+                ASSERT_EQ(child.wait_for_exit(false), 0);
+                if (ended.size() < 400) ended.push_back(std::move(child));
+              }
+              EXPECT_TRUE(scaled(1500) < 1500 || reused > 500) << reused;
+              EXPECT_FALSE(has_children());
+            },
+            std::chrono::minutes(5)));
+      },
+      std::chrono::minutes(5)));
+}
+
+}  // namespace
+}  // namespace tornado::test
