@@ -14,6 +14,7 @@
 #include "support/deny.h"
 #include "support/descriptors.h"
 #include "support/reporter.h"
+#include "support/scale.h"
 #include "support/wait.h"
 #include "tornado/fd.h"
 #include "tornado/platform.h"
@@ -91,7 +92,7 @@ TEST_P(EveryMaker, leaks_nothing_into_a_program_executed_meanwhile) {
   Thread maker([&done] {
     while (!done) (void)GetParam().make();
   });
-  for (int round = 0; round < 20; ++round) {
+  for (std::uint64_t round = 0; round < scaled(20); ++round) {
     for (const Descriptor& d : execute_reporter().descriptors) {
       EXPECT_TRUE(before.contains(d.fd)) << "leaked: " << d;
     }

@@ -6,11 +6,17 @@
 #include "support/child.h"
 #include "support/descriptors.h"
 #include "support/limits.h"
+#include "support/sanitizers.h"
 
 namespace tornado::test {
 namespace {
 
-class EveryMakerAtTheLimit : public testing::TestWithParam<Maker> {};
+class EveryMakerAtTheLimit : public testing::TestWithParam<Maker> {
+ protected:
+  void SetUp() override {
+    if (under_valgrind()) GTEST_SKIP() << "valgrind has a limit of its own";
+  }
+};
 
 /// With 0, 1 and 2 open or closed, under every limit near what is open.
 void sweep(const Maker& maker) {

@@ -2,6 +2,8 @@
 #include "support/sanitizers.h"
 
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <system_error>
 
 #include "platform/system_error.h"
@@ -23,6 +25,11 @@ void show_error_types_to_sanitizers() {
       (void)e.what();
     }
   }
+}
+
+bool under_valgrind() {
+  const char* preloaded = std::getenv("LD_PRELOAD");
+  return preloaded && std::strstr(preloaded, "valgrind");
 }
 
 }  // namespace tornado::test

@@ -8,4 +8,7 @@ namespace tornado::test {
 /// errors, for tests in which descriptors or pipes are about to become scarce.
 void show_error_types_to_sanitizers();
 
+/// Whether valgrind runs this program.
+bool under_valgrind();
+
 }  // namespace tornado::test

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <random>
+
+#include "support/sanitizers.h"
 
 namespace tornado::test {
 namespace {
@@ -20,8 +21,7 @@ namespace {
 #endif
 
 double slowness() {
-  const char* preloaded = std::getenv("LD_PRELOAD");
-  if (preloaded && std::strstr(preloaded, "valgrind")) return 0.02;
+  if (under_valgrind()) return 0.02;
 #if defined(TORNADO_TEST_SANITIZED)
   return 0.2;
 #else
