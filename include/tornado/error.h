@@ -22,6 +22,7 @@ enum class Errc {
   status_taken,  ///< another part of the program reaped this child
   no_poller,     ///< the poller is not compiled in, or does not work here
   no_waker,      ///< the waker is not compiled in, or does not work here
+  too_many_restarts,  ///< fork_processes() gave up
 };
 
 /// Category named "tornado"; Errc::timed_out also equals std::errc::timed_out.

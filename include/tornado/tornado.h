@@ -9,6 +9,7 @@
 #include "tornado/error.h"
 #include "tornado/events.h"
 #include "tornado/fd.h"
+#include "tornado/fork_processes.h"
 #include "tornado/ioloop.h"
 #include "tornado/log.h"
 #include "tornado/loop_handle.h"

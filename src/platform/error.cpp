@@ -32,6 +32,8 @@ class Category final : public std::error_category {
         return "no such poller here";
       case Errc::no_waker:
         return "no such waker here";
+      case Errc::too_many_restarts:
+        return "too many restarts of workers";
     }
     return "unknown error " + std::to_string(value);
   }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <signal.h>
+
+#include <array>
+#include <optional>
+
+#include "tornado/fd.h"
+
+namespace tornado {
+
+/// Collects SIGTERM, SIGINT and SIGHUP while it lives; those that were ignored before
+/// stay so. One at a time in a process.
+class StopSignals {
+ public:
+  struct Arrival {
+    int signal;
+    bool from_terminal;  // the whole process group has it already
+  };
+
+  StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  /// Readable when something has arrived.
+  [[nodiscard]] NativeFd fileno() const noexcept { return pipe_.first.get(); }
+  std::optional<Arrival> next() noexcept;
+  /// Puts the dispositions of before back.
+  void restore() noexcept;
+
+ private:
+  static constexpr std::array<int, 3> signals = {SIGTERM, SIGINT, SIGHUP};
+
+  FdPair pipe_;
+  std::array<struct sigaction, 3> before_ = {};
+  bool installed_ = false;
+};
+
+}  // namespace tornado

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/fork_processes.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+
+#include "support/child.h"
+#include "support/deny.h"
+#include "support/descriptors.h"
+#include "support/log_capture.h"
+#include "support/signals.h"
+#include "tornado/fd.h"
+#include "tornado/ioloop.h"
+#include "tornado/platform.h"
+#include "tornado/spawn.h"
+
+namespace tornado::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Counters that all workers and the parent share.
+class SharedCounters {
+ public:
+  SharedCounters()
+      : counters_(
+            static_cast<std::atomic<int>*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE,
+                                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+  }
+  ~SharedCounters() { ::munmap(counters_, 4096); }
+  SharedCounters(const SharedCounters&) = delete;
+  SharedCounters& operator=(const SharedCounters&) = delete;
+  std::atomic<int>& operator[](int i) const { return counters_[i]; }
+
+ private:
+  std::atomic<int>* counters_;
+};
+
+[[noreturn]] void sleep_for_ever() {
+  for (;;) ::pause();
+}
+
+bool has_children() {
+  siginfo_t info;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ||
+         errno != ECHILD;
+}
+
+std::error_code error_of(int count, ForkOptions options = {}) {
+  try {
+    const ForkResult forked = fork_processes(count, std::move(options));
+    if (forked.task_id) ::_exit(0);
+    return {};
+  } catch (const std::system_error& error) {
+    return error.code();
+  }
+}
+
+// A server of one-line requests: "pid" is answered, "exit N" obeyed.
+UniqueFd listen_on_loopback() {
+  UniqueFd listener = make_socket(AF_INET, SOCK_STREAM);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  ::listen(listener.get(), 16);
+  return listener;
+}
+
+void answer(int connection) {
+  set_nonblocking(connection, false);
+  char request[64] = {};
+  [[maybe_unused]] const auto size = ::read(connection, request, sizeof request - 1);
+  int status = 0;
+  if (std::sscanf(request, "exit %d", &status) == 1) ::_exit(status);
+  const std::string text = std::to_string(::getpid());
+  [[maybe_unused]] const auto n = ::write(connection, text.data(), text.size());
+}
+
+void serve(const UniqueFd& listener) {
+  IOLoop loop;
+  loop.add_handler(
+      listener.get(),
+      [](NativeFd fd, Events) {
+        const UniqueFd connection = accept_socket(fd);
+        if (connection) answer(connection.get());
+      },
+      Events::read);
+  loop.start();
+}
+
+std::string ask(const UniqueFd& listener, const std::string& request) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  const UniqueFd connection(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), size) == -1 ||
+      ::write(connection.get(), request.data(), request.size()) == -1) {
+    return "no connection";
+  }
+  char text[64] = {};
+  return ::read(connection.get(), text, sizeof text - 1) > 0 ? text : "";
+}
+
+// Tornado's client, in worker 2. What it expects decides its exit status.
+int drive(const UniqueFd& listener) {
+  if (ask(listener, "pid").empty()) return 101;
+  if (!ask(listener, "exit 2").empty()) return 102;
+  if (ask(listener, "pid").empty()) return 103;
+  if (!ask(listener, "exit 3").empty()) return 104;
+  if (ask(listener, "pid").empty()) return 105;
+  // This one is not restarted; the other goes on.
+  if (!ask(listener, "exit 0").empty()) return 106;
+  const std::string pid = ask(listener, "pid");
+  if (pid.empty()) return 107;
+  if (!ask(listener, "exit 4").empty()) return 108;
+  const std::string other = ask(listener, "pid");
+  if (other.empty() || other == pid) return 109;
+  return ask(listener, "exit 0").empty() ? 0 : 110;
+}
+
+TEST(ProcessTest, test_multi_process) {
+  EXPECT_TRUE(passes_in_child([] {
+    const LogCapture log;
+    const UniqueFd listener = listen_on_loopback();
+    const ForkResult forked = fork_processes(3, {.max_restarts = 3});
+    if (forked.task_id) {
+      if (task_id() != forked.task_id) ::_exit(99);
+      if (*forked.task_id == 2) ::_exit(drive(listener));
+      serve(listener);
+      ::_exit(98);
+    }
+    EXPECT_EQ(forked.signal, 0);
+    EXPECT_FALSE(task_id());
+    EXPECT_FALSE(has_children());
+    EXPECT_TRUE(log.contains("Starting 3 processes"));
+    for (const char* status : {"2", "3", "4"}) {
+      EXPECT_TRUE(
+          log.contains(std::string(" exited with status ") + status + ", restarting"));
+    }
+    EXPECT_TRUE(log.contains("child 2 (pid "));
+    EXPECT_TRUE(log.contains(" exited normally"));
+  }));
+}
+
+TEST(ForkProcesses, restarts_a_worker_that_a_signal_killed) {
+  const SharedCounters runs;
+  EXPECT_TRUE(passes_in_child([&runs] {
+    const LogCapture log;
+    const ForkResult forked = fork_processes(2, {.backoff = 0ms});
+    if (forked.task_id) {
+      if (*forked.task_id == 1 && ++runs[1] == 1) ::kill(::getpid(), SIGKILL);
+      ++runs[0];
+      ::_exit(0);
+    }
+    EXPECT_EQ(runs[0], 2);
+    EXPECT_EQ(runs[1], 2);
+    EXPECT_TRUE(log.contains(" killed by signal 9, restarting", LogLevel::warning));
+  }));
+}
+
+TEST(ForkProcesses, gives_up_after_too_many_restarts_and_stops_the_others) {
+  const SharedCounters runs;
+  EXPECT_TRUE(passes_in_child([&runs] {
+    const LogCapture log;
+    try {
+      const ForkResult forked = fork_processes(2, {.max_restarts = 4, .backoff = 1ms});
+      if (forked.task_id == 0) sleep_for_ever();
+      ++runs[1];
+      ::_exit(1);
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), Errc::too_many_restarts);
+    }
+    EXPECT_EQ(runs[1], 5);
+    EXPECT_FALSE(has_children());
+    EXPECT_TRUE(log.contains("Too many child restarts, giving up"));
+  }));
+}
+
+TEST(ForkProcesses, puts_restarts_off_longer_and_longer) {
+  EXPECT_TRUE(passes_in_child([] {
+    const TimePoint start = Clock::now();
+    const auto error = [] {
+      try {
+        const ForkResult forked = fork_processes(
+            1, {.max_restarts = 4, .backoff = 20ms, .max_backoff = 40ms});
+        if (forked.task_id) ::_exit(1);
+      } catch (const std::system_error& e) {
+        return e.code();
+      }
+      return std::error_code();
+    }();
+    EXPECT_EQ(error, Errc::too_many_restarts);
+    EXPECT_GE(Clock::now() - start, 100ms) << "0 + 20 + 40 + 40";
+  }));
+}
+
+TEST(ForkProcesses, forwards_the_signals_that_stop_it) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    const SharedCounters stopped;
+    EXPECT_TRUE(passes_in_child([&stopped, signal] {
+      sigset_t all;
+      sigfillset(&all);
+      const ForkResult forked = fork_processes(3);
+      if (forked.task_id) {
+        ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+        ++stopped[0];
+        while (stopped[0] < 3) ::sched_yield();
+        if (*forked.task_id == 0) ::kill(::getppid(), signal);
+        int got = 0;
+        ::sigwait(&all, &got);
+        if (got == signal) ++stopped[1];
+        ::_exit(1);  // and yet not restarted
+      }
+      EXPECT_EQ(forked.signal, signal);
+      EXPECT_EQ(stopped[0], 3);
+      EXPECT_EQ(stopped[1], 3);
+      EXPECT_FALSE(has_children());
+    })) << signal;
+  }
+}
+
+TEST(ForkProcesses, kills_what_does_not_stop_in_time) {
+  EXPECT_TRUE(passes_in_child([] {
+    const LogCapture log;
+    const ForkResult forked = fork_processes(2, {.grace = 20ms});
+    if (forked.task_id) {
+      ::signal(SIGTERM, SIG_IGN);
+      ::kill(::getppid(), SIGTERM);
+      sleep_for_ever();
+    }
+    EXPECT_EQ(forked.signal, SIGTERM);
+    EXPECT_FALSE(has_children());
+    EXPECT_TRUE(log.contains("does not stop, killed", LogLevel::warning));
+  }));
+}
+
+TEST(ForkProcesses, leaves_signals_as_they_were) {
+  EXPECT_TRUE(passes_in_child([] {
+    const auto handler = [](int) {};
+    const SignalScope term(SIGTERM, handler);
+    const SignalScope hup(SIGHUP, SIG_IGN);
+    const auto same = [&handler] {
+      struct sigaction on_term, on_hup;
+      ::sigaction(SIGTERM, nullptr, &on_term);
+      ::sigaction(SIGHUP, nullptr, &on_hup);
+      return on_term.sa_handler == +handler && on_hup.sa_handler == SIG_IGN;
+    };
+    const ForkResult forked = fork_processes(1, {.max_restarts = 0});
+    if (forked.task_id) {
+      ::kill(::getppid(), SIGHUP);  // as under nohup: ignored
+      ::_exit(same() ? 0 : 1);
+    }
+    EXPECT_EQ(forked.signal, 0);
+    EXPECT_TRUE(same());
+  }));
+}
+
+// A Ctrl-C goes to all processes of the terminal's foreground group.
+TEST(ForkProcesses, does_not_send_a_ctrl_c_twice) {
+  const UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!master || ::grantpt(master.get()) != 0 || ::unlockpt(master.get()) != 0) {
+    GTEST_SKIP() << "no pseudo-terminals here";
+  }
+  const std::string terminal = ::ptsname(master.get());
+  EXPECT_TRUE(passes_in_child([&] {
+    ASSERT_NE(::setsid(), -1);
+    const UniqueFd slave(::open(terminal.c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(slave);
+    const SharedCounters interrupts;
+    static const SharedCounters* counters;
+    counters = &interrupts;
+    const ForkResult forked = fork_processes(1, {.max_restarts = 0});
+    if (forked.task_id) {
+      ::signal(SIGINT, [](int) { ++(*counters)[0]; });
+      ::signal(SIGTERM, [](int) { ::_exit((*counters)[0] == 1 ? 0 : 1); });
+      [[maybe_unused]] const auto n = ::write(master.get(), "\003", 1);
+      while (interrupts[0] == 0) ::sched_yield();
+      ::kill(::getppid(), SIGTERM);  // forwarded behind the SIGINT, if that was
+      sleep_for_ever();
+    }
+    EXPECT_EQ(forked.signal, SIGTERM);
+    EXPECT_EQ(interrupts[0], 1);
+  }));
+}
+
+TEST(ForkProcesses, workers_do_not_outlive_a_killed_parent) {
+  FdPair pipe = make_pipe();
+  const auto result = run_in_child([&pipe]() -> std::string {
+    pipe.first.reset();
+    const SharedCounters ready;
+    const ForkResult forked = fork_processes(3);
+    if (forked.task_id) {
+      ::signal(SIGTERM, SIG_IGN);
+      ++ready[0];
+      while (ready[0] < 3) ::sched_yield();
+      if (*forked.task_id == 0) ::kill(::getppid(), SIGKILL);
+      sleep_for_ever();
+    }
+    return "not killed";
+  });
+  EXPECT_EQ(result.signal, SIGKILL);
+  pipe.second.reset();
+  EXPECT_EQ(read_to_end(pipe.first.get()), "") << "end of file: all of them are gone";
+}
+
+TEST(ForkProcesses, calls_the_hook_in_each_worker) {
+  const SharedCounters called;
+  EXPECT_TRUE(passes_in_child([&called] {
+    const ForkResult forked = fork_processes(
+        3, {.after_fork = [&called](int id) { called[id] = ::getpid(); }});
+    if (forked.task_id) ::_exit(called[*forked.task_id] == ::getpid() ? 0 : 1);
+    for (int id = 0; id < 3; ++id) {
+      EXPECT_NE(called[id], 0);
+      EXPECT_NE(called[id], ::getpid());
+    }
+  }));
+}
+
+TEST(ForkProcesses, refuses_when_there_is_a_loop) {
+  EXPECT_TRUE(passes_in_child([] {
+    {
+      IOLoop loop;
+      EXPECT_EQ(error_of(1), Errc::loop_running);
+      loop.close();
+    }
+    EXPECT_EQ(error_of(1), std::error_code());
+  }));
+}
+
+TEST(ForkProcesses, refuses_where_the_ends_of_workers_cannot_be_known) {
+  EXPECT_TRUE(passes_in_child([] {
+    ::signal(SIGCHLD, SIG_IGN);
+    EXPECT_EQ(error_of(1), Errc::status_taken);
+  }));
+}
+
+TEST(ForkProcesses, refuses_within_a_worker) {
+  EXPECT_TRUE(passes_in_child([] {
+    const ForkResult forked = fork_processes(1, {.max_restarts = 0});
+    if (forked.task_id) {
+      ::_exit(error_of(1) == std::errc::operation_not_permitted ? 0 : 1);
+    }
+  }));
+}
+
+TEST(ForkProcesses, leaves_foreign_children_and_descriptors_alone) {
+  EXPECT_TRUE(passes_in_child([] {
+    Child foreign = spawn({.shell = "exit 5"});
+    const std::set<int> before = open_numbers();
+    const ForkResult forked = fork_processes(2, {.max_restarts = 0});
+    if (forked.task_id) ::_exit(open_numbers() == before ? 0 : 1);
+    EXPECT_EQ(open_numbers(), before);
+    EXPECT_EQ(wait_child(foreign), 5);
+  }));
+}
+
+TEST(ForkProcesses, leaves_nobody_behind_when_a_fork_fails) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else";
+  EXPECT_TRUE(passes_in_child([] {
+    const rlimit three{3, 3};
+    ASSERT_EQ(::setrlimit(RLIMIT_NPROC, &three), 0);
+    ASSERT_EQ(::setresuid(64322, 64322, 64322), 0);
+    try {
+      const ForkResult forked = fork_processes(8);
+      if (forked.task_id) sleep_for_ever();
+      ADD_FAILURE() << "forked";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), std::errc::resource_unavailable_try_again);
+    }
+    EXPECT_FALSE(has_children());
+  }));
+}
+
+TEST(ForkProcesses, works_without_pidfds) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  const SharedCounters runs;
+  EXPECT_TRUE(passes_in_child([&runs] {
+    ASSERT_TRUE(deny({{SYS_pidfd_open, ENOSYS}, {SYS_pidfd_send_signal, ENOSYS}}));
+    const ForkResult forked = fork_processes(2);
+    if (forked.task_id) {
+      if (*forked.task_id == 1) sleep_for_ever();
+      if (++runs[0] == 1) ::_exit(3);
+      ::kill(::getppid(), SIGTERM);
+      sleep_for_ever();
+    }
+    EXPECT_EQ(forked.signal, SIGTERM);
+    EXPECT_EQ(runs[0], 2);
+    EXPECT_FALSE(has_children());
+  }));
+}
+
+TEST(CpuCount, is_that_of_the_affinity_mask_at_most) {
+  EXPECT_GE(cpu_count(), 1);
+  EXPECT_LE(cpu_count(), ::sysconf(_SC_NPROCESSORS_CONF));
+  EXPECT_TRUE(passes_in_child([] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(::sched_getcpu(), &one);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+    EXPECT_EQ(cpu_count(), 1);
+  }));
+}
+
+}  // namespace
+}  // namespace tornado::test
