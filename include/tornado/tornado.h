@@ -4,6 +4,7 @@
 /// \file
 /// Everything.
 
+#include "tornado/audit.h"
 #include "tornado/callback.h"
 #include "tornado/completion.h"
 #include "tornado/error.h"

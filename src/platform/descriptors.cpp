@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "platform/descriptor_maker.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -33,6 +34,7 @@ FdPair adopt_pair(const int (&ends)[2], std::string_view act) {
 
 std::error_code try_close(NativeFd fd) noexcept {
   ErrnoKeeper keep;
+  set_maker(fd, nullptr);
   if (::close(fd) == 0 || errno == EINTR) return {};
   return last_error();
 }

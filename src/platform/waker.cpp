@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "platform/choice.h"
+#include "platform/descriptor_maker.h"
 #include "platform/descriptors.h"
 #include "platform/fork_epoch.h"
 #include "platform/std_memory.h"
@@ -23,6 +24,8 @@ class WakeEnds {
     FdPair ends = m.open();
     reader_ = ends.first.release();
     writer_ = ends.second.release();
+    set_maker(reader(), "Waker");
+    set_maker(writer(), "Waker");
   }
 
   WakerKind kind() const noexcept { return mechanism_.kind; }

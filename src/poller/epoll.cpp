@@ -8,6 +8,7 @@
 #include <climits>
 #include <vector>
 
+#include "platform/descriptor_maker.h"
 #include "platform/descriptors.h"
 #include "platform/system_error.h"
 #include "poller/backends.h"
@@ -51,7 +52,9 @@ class Epoll final : public Poller {
  public:
   Epoll()
       : epoll_(adopt(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-        buffer_(first_buffer) {}
+        buffer_(first_buffer) {
+    set_maker(epoll_.get(), "IOLoop");
+  }
 
   PollerKind kind() const noexcept override { return PollerKind::epoll; }
   Events modes() const noexcept override { return Events::edge | Events::one_shot; }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <utility>
 
+#include "platform/descriptor_maker.h"
 #include "platform/system_error.h"
 #include "tornado/spawn.h"
 
@@ -37,6 +38,8 @@ class Slots {
       free_[0] = null.release();
       free_[1] = more[0].release();
       free_[2] = more[1].release();
+      for (const auto& slot : free_) set_maker(slot, "spawn slot");
+      set_maker(placeholder_.get(), "spawn slot");
     } catch (const std::system_error&) {
     }
   }

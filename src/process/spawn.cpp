@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tornado/spawn.h"
 
+#include "platform/descriptor_maker.h"
 #include "platform/system_error.h"
 #include "process/launch.h"
 #include "process/preparation.h"
@@ -21,6 +22,9 @@ Child try_spawn(const SpawnOptions& options) {
   child.pid = launched.pid;
   child.process = std::move(launched.process);
   preparation.hand_over(child);
+  for (const UniqueFd* fd : {&child.process, &child.in, &child.out, &child.err}) {
+    set_maker(fd->get(), "spawn");
+  }
   return child;
 }
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/audit.h"
+
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "support/child.h"
+#include "tornado/ioloop.h"
+#include "tornado/platform.h"
+#include "tornado/spawn.h"
+
+namespace tornado::test {
+namespace {
+
+DescriptorInfo info_of(const std::vector<DescriptorInfo>& all, int fd) {
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [fd](const auto& d) { return d.number == fd; });
+  return found == all.end() ? DescriptorInfo() : *found;
+}
+
+std::string kind_of(int fd) {
+  return info_of(audit_descriptors(), fd).kind;
+}
+
+UniqueFd memory_file() {
+  return UniqueFd(::memfd_create("audited", MFD_CLOEXEC));
+}
+
+TEST(Audit, lists_number_kind_target_flags_and_offset) {
+  const UniqueFd file = memory_file();
+  ASSERT_EQ(::write(file.get(), "12345", 5), 5);
+  const DescriptorInfo info = info_of(audit_descriptors(), file.get());
+  EXPECT_EQ(info.kind, "file");
+  EXPECT_EQ(info.target, "/memfd:audited (deleted)");
+  EXPECT_EQ(info.flags & O_ACCMODE, O_RDWR);
+  EXPECT_EQ(info.offset, 5);
+  EXPECT_TRUE(info.close_exec);
+  const FdPair pipe = make_pipe();
+  const DescriptorInfo writer = info_of(audit_descriptors(), pipe.second.get());
+  EXPECT_EQ(writer.kind, "pipe");
+  EXPECT_EQ(writer.flags & (O_ACCMODE | O_NONBLOCK), O_WRONLY | O_NONBLOCK);
+  EXPECT_EQ(writer.offset, -1);
+}
+
+TEST(Audit, names_the_kinds) {
+  sigset_t none;
+  sigemptyset(&none);
+  const FdPair sockets = make_socket_pair();
+  const UniqueFd directory = open_file("/", O_RDONLY | O_DIRECTORY);
+  const UniqueFd null = open_file("/dev/null", O_RDONLY);
+  const UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+  const UniqueFd signals(::signalfd(-1, &none, SFD_CLOEXEC));
+  const UniqueFd watch(::inotify_init1(IN_CLOEXEC));
+  EXPECT_EQ(kind_of(sockets.first.get()), "socket");
+  EXPECT_EQ(kind_of(directory.get()), "directory");
+  EXPECT_EQ(kind_of(null.get()), "char");
+  EXPECT_EQ(kind_of(timer.get()), "timerfd");
+  EXPECT_EQ(kind_of(signals.get()), "signalfd");
+  EXPECT_EQ(kind_of(watch.get()), "inotify");
+  const UniqueFd terminal(::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (terminal) {
+    EXPECT_EQ(kind_of(terminal.get()), "terminal");
+  }
+}
+
+TEST(Audit, lists_what_is_open_and_not_what_it_reads_with) {
+  std::vector<int> numbers;
+  for (const auto& descriptor : audit_descriptors()) {
+    numbers.push_back(descriptor.number);
+    EXPECT_NE(::fcntl(descriptor.number, F_GETFD), -1) << to_string(descriptor);
+  }
+  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
+}
+
+TEST(Audit, knows_which_part_of_the_library_made_a_descriptor) {
+  IOLoop loop(LoopOptions{PollerKind::epoll, WakerKind::pipe, {}});
+  Child child = spawn({.argv = {"cat"}, .in = Stdio::pipe()});
+  const auto all = audit_descriptors();
+  const auto made_by = [&all](const std::string& maker) {
+    return std::count_if(all.begin(), all.end(),
+                         [&maker](const auto& d) { return d.maker == maker; });
+  };
+  EXPECT_EQ(made_by("Waker"), 2);
+  EXPECT_EQ(made_by("IOLoop"), 1);
+  EXPECT_EQ(made_by("spawn slot"), 4);
+  EXPECT_EQ(info_of(all, child.in.get()).maker, "spawn");
+  const int number = child.in.get();
+  child.in.reset();
+  const UniqueFd reused(::fcntl(0, F_DUPFD_CLOEXEC, number));
+  EXPECT_EQ(info_of(audit_descriptors(), reused.get()).maker, "");
+  EXPECT_EQ(wait_child(child), 0);
+}
+
+TEST(Audit, the_library_itself_leaks_nothing) {
+  const LeakScope scope;
+  IOLoop loop;
+  Child child = spawn({.argv = {"cat"}, .in = Stdio::pipe(), .out = Stdio::pipe()});
+  const FdPair pipe = make_pipe();
+  EXPECT_EQ(to_string(scope.leaks()), "");
+  child.in.reset();
+  EXPECT_EQ(wait_child(child), 0);
+}
+
+TEST(Audit, tells_of_another_process) {
+  const UniqueFd file = memory_file();
+  Child child =
+      spawn({.argv = {"cat"}, .in = Stdio::pipe(), .descriptors = {{7, file.get()}}});
+  const auto all = audit_descriptors(child.pid);
+  EXPECT_EQ(all.size(), 4u);
+  EXPECT_EQ(info_of(all, 0).kind, "pipe");
+  EXPECT_EQ(info_of(all, 7).target, "/memfd:audited (deleted)");
+  EXPECT_FALSE(info_of(all, 7).close_exec);
+  child.in.reset();
+  EXPECT_EQ(wait_child(child), 0);
+}
+
+TEST(Audit, of_a_process_that_is_not_there_is_an_error) {
+  Child child = spawn({.argv = {"true"}});
+  const int pid = child.pid;
+  EXPECT_EQ(wait_child(child), 0);
+  try {
+    (void)audit_descriptors(pid);
+    ADD_FAILURE() << "did not throw";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), std::errc::no_such_process);
+  }
+}
+
+TEST(LeakScope, tells_what_a_block_left_open_and_unmarked) {
+  const UniqueFd before(::open("/dev/null", O_RDONLY));
+  const LeakScope scope;
+  const UniqueFd marked = memory_file();
+  EXPECT_EQ(to_string(scope.leaks()), "");
+  const UniqueFd unmarked(::open("/dev/null", O_RDONLY));
+  EXPECT_EQ(to_string(scope.leaks()),
+            std::to_string(unmarked.get()) + " char /dev/null\n");
+}
+
+TEST(LeakScope, tells_what_a_block_unmarked) {
+  const UniqueFd file = memory_file();
+  const LeakScope scope;
+  set_close_exec(file.get(), false);
+  EXPECT_EQ(scope.leaks().size(), 1u);
+  set_close_exec(file.get());
+  EXPECT_EQ(scope.leaks().size(), 0u);
+}
+
+}  // namespace
+}  // namespace tornado::test
