@@ -240,7 +240,7 @@ Part demo_children(Stage& stage) {
     part.figures.set(ways[i].name, json_of(tallies[i]));
     part.verdict.expect(
         tallies[i].incomplete == 0,
-        fmt::format("{} children gave no complete report", tallies[i].incomplete));
+        fmt::format("children without a complete report: {}", tallies[i].incomplete));
   }
   const auto& [naive, library] = tallies;
   part.verdict.expect(

@@ -88,12 +88,12 @@ class TimerScene {
 
 void judge(Verdict& verdict, const TimerFigures& f) {
   auto expect_none = [&](std::uint32_t n, const char* what) {
-    verdict.expect(n == 0, fmt::format("{}: {} {}", to_string(f.poller), n, what));
+    verdict.expect(n == 0, fmt::format("{}: {}: {}", to_string(f.poller), what, n));
   };
-  expect_none(f.early, "timers were early");
-  expect_none(f.out_of_order, "timers ran out of order");
-  expect_none(f.cancelled_but_run, "cancelled timers ran");
-  if (!interrupted()) expect_none(f.planned - f.run, "timers did not run");
+  expect_none(f.early, "early timers");
+  expect_none(f.out_of_order, "timers out of order");
+  expect_none(f.cancelled_but_run, "cancelled timers that ran");
+  if (!interrupted()) expect_none(f.planned - f.run, "timers that did not run");
 }
 
 void print_figures(Output& out, const std::vector<TimerFigures>& all) {

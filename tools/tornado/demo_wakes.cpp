@@ -41,14 +41,14 @@ std::vector<Scene> scenes_of(const Stage& stage, WakerKind usual) {
 void judge(Verdict& verdict, const Scene& scene) {
   const SceneFigures& f = scene.figures;
   auto expect_none = [&](std::uint64_t n, const char* what) {
-    verdict.expect(n == 0, fmt::format("{}: {} {}", scene.title(), n, what));
+    verdict.expect(n == 0, fmt::format("{}: {}: {}", scene.title(), what, n));
   };
-  expect_none(f.lost, "posts were lost");
-  expect_none(f.twice, "posts were run twice");
-  expect_none(f.errno_changed, "signals changed errno");
+  expect_none(f.lost, "posts lost");
+  expect_none(f.twice, "posts run twice");
+  expect_none(f.errno_changed, "signals after which errno was another");
   verdict.expect(f.finished || interrupted(), scene.title() + ": did not end");
-  if (scene.busy) expect_none(f.written, "wakes were written though it was awake");
-  if (!scene.busy) expect_none(f.signals_refused, "signals found no room");
+  if (scene.busy) expect_none(f.written, "wakes written though it was awake");
+  if (!scene.busy) expect_none(f.signals_refused, "signals that found no room");
 }
 
 void print_scenes(Output& out, const std::vector<Scene>& scenes) {

@@ -21,7 +21,7 @@ struct SceneOptions {
 struct SceneFigures {
   std::uint64_t posted = 0;  ///< by threads and by the handler
   std::uint64_t run = 0;
-  std::uint64_t lost = 0;     ///< never run, though nothing was left to wait for
+  std::uint64_t lost = 0;     ///< not run, or only because a timer ended the sleep
   std::uint64_t twice = 0;    ///< run more than once
   std::uint64_t signals = 0;  ///< of `posted`, those from the handler
   std::uint64_t signals_refused = 0;
