@@ -57,6 +57,8 @@ IOLoop::Impl::Impl(const Options& options)
       spin(std::max<std::chrono::nanoseconds>(options.spin, pacing)),
       mailbox(std::make_shared<Mailbox>(options.waker)) {
   watch_waker();
+  // A loop that does not run yet need not be woken.
+  mailbox->waker().disarm();
   open_loops.fetch_add(1);
 }
 

@@ -80,13 +80,13 @@ IOLoop::~IOLoop() {
 void IOLoop::add_handler(NativeFd fd, Handler handler, Events events, Location where) {
   impl_->check("add_handler");
   require(static_cast<bool>(handler), "add_handler");
+  check_events("add_handler", fd, events);
   impl_->add(fd, std::move(handler), events, where);
 }
 
 void IOLoop::add_file_object(NativeFd fd, Handler handler, Callback closer,
                              Events events, Location where) {
-  impl_->check("add_handler");
-  impl_->add(fd, std::move(handler), events, where);
+  add_handler(fd, std::move(handler), events, where);
   try {
     impl_->closers.insert_or_assign(fd, std::move(closer));
   } catch (...) {

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loop/callback_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "support/scale.h"
+#include "support/wait.h"
+
+namespace tornado::test {
+namespace {
+
+using Pushed = CallbackQueue::Pushed;
+
+TEST(CallbackQueue, tells_the_first_push_from_the_others) {
+  CallbackQueue queue;
+  EXPECT_EQ(queue.push([] {}, {}), Pushed::first);
+  EXPECT_EQ(queue.push([] {}, {}), Pushed::more);
+  EXPECT_EQ(queue.size(), 2u);
+  std::vector<QueuedCallback> batch;
+  queue.take(batch);
+  EXPECT_EQ(batch.size(), 2u);
+  EXPECT_EQ(queue.fetched(), 2u);
+  EXPECT_EQ(queue.size(), 0u);
+  EXPECT_EQ(queue.push([] {}, {}), Pushed::first);
+}
+
+TEST(CallbackQueue, keeps_one_order_over_own_pushes_and_those_of_others) {
+  CallbackQueue queue;
+  std::vector<int> order;
+  const auto number = [&](int i) { return [&order, i] { order.push_back(i); }; };
+  queue.push(number(0), {});
+  queue.push_own(number(1), {});
+  queue.push_own(number(2), {});
+  queue.push(number(3), {});
+  queue.push(number(4), {});
+  queue.push_own(number(5), {});
+  std::vector<QueuedCallback> batch;
+  queue.take(batch);
+  for (auto& item : batch) item.callback();
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4, 5}));
+}
+
+TEST(CallbackQueue, once_closed_gives_everything_back_and_refuses) {
+  CallbackQueue queue;
+  const auto alive = std::make_shared<int>(0);
+  queue.push([alive] {}, {});
+  queue.push_own([alive] {}, {});
+  EXPECT_EQ(queue.close().size(), 2u);
+  EXPECT_EQ(alive.use_count(), 1);
+  Callback refused = [alive] {};
+  EXPECT_EQ(queue.push(std::move(refused), {}), Pushed::refused);
+  EXPECT_EQ(queue.size(), 0u);
+}
+
+TEST(CallbackQueue, loses_and_doubles_nothing_between_threads) {
+  CallbackQueue queue;
+  const std::uint64_t each = scaled(100'000);
+  std::uint64_t run = 0;
+  std::vector<std::uint64_t> last(4, 0);
+  std::atomic<int> running{4};
+  std::vector<Thread> producers;
+  for (std::size_t p = 0; p < last.size(); ++p) {
+    producers.emplace_back([&, p] {
+      for (std::uint64_t i = 1; i <= each; ++i) {
+        queue.push(
+            [&, p, i] {
+              EXPECT_EQ(last[p] + 1, i);
+              last[p] = i;
+              ++run;
+            },
+            {});
+      }
+      --running;
+    });
+  }
+  std::vector<QueuedCallback> batch;
+  for (bool last_look = false; !last_look;) {
+    last_look = running == 0;
+    queue.take(batch);
+    for (auto& item : batch) item.callback();
+    batch.clear();
+  }
+  EXPECT_EQ(run, each * last.size());
+}
+
+}  // namespace
+}  // namespace tornado::test

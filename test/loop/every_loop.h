@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tornado/fd.h"
+#include "tornado/ioloop.h"
+
+namespace tornado::test {
+
+using namespace std::chrono_literals;
+
+/// A test that runs on a loop of every poller.
+class EveryLoop : public testing::TestWithParam<PollerKind> {
+ protected:
+  /// Ends start() with a failure when a test that ought to stop the loop does not.
+  void start() {
+    const TimeoutHandle alarm = loop.call_later(60s, [this] {
+      ADD_FAILURE() << "the loop was not stopped";
+      loop.stop();
+    });
+    loop.start();
+    loop.remove_timeout(alarm);
+  }
+  /// Runs what is there now, looks at the descriptors once, and runs what that brings.
+  void turn() {
+    loop.add_callback([this] { loop.add_callback([this] { loop.stop(); }); });
+    start();
+  }
+
+  IOLoop loop{GetParam()};
+};
+
+inline std::string poller_name(const testing::TestParamInfo<PollerKind>& info) {
+  return std::string(to_string(info.param));
+}
+
+/// The code of the std::system_error that `body` throws; none if it does not.
+template <class F>
+std::error_code error_of(F body) {
+  try {
+    body();
+  } catch (const std::system_error& error) {
+    return error.code();
+  }
+  return {};
+}
+
+/// Its text.
+template <class F>
+std::string text_of(F body) {
+  try {
+    body();
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace tornado::test
+
+/// Instantiates `suite` on every poller.
+#define TORNADO_ON_EVERY_POLLER(suite)                                          \
+  INSTANTIATE_TEST_SUITE_P(, suite, testing::ValuesIn(tornado::poller_kinds()), \
+                           tornado::test::poller_name)

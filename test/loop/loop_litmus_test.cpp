@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// A lost wake would leave a loop asleep on top of a callback: these hang if one is
+// lost.
+#include <atomic>
+#include <iostream>
+
+#include "every_loop.h"
+#include "support/scale.h"
+#include "support/wait.h"
+
+namespace tornado::test {
+namespace {
+
+using Kinds = std::tuple<PollerKind, WakerKind>;
+
+class LostWakes : public testing::TestWithParam<Kinds> {
+ protected:
+  static IOLoop::Options options() {
+    return {std::get<0>(GetParam()), std::get<1>(GetParam()), false};
+  }
+};
+
+TEST_P(LostWakes, none_between_two_loops_that_wait_for_each_other) {
+  const std::uint64_t rounds = scaled(20'000);
+  IOLoop one(options());
+  IOLoop two(options());
+  std::uint64_t hops = 0;
+  std::function<void()> there;
+  std::function<void()> back;
+  there = [&] {
+    if (++hops >= rounds) {
+      one.stop();
+      two.stop();
+    } else {
+      two.add_callback([&] { back(); });
+    }
+  };
+  back = [&] { one.add_callback([&] { there(); }); };
+  one.add_callback([&] { there(); });
+  Thread other([&] { two.start(); });
+  one.start();
+  other.join();
+  EXPECT_EQ(hops, rounds);
+}
+
+TEST_P(LostWakes, none_of_four_threads_that_post_to_a_loop_that_sleeps_and_wakes) {
+  const std::uint64_t each = scaled(25'000);
+  IOLoop loop(options());
+  std::uint64_t run = 0;
+  std::atomic<std::uint64_t> heard{0};
+  std::vector<Thread> threads;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::uint64_t i = 0; i < each; ++i) {
+        const std::uint64_t seen = heard;
+        loop.add_callback([&] {
+          ++heard;
+          if (++run == 4 * each) loop.stop();
+        });
+        // Now and then until the loop has run something, so that it sleeps in between.
+        while (i % 64 == t * 16 && heard == seen) std::this_thread::yield();
+      }
+    });
+  }
+  loop.start();
+  EXPECT_EQ(run, 4 * each);
+  const WakerCounters wakes = loop.counters().waker;
+  std::cout << "    " << 4 * each << " posts, " << wakes.written << " written, "
+            << wakes.coalesced << " coalesced, " << 4 * each - run << " lost\n";
+}
+
+TEST_P(LostWakes, none_of_stop) {
+  for (std::uint64_t i = 0; i < scaled(500); ++i) {
+    IOLoop loop(options());
+    Thread other([&] { loop.stop(); });
+    loop.start();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, LostWakes,
+                         testing::Combine(testing::ValuesIn(poller_kinds()),
+                                          testing::ValuesIn(waker_kinds())),
+                         [](const auto& test) {
+                           return std::string(to_string(std::get<0>(test.param))) +
+                                  "_" + std::string(to_string(std::get<1>(test.param)));
+                         });
+
+}  // namespace
+}  // namespace tornado::test

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <csignal>
+
+#include "every_loop.h"
+#include "support/scale.h"
+#include "support/signals.h"
+#include "support/wait.h"
+
+namespace tornado::test {
+namespace {
+
+class LoopSignals : public EveryLoop {};
+
+struct sigaction current_action(int signal) {
+  struct sigaction action {};
+  ::sigaction(signal, nullptr, &action);
+  return action;
+}
+
+bool same(const struct sigaction& a, const struct sigaction& b) {
+  // A sigset_t has room for more signals than there are, and the C library leaves that
+  // as it finds it.
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (sigismember(&a.sa_mask, signal) != sigismember(&b.sa_mask, signal))
+      return false;
+  }
+  return a.sa_handler == b.sa_handler && a.sa_flags == b.sa_flags;
+}
+
+TEST_P(LoopSignals, run_their_handler_on_the_loop) {
+  int got = 0;
+  loop.add_signal_handler(SIGUSR1, [&](int signal) {
+    got = signal;
+    loop.stop();
+  });
+  ::raise(SIGUSR1);
+  start();
+  EXPECT_EQ(got, SIGUSR1);
+}
+
+TEST_P(LoopSignals, end_the_sleep_of_the_loop) {
+  loop.add_signal_handler(SIGUSR1, [&](int) { loop.stop(); });
+  const auto self = ::pthread_self();
+  Thread other([&] {
+    wait_until([&] { return loop.running(); });
+    ::pthread_kill(self, SIGUSR1);
+  });
+  start();
+}
+
+TEST_P(LoopSignals, reach_several_loops_at_once) {
+  IOLoop second(IOLoop::Options{GetParam(), WakerKind::best, false});
+  std::atomic<int> heard{0};
+  loop.add_signal_handler(SIGUSR1, [&](int) {
+    ++heard;
+    loop.stop();
+  });
+  second.add_signal_handler(SIGUSR1, [&](int) {
+    ++heard;
+    second.stop();
+  });
+  Thread other([&] { second.start(); });
+  ::raise(SIGUSR1);
+  start();
+  other.join();
+  EXPECT_EQ(heard, 2);
+  second.remove_signal_handler(SIGUSR1);
+  ::raise(SIGUSR1);
+  start();
+  EXPECT_EQ(heard, 3);
+}
+
+extern "C" void users_handler(int) {}
+
+TEST_P(LoopSignals, leave_the_sigaction_as_it_was) {
+  struct sigaction mine {};
+  mine.sa_handler = &users_handler;
+  mine.sa_flags = SA_RESTART | SA_NODEFER;
+  sigaddset(&mine.sa_mask, SIGUSR2);
+  sigaddset(&mine.sa_mask, SIGTERM);
+  struct sigaction before {};
+  ::sigaction(SIGUSR1, &mine, &before);
+  const struct sigaction as_set = current_action(SIGUSR1);
+  {
+    IOLoop second(IOLoop::Options{GetParam(), WakerKind::best, false});
+    loop.add_signal_handler(SIGUSR1, [](int) {});
+    second.add_signal_handler(SIGUSR1, [](int) {});
+    EXPECT_FALSE(same(current_action(SIGUSR1), as_set));
+    loop.remove_signal_handler(SIGUSR1);
+    EXPECT_FALSE(same(current_action(SIGUSR1), as_set)) << "one loop still watches";
+  }
+  EXPECT_TRUE(same(current_action(SIGUSR1), as_set)) << "not restored at close";
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+TEST_P(LoopSignals, do_not_undo_what_somebody_else_installed_meanwhile) {
+  const struct sigaction before = current_action(SIGUSR1);
+  loop.add_signal_handler(SIGUSR1, [](int) {});
+  struct sigaction theirs {};
+  theirs.sa_handler = &users_handler;
+  ::sigaction(SIGUSR1, &theirs, nullptr);
+  loop.remove_signal_handler(SIGUSR1);
+  EXPECT_EQ(current_action(SIGUSR1).sa_handler, &users_handler);
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+TEST_P(LoopSignals, that_cannot_be_are_refused) {
+  const auto add = [&](int signal) {
+    return error_of([&] { loop.add_signal_handler(signal, [](int) {}); });
+  };
+  for (const int signal : {SIGKILL, SIGSTOP, 0, -1, 1000}) {
+    EXPECT_EQ(add(signal), std::errc::invalid_argument) << signal;
+  }
+  EXPECT_FALSE(add(SIGUSR2));
+  EXPECT_EQ(add(SIGUSR2), std::errc::file_exists);
+  EXPECT_NE(text_of([&] { loop.add_signal_handler(1000, [](int) {}); }).find("1000"),
+            std::string::npos);
+  EXPECT_NO_THROW(loop.remove_signal_handler(SIGUSR1));
+}
+
+TEST_P(LoopSignals, may_remove_and_add_themselves) {
+  int calls = 0;
+  loop.add_signal_handler(SIGUSR1, [&](int signal) {
+    ++calls;
+    loop.remove_signal_handler(signal);
+    loop.add_signal_handler(signal, [&](int) {
+      ++calls;
+      loop.stop();
+    });
+    ::raise(signal);
+  });
+  ::raise(SIGUSR1);
+  start();
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_P(LoopSignals, post_from_their_own_handlers_at_a_high_rate_and_nothing_is_lost) {
+  static std::atomic<IOLoop*> target;
+  static std::atomic<std::uint64_t> posted;
+  static std::uint64_t run;
+  target = &loop;
+  posted = 0;
+  run = 0;
+  const std::uint64_t wanted = scaled(5000);
+  {
+    const SignalScope handler(SIGALRM, [](int) {
+      const bool room = target.load()->add_callback_from_signal([] { ++run; });
+      if (room) posted.fetch_add(1);
+    });
+    const AlarmStorm storm(100us);
+    // The loop's thread takes the signals, asleep and at work.
+    std::function<void()> look = [&] {
+      if (posted >= wanted) {
+        loop.stop();
+      } else {
+        loop.call_later(200us, [&] { look(); });
+      }
+    };
+    loop.add_callback([&] { look(); });
+    start();
+  }
+  turn();
+  turn();
+  EXPECT_EQ(run, posted.load());
+}
+
+TORNADO_ON_EVERY_POLLER(LoopSignals);
+
+}  // namespace
+}  // namespace tornado::test

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "every_loop.h"
+#include "support/scale.h"
+
+namespace tornado::test {
+namespace {
+
+class Timeouts : public EveryLoop {};
+
+TEST_P(Timeouts, are_never_early_and_in_order) {
+  Random random(test_seed());
+  const int count = static_cast<int>(scaled(2000));
+  const TimePoint begin = loop.time();
+  int early = 0;
+  int fired = 0;
+  TimePoint last{};
+  bool sorted = true;
+  for (int i = 0; i < count; ++i) {
+    const TimePoint deadline =
+        begin + std::chrono::nanoseconds(random.below(200'000'000));
+    loop.call_at(deadline, [&, deadline] {
+      early += loop.time() < deadline;
+      sorted = sorted && last <= deadline;
+      last = deadline;
+      if (++fired == count) loop.stop();
+    });
+  }
+  start();
+  EXPECT_EQ(early, 0);
+  EXPECT_TRUE(sorted);
+}
+
+TEST_P(Timeouts, with_equal_deadlines_run_in_the_order_of_adding) {
+  std::vector<int> order;
+  const TimePoint soon = loop.time() + 20ms;
+  const TimePoint later = loop.time() + 40ms;
+  for (int i = 0; i < 50; ++i) {
+    loop.call_at(later, [&order, i] { order.push_back(1000 + i); });
+    loop.call_at(soon, [&order, i] { order.push_back(i); });
+  }
+  // Once the time has moved on, others with the same deadlines take another way in.
+  loop.call_later(10ms, [&] {
+    for (int i = 50; i < 100; ++i) {
+      loop.call_at(soon, [&order, i] { order.push_back(i); });
+      loop.call_at(later, [&order, i] { order.push_back(1000 + i); });
+    }
+  });
+  loop.call_at(later + 1ms, [&] { loop.stop(); });
+  start();
+  EXPECT_EQ(order.size(), 200u);
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_P(Timeouts, need_few_turns_each) {
+  int fired = 0;
+  const int count = 20;
+  std::function<void()> next = [&] {
+    if (++fired == count) return loop.stop();
+    loop.call_later(1500us, [&] { next(); });
+  };
+  loop.call_later(1500us, [&] { next(); });
+  start();
+  // Signals of a profiler and the like may add some; rounding down would add thousands.
+  EXPECT_LE(loop.counters().turns, 3u * count);
+}
+
+TEST_P(Timeouts, of_zero_that_add_themselves_do_not_starve_callbacks) {
+  bool called = false;
+  std::function<void()> again = [&] { loop.call_later(0ns, [&] { again(); }); };
+  loop.call_later(0ns, [&] { again(); });
+  loop.call_later(1ms, [&] {
+    loop.add_callback([&] {
+      called = true;
+      loop.stop();
+    });
+  });
+  start();
+  EXPECT_TRUE(called);
+}
+
+TEST_P(Timeouts, take_every_delay_there_is) {
+  using Seconds = std::chrono::duration<double>;
+  using Limits = std::numeric_limits<double>;
+  int fired = 0;
+  for (const double now : {0.0, -0.0, -1.0, -1e308, -Limits::infinity(), 1e-300,
+                           Limits::denorm_min(), -Limits::denorm_min()}) {
+    loop.call_later(Seconds(now), [&] { ++fired; });
+  }
+  std::vector<TimeoutHandle> never;
+  for (const double far : {1e10, 1e18, 1e308, Limits::infinity()}) {
+    never.push_back(loop.call_later(Seconds(far), [] { FAIL(); }));
+  }
+  never.push_back(loop.call_later(std::chrono::hours::max(), [] { FAIL(); }));
+  never.push_back(loop.call_at((TimePoint::max)(), [] { FAIL(); }));
+  loop.call_at((TimePoint::min)(), [&] { ++fired; });
+  loop.call_at(TimePoint(), [&] { ++fired; });
+  loop.call_later(5ms, [&] { loop.stop(); });
+  start();
+  EXPECT_EQ(fired, 10);
+  for (const TimeoutHandle timeout : never) EXPECT_TRUE(loop.remove_timeout(timeout));
+  EXPECT_EQ(error_of([&] { loop.call_later(Seconds(std::nan("")), [] {}); }),
+            std::errc::invalid_argument);
+}
+
+TEST_P(Timeouts, free_their_callable_when_they_are_removed) {
+  const auto alive = std::make_shared<int>(0);
+  const auto near = loop.call_later(0ns, [alive] {});
+  const auto far = loop.call_later(1h, [alive] {});
+  EXPECT_EQ(alive.use_count(), 3);
+  EXPECT_TRUE(loop.remove_timeout(far));
+  EXPECT_EQ(alive.use_count(), 2);
+  EXPECT_TRUE(loop.remove_timeout(near));
+  EXPECT_EQ(alive.use_count(), 1);
+  EXPECT_FALSE(loop.remove_timeout(near));
+  EXPECT_FALSE(loop.remove_timeout({}));
+}
+
+TEST_P(Timeouts, of_another_loop_are_not_touched) {
+  IOLoop other(IOLoop::Options{GetParam(), WakerKind::best, false});
+  const TimeoutHandle mine = loop.call_later(1h, [] {});
+  const TimeoutHandle theirs = other.call_later(1h, [] {});
+  EXPECT_FALSE(loop.remove_timeout(theirs));
+  EXPECT_FALSE(other.remove_timeout(mine));
+  EXPECT_TRUE(loop.remove_timeout(mine));
+  EXPECT_TRUE(other.remove_timeout(theirs));
+}
+
+TEST_P(Timeouts, may_be_moved) {
+  std::vector<int> order;
+  TimeoutHandle one = loop.call_later(5ms, [&] { order.push_back(1); });
+  TimeoutHandle two = loop.call_later(1h, [&] { order.push_back(2); });
+  TimeoutHandle three = loop.call_later(10ms, [&] { order.push_back(3); });
+  const TimeoutHandle stale = one;
+  EXPECT_TRUE(loop.update_timeout(one, loop.time() + 20ms));
+  EXPECT_TRUE(loop.update_timeout(two, loop.time()));
+  EXPECT_FALSE(loop.remove_timeout(stale)) << "an old name was still good";
+  loop.call_later(30ms, [&] { loop.stop(); });
+  start();
+  EXPECT_EQ(order, (std::vector{2, 3, 1}));
+  EXPECT_FALSE(loop.update_timeout(three, loop.time()));
+}
+
+TEST_P(Timeouts, added_and_removed_without_end_take_no_more_memory) {
+  // A leak of one node each would be 80 MB, and is seen by the sanitizers' run as well.
+  const std::uint64_t rounds = scaled(1'000'000);
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    ASSERT_TRUE(loop.remove_timeout(loop.call_later(1h, [] {})));
+    ASSERT_TRUE(loop.remove_timeout(loop.call_later(0ns, [] {})));
+  }
+  turn();
+}
+
+TORNADO_ON_EVERY_POLLER(Timeouts);
+
+}  // namespace
+}  // namespace tornado::test

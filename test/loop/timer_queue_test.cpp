@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loop/timer_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "support/scale.h"
+
+namespace tornado::test {
+namespace {
+
+using std::chrono::nanoseconds;
+
+/// The queue beside a map of what it must hold, by deadline and order of adding.
+class TimerQueueModel {
+ public:
+  explicit TimerQueueModel(std::uint64_t seed) : random_(seed), now_(first_time()) {}
+
+  void step() {
+    switch (random_.below(9)) {
+      case 0:
+      case 1:
+      case 2:
+        return add(some_deadline());
+      case 3:
+      case 4:
+        return take();
+      case 5:
+        return move();
+      case 6:
+        return look();
+      default:
+        return advance();
+    }
+  }
+
+  void finish() {
+    while (!model_.empty() && model_.begin()->first.first < end_of_time) {
+      now_ = model_.begin()->first.first;
+      fire();
+    }
+    EXPECT_EQ(queue_.clear().size(), model_.size());
+    EXPECT_EQ(queue_.size(), 0u);
+  }
+
+ private:
+  using Key = std::pair<TimePoint, std::uint64_t>;
+  static constexpr TimePoint end_of_time{nanoseconds(std::int64_t{1} << 62)};
+
+  TimePoint first_time() {
+    return TimePoint(nanoseconds(random_.one_in(4) ? 0 : random_.below(1ull << 50)));
+  }
+  // Of every magnitude, so that every level of the wheel has its share.
+  nanoseconds some_span() {
+    return nanoseconds(random_.below(1ull << random_.below(45)));
+  }
+  TimePoint some_deadline() {
+    if (random_.one_in(97)) return (TimePoint::max)();
+    if (random_.one_in(50)) return TimePoint(-some_span());
+    if (random_.one_in(8) && !model_.empty()) return model_.begin()->first.first;
+    return now_ + some_span();
+  }
+
+  void add(TimePoint deadline) {
+    const auto number = added_++;
+    const auto id = queue_.add(deadline, {[number, this] { ran_ = number; }, {}});
+    model_.emplace(Key(deadline, number), std::pair(id, number));
+  }
+  auto some_entry() {
+    auto at = model_.lower_bound(Key(some_deadline(), 0));
+    return at == model_.end() ? model_.begin() : at;
+  }
+  void take() {
+    if (model_.empty()) return;
+    const auto at = some_entry();
+    EXPECT_TRUE(queue_.take(at->second.first).callback);
+    EXPECT_FALSE(queue_.take(at->second.first).callback);
+    model_.erase(at);
+  }
+  void move() {
+    if (model_.empty()) return;
+    const auto at = some_entry();
+    const TimePoint deadline = some_deadline();
+    const auto id = queue_.move(at->second.first, deadline);
+    ASSERT_NE(id.sequence, 0u);
+    const auto callable = at->second.second;
+    model_.erase(at);
+    model_.emplace(Key(deadline, added_++), std::pair(id, callable));
+  }
+  void look() {
+    const TimePoint next = queue_.next_deadline();
+    if (!model_.empty()) {
+      EXPECT_LE(next, model_.begin()->first.first);
+    }
+    // Going there must not loop for ever: it makes something due, or is known better.
+    if (next > now_ && next < end_of_time) {
+      now_ = next;
+      fire();
+    }
+  }
+  void advance() {
+    now_ += random_.one_in(2) ? some_span() : nanoseconds(random_.below(3'000'000));
+    now_ = std::min(now_, end_of_time);
+    fire();
+  }
+  void fire() {
+    std::vector<TimerQueue::Id> due;
+    queue_.collect_due(now_, due);
+    for (const auto id : due) {
+      ASSERT_FALSE(model_.empty());
+      const auto first = model_.begin();
+      ASSERT_LE(first->first.first, now_) << "early";
+      EXPECT_EQ(queue_.move(id, now_).sequence, 0u) << "found due, and yet moved";
+      auto taken = queue_.take(id);
+      ASSERT_TRUE(taken.callback);
+      taken.callback();
+      ASSERT_EQ(ran_, first->second.second) << "out of order";
+      model_.erase(first);
+    }
+    EXPECT_TRUE(model_.empty() || model_.begin()->first.first > now_) << "late";
+    EXPECT_EQ(queue_.size(), model_.size());
+  }
+
+  Random random_;
+  TimerQueue queue_;
+  std::map<Key, std::pair<TimerQueue::Id, std::uint64_t>> model_;
+  std::uint64_t added_ = 0;
+  std::uint64_t ran_ = 0;
+  TimePoint now_;
+};
+
+TEST(TimerQueue, does_what_an_ordered_map_does) {
+  const std::uint64_t seed = test_seed();
+  const std::uint64_t rounds = scaled(100);
+  for (std::uint64_t round = 0; round < rounds && !testing::Test::HasFailure();
+       ++round) {
+    SCOPED_TRACE(round);
+    TimerQueueModel model(seed + round);
+    for (int i = 0; i < 2000 && !testing::Test::HasFailure(); ++i) model.step();
+    model.finish();
+  }
+}
+
+TEST(TimerQueue, ignores_ids_that_it_did_not_give) {
+  TimerQueue queue;
+  EXPECT_FALSE(queue.take({}).callback);
+  EXPECT_FALSE(queue.take({5, 1}).callback);
+  const auto id = queue.add(TimePoint(), {[] {}, {}});
+  EXPECT_FALSE(queue.take({id.slot, id.sequence + 1}).callback);
+  EXPECT_EQ(queue.move({id.slot, 0}, TimePoint()).sequence, 0u);
+  EXPECT_TRUE(queue.take(id).callback);
+}
+
+TEST(TimerQueue, has_no_deadline_when_it_is_empty) {
+  TimerQueue queue;
+  EXPECT_EQ(queue.next_deadline(), (TimePoint::max)());
+  const auto id = queue.add(TimePoint(nanoseconds(5)), {[] {}, {}});
+  EXPECT_EQ(queue.next_deadline(), TimePoint(nanoseconds(5)));
+  (void)queue.take(id);
+  EXPECT_EQ(queue.next_deadline(), (TimePoint::max)());
+}
+
+TEST(TimerQueue, finds_timeouts_that_stayed_behind_a_moved_one) {
+  TimerQueue queue;
+  const auto at = [](int seconds) { return TimePoint(std::chrono::seconds(seconds)); };
+  const auto moved = queue.add(at(10), {[] {}, {}});
+  queue.add(at(20), {[] {}, {}});
+  ASSERT_NE(queue.move(moved, at(30)).sequence, 0u);
+  EXPECT_LE(queue.next_deadline(), at(20));
+  std::vector<TimerQueue::Id> due;
+  queue.collect_due(at(20), due);
+  EXPECT_EQ(due.size(), 1u);
+}
+
+}  // namespace
+}  // namespace tornado::test

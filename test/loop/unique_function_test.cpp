@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "tornado/callback.h"
+
+namespace tornado::test {
+namespace {
+
+using Function = UniqueFunction<int(int)>;
+
+struct Counted {
+  explicit Counted(int& n) : alive(&n) { ++*alive; }
+  Counted(Counted&& other) noexcept : alive(other.alive) { ++*alive; }
+  Counted(const Counted&) = delete;
+  ~Counted() { --*alive; }
+  int* alive;
+};
+
+TEST(UniqueFunction, calls_what_it_holds) {
+  Function twice = [](int x) { return 2 * x; };
+  EXPECT_EQ(twice(21), 42);
+  struct Adder {
+    int operator()(int x) { return x + (state += 1); }
+    int state = 0;
+  };
+  Function adder = Adder();
+  EXPECT_EQ(adder(1), 2);
+  EXPECT_EQ(adder(1), 3);
+}
+
+TEST(UniqueFunction, holds_small_callables_inside_and_large_ones_on_the_heap) {
+  int alive = 0;
+  {
+    Function small = [c = Counted(alive)](int x) { return x + *c.alive; };
+    Function large = [c = Counted(alive), big = std::array<char, 200>{}](int x) {
+      return x + static_cast<int>(big.size()) + *c.alive;
+    };
+    EXPECT_EQ(alive, 2);
+    EXPECT_EQ(small(1), 3);
+    EXPECT_EQ(large(1), 203);
+    Function moved = std::move(small);
+    Function moved_large = std::move(large);
+    EXPECT_EQ(alive, 2);
+    EXPECT_FALSE(small);  // NOLINT(bugprone-use-after-move)
+    EXPECT_FALSE(large);  // NOLINT(bugprone-use-after-move)
+    EXPECT_EQ(moved(1), 3);
+    EXPECT_EQ(moved_large(1), 203);
+    moved = std::move(moved_large);
+    EXPECT_EQ(alive, 1);
+    moved.reset();
+    EXPECT_EQ(alive, 0);
+    EXPECT_FALSE(moved);
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(UniqueFunction, takes_what_moves_by_throwing_to_the_heap) {
+  struct Throws {
+    Throws() = default;
+    Throws(Throws&&) noexcept(false) {}
+    int operator()(int x) const { return x; }
+  };
+  Function first = Throws();
+  Function second = std::move(first);
+  EXPECT_EQ(second(3), 3);
+}
+
+TEST(UniqueFunction, is_empty_of_nothing_a_null_pointer_and_an_empty_function) {
+  EXPECT_FALSE(Function());
+  EXPECT_FALSE(Function(nullptr));
+  EXPECT_FALSE(Function(static_cast<int (*)(int)>(nullptr)));
+  EXPECT_FALSE(Function(std::function<int(int)>()));
+  EXPECT_TRUE(Function(std::function<int(int)>([](int x) { return x; })));
+}
+
+TEST(UniqueFunction, drops_a_result_that_nobody_wants) {
+  int calls = 0;
+  UniqueFunction<void()> f = [&] { return ++calls; };
+  f();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(UniqueFunction, passes_arguments_on_without_copies) {
+  UniqueFunction<std::size_t(std::unique_ptr<std::string>)> f =
+      [](std::unique_ptr<std::string> s) { return s->size(); };
+  EXPECT_EQ(f(std::make_unique<std::string>("four")), 4u);
+}
+
+TEST(UniqueFunction, is_empty_before_its_callable_is_destroyed) {
+  struct Looks {
+    explicit Looks(Function*& h) : holder(&h) {}
+    Looks(Looks&& other) noexcept : holder(std::exchange(other.holder, nullptr)) {}
+    ~Looks() {
+      if (holder && *holder) {
+        EXPECT_FALSE(**holder);
+      }
+    }
+    int operator()(int x) const { return x; }
+    Function** holder;
+  };
+  Function* seen = nullptr;
+  Function f = Looks(seen);
+  seen = &f;
+  f.reset();
+}
+
+TEST(UniqueFunction, has_room_for_48_bytes_in_56) {
+  static_assert(sizeof(UniqueFunction<void()>) == 56);
+}
+
+}  // namespace
+}  // namespace tornado::test

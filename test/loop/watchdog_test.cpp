@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <csignal>
+
+#include "every_loop.h"
+#include "support/log_capture.h"
+#include "support/signals.h"
+#include "support/wait.h"
+
+namespace tornado::test {
+namespace {
+
+class Blocked : public EveryLoop {};
+
+TEST_P(Blocked, a_turn_that_takes_too_long_is_logged_with_its_stack_and_its_callback) {
+  const LogCapture log;
+  loop.set_blocking_log_threshold(10ms);
+  loop.add_callback([&] {
+    EXPECT_TRUE(wait_until([&] { return log.contains("blocked", LogLevel::warning); }));
+    loop.stop();
+  });
+  start();
+  EXPECT_TRUE(log.contains("10.0"));
+  EXPECT_TRUE(log.contains("watchdog_test.cpp:"));
+  EXPECT_TRUE(log.contains("\n  ")) << "no stack";
+}
+
+TEST_P(Blocked, on_any_thread_and_from_timeouts_and_handlers) {
+  const LogCapture log;
+  const FdPair pair = make_socket_pair();
+  const auto block = [&](std::size_t reports) {
+    return [&, reports] {
+      EXPECT_TRUE(wait_until([&] { return log.count(LogLevel::warning) == reports; }));
+    };
+  };
+  loop.set_blocking_log_threshold(5ms);
+  loop.call_later(0ms, block(1));
+  loop.call_later(30ms, [&] {
+    loop.add_handler(
+        pair.first.get(),
+        [&](NativeFd, Events) {
+          block(2)();
+          loop.stop();
+        },
+        Events::write);
+  });
+  Thread other([&] { loop.start(); });
+  other.join();
+  EXPECT_EQ(log.count(LogLevel::warning), 2u);
+}
+
+TEST_P(Blocked, once_per_turn_and_never_while_it_sleeps) {
+  const LogCapture log;
+  loop.set_blocking_log_threshold(1ms);
+  loop.call_later(50ms, [&] { loop.stop(); });
+  start();
+  // Nothing ran long, unless the machine stood still.
+  loop.set_blocking_log_threshold(0ms);
+  loop.add_callback([] {});
+  turn();
+  EXPECT_LE(log.count(LogLevel::warning), 3u);
+}
+
+std::atomic<int> users_signals{0};
+
+TEST_P(Blocked, the_users_own_handler_of_the_borrowed_signal_is_kept) {
+  const LogCapture log;
+  users_signals = 0;
+  const SignalScope handler(SIGURG, [](int) { ++users_signals; });
+  loop.set_blocking_log_threshold(5ms);
+  loop.add_callback([&] {
+    ::raise(SIGURG);
+    EXPECT_TRUE(wait_until([&] { return log.contains("blocked"); }));
+    ::raise(SIGURG);
+    loop.stop();
+  });
+  start();
+  EXPECT_EQ(users_signals, 2);
+}
+
+TORNADO_ON_EVERY_POLLER(Blocked);
+
+}  // namespace
+}  // namespace tornado::test
