@@ -51,6 +51,13 @@ TEST(Examples, fork_gives_the_child_a_loop_of_its_own) {
                 "parent: on my own loop\n");
 }
 
+TEST(Examples, children_get_what_they_are_given) {
+  expect_output("children",
+                "apple\nfig\npear\n"
+                "the child has the forgotten descriptor: no\n"
+                "exec /no/such/program: No such file or directory\n");
+}
+
 TEST(Examples, inherited_stdin_leaves_a_shared_pipe_blocking) {
   FdPair pipe = make_pipe();
   set_nonblocking(pipe.first.get(), false);

@@ -45,7 +45,8 @@ std::vector<SourceFile> files_in(const std::string& folder,
     }
     const auto ends_so = [&](const std::string& end) { return name.ends_with(end); };
     if (entry->is_regular_file() && std::ranges::any_of(endings, ends_so)) {
-      paths.push_back(entry->path().lexically_relative(source_tree()).string());
+      paths.push_back(
+          entry->path().lexically_relative(source_tree()).lexically_normal().string());
     }
   }
   std::ranges::sort(paths);

@@ -81,7 +81,7 @@ function(use_find_package prefix)
 endfunction()
 
 function(expect_refusal_of version prefix)
-  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${here}/find_package"
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${here}/refused"
       -B "${folder}-${version}" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${CXX}"
       "-DCMAKE_PREFIX_PATH=${prefix}" "-DWANTED=${version}"
     RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE error)
