@@ -166,8 +166,8 @@ TEST_P(Life, a_failed_construction_leaves_nothing_behind) {
   int successes = 0;
   for (const WakerKind kind : waker_kinds()) {
     for (int room = 0; room < 6; ++room) {
-      const DescriptorLimit limit(limit_with_room_for(room));
       try {
+        const DescriptorLimit limit(limit_with_room_for(room));
         IOLoop one(IOLoop::Options{GetParam(), kind, false});
         ++successes;
       } catch (const std::system_error& error) {
