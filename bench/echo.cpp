@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// A server that sends back what it gets, to 64 connections over loopback TCP.
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "affinity.h"
+#include "call_count.h"
+#include "harness.h"
+#include "usage.h"
+#include "wakeable.h"
+
+namespace tornado::bench {
+namespace {
+
+constexpr std::size_t message_size = 64;
+constexpr std::size_t most_bytes = 4096;
+
+/// Connected pairs of sockets: ours to serve, the others for the client.
+struct Connections {
+  explicit Connections(std::size_t n) {
+    const UniqueFd listener = make_socket(AF_INET, SOCK_STREAM);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* name = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof address;
+    check(::bind(listener.get(), name, size) == 0, "bind");
+    check(::listen(listener.get(), static_cast<int>(n)) == 0, "listen");
+    ::getsockname(listener.get(), name, &size);
+    for (std::size_t i = 0; i < n; ++i) {
+      UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      check(::connect(client.get(), name, size) == 0, "connect");
+      clients.push_back(prepared(std::move(client)));
+      servers.push_back(prepared(accept_socket(listener.get())));
+    }
+  }
+  static UniqueFd prepared(UniqueFd fd) {
+    const int on = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    set_nonblocking(fd.get());
+    return fd;
+  }
+  std::vector<UniqueFd> servers;
+  std::vector<UniqueFd> clients;
+};
+
+/// Keeps one message under way on each connection, then closes them.
+class Client {
+ public:
+  Client(std::vector<UniqueFd> fds, std::size_t messages)
+      : fds_(std::move(fds)), received_(fds_.size()), to_send_(messages) {
+    for (std::size_t i = 0; i < fds_.size(); ++i) {
+      epoll_event event{};
+      event.events = EPOLLIN;
+      event.data.u64 = i;
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fds_[i].get(), &event);
+    }
+  }
+  void run() {
+    const std::size_t all = to_send_;
+    for (std::size_t i = 0; i < fds_.size(); ++i) send(i);
+    std::array<epoll_event, 256> events;
+    while (answered_ < all) {
+      const int n = ::epoll_wait(epoll_.get(), events.data(), 256, -1);
+      for (int i = 0; i < n; ++i) {
+        receive(events[static_cast<std::size_t>(i)].data.u64);
+      }
+    }
+    fds_.clear();
+  }
+
+ private:
+  void send(std::size_t i) {
+    if (to_send_ == 0) return;
+    --to_send_;
+    const std::string message(message_size, static_cast<char>('a' + i % 26));
+    check(::write(fds_[i].get(), message.data(), message_size) == message_size,
+          "the client's write");
+  }
+  void receive(std::size_t i) {
+    std::array<char, most_bytes> buffer;
+    const auto n = ::read(fds_[i].get(), buffer.data(), buffer.size());
+    check(n > 0 && buffer[0] == static_cast<char>('a' + i % 26), "another's echo");
+    received_[i] += static_cast<std::size_t>(n);
+    if (received_[i] < message_size) return;
+    check(received_[i] == message_size, "more came back than was sent");
+    received_[i] = 0;
+    ++answered_;
+    send(i);
+  }
+
+  std::vector<UniqueFd> fds_;
+  std::vector<std::size_t> received_;
+  std::size_t to_send_;
+  std::size_t answered_ = 0;
+  UniqueFd epoll_{::epoll_create1(EPOLL_CLOEXEC)};
+};
+
+/// Reads and writes back. False at the end of the connection.
+bool echo_once(int fd) {
+  std::array<char, most_bytes> buffer;
+  const auto n = ::read(fd, buffer.data(), buffer.size());
+  if (n <= 0) return n != 0 && errno == EAGAIN;
+  check(::write(fd, buffer.data(), static_cast<std::size_t>(n)) == n,
+        "the server's write");
+  return true;
+}
+
+/// Each serves `fds` until all of them are closed by the client.
+using Server = void (*)(std::vector<UniqueFd>& fds);
+
+void raw_server(std::vector<UniqueFd>& fds) {
+  const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  for (const UniqueFd& fd : fds) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd.get();
+    ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event);
+  }
+  std::array<epoll_event, 256> events;
+  for (std::size_t left = fds.size(); left > 0;) {
+    const int n = ::epoll_wait(epoll.get(), events.data(), 256, -1);
+    for (int i = 0; i < n; ++i) {
+      const int fd = events[static_cast<std::size_t>(i)].data.fd;
+      if (echo_once(fd)) continue;
+      ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd, nullptr);
+      --left;
+    }
+  }
+}
+
+void tornado_server(std::vector<UniqueFd>& fds) {
+  IOLoop loop;
+  std::size_t left = fds.size();
+  for (const UniqueFd& one : fds) {
+    const auto handler = [&](NativeFd fd, Events) {
+      if (echo_once(fd)) return;
+      loop.remove_handler(fd);
+      if (--left == 0) loop.stop();
+    };
+    loop.add_handler(one.get(), handler, Events::read);
+  }
+  loop.start();
+}
+
+#if BENCH_LIBUV
+struct UvConnection {
+  uv_tcp_t tcp;
+  std::array<char, most_bytes> buffer;
+};
+
+void uv_echo(uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) {
+  if (n == 0) return;
+  if (n < 0) {
+    ::uv_close(reinterpret_cast<uv_handle_t*>(stream), nullptr);
+    return;
+  }
+  const uv_buf_t answer = ::uv_buf_init(buffer->base, static_cast<unsigned>(n));
+  check(::uv_try_write(stream, &answer, 1) == n, "the server's write");
+}
+
+void uv_server(std::vector<UniqueFd>& fds) {
+  uv_loop_t loop;
+  ::uv_loop_init(&loop);
+  std::vector<std::unique_ptr<UvConnection>> connections;
+  for (UniqueFd& fd : fds) {
+    connections.push_back(std::make_unique<UvConnection>());
+    uv_tcp_t* tcp = &connections.back()->tcp;
+    ::uv_tcp_init(&loop, tcp);
+    ::uv_tcp_open(tcp, fd.release());
+    const auto give_buffer = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
+      auto* it = reinterpret_cast<UvConnection*>(handle);
+      *buffer = ::uv_buf_init(it->buffer.data(), most_bytes);
+    };
+    ::uv_read_start(reinterpret_cast<uv_stream_t*>(tcp), give_buffer, &uv_echo);
+  }
+  ::uv_run(&loop, UV_RUN_DEFAULT);
+  ::uv_loop_close(&loop);
+}
+#endif
+
+#if BENCH_LIBEVENT
+void event_server(std::vector<UniqueFd>& fds) {
+  event_base* base = ::event_base_new();
+  std::vector<event*> events;
+  for (const UniqueFd& fd : fds) {
+    events.push_back(::event_new(
+        base, fd.get(), EV_READ | EV_PERSIST,
+        [](evutil_socket_t socket, short, void* self) {
+          if (!echo_once(socket)) ::event_del(static_cast<event*>(self));
+        },
+        ::event_self_cbarg()));
+    ::event_add(events.back(), nullptr);
+  }
+  ::event_base_dispatch(base);
+  for (event* one : events) ::event_free(one);
+  ::event_base_free(base);
+}
+
+void bufferevent_server(std::vector<UniqueFd>& fds) {
+  event_base* base = ::event_base_new();
+  for (UniqueFd& fd : fds) {
+    bufferevent* buffer =
+        ::bufferevent_socket_new(base, fd.release(), BEV_OPT_CLOSE_ON_FREE);
+    const auto echo = [](bufferevent* it, void*) {
+      ::bufferevent_write_buffer(it, ::bufferevent_get_input(it));
+    };
+    const auto end = [](bufferevent* it, short, void*) { ::bufferevent_free(it); };
+    ::bufferevent_setcb(buffer, echo, nullptr, end, nullptr);
+    ::bufferevent_enable(buffer, EV_READ | EV_WRITE);
+  }
+  ::event_base_dispatch(base);
+  ::event_base_free(base);
+}
+#endif
+
+#if BENCH_LIBEV
+void ev_server(std::vector<UniqueFd>& fds) {
+  struct ev_loop* loop = ::ev_loop_new(EVBACKEND_EPOLL);
+  std::vector<ev_io> watchers(fds.size());
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    ev_io_init(
+        &watchers[i],
+        [](struct ev_loop* self, ev_io* io, int) {
+          if (!echo_once(io->fd)) ::ev_io_stop(self, io);
+        },
+        fds[i].get(), libev_read);
+    ::ev_io_start(loop, &watchers[i]);
+  }
+  ::ev_run(loop, 0);
+  ::ev_loop_destroy(loop);
+}
+#endif
+
+#if BENCH_ASIO
+struct AsioConnection {
+  asio::ip::tcp::socket socket;
+  std::array<char, most_bytes> buffer;
+
+  void read() {
+    socket.async_read_some(asio::buffer(buffer),
+                           [this](const asio::error_code& error, std::size_t n) {
+                             if (!error) write(n);
+                           });
+  }
+  void write(std::size_t n) {
+    asio::async_write(socket, asio::buffer(buffer, n),
+                      [this](const asio::error_code& error, std::size_t) {
+                        if (!error) read();
+                      });
+  }
+};
+
+void asio_server(std::vector<UniqueFd>& fds) {
+  asio::io_context context(1);
+  std::vector<std::unique_ptr<AsioConnection>> connections;
+  for (UniqueFd& fd : fds) {
+    connections.emplace_back(
+        new AsioConnection{{context, asio::ip::tcp::v4(), fd.release()}, {}});
+    connections.back()->read();
+  }
+  context.run();
+}
+#endif
+
+void echo(Round& round, Server server, std::size_t connections, std::size_t usual) {
+  const Cores cores = cross_core();
+  const std::size_t messages = round.times(usual);
+  Connections both(connections);
+  Client client(std::move(both.clients), messages);
+  std::thread client_thread([&] {
+    pin(cores.second);
+    client.run();
+  });
+  pin(cores.first);
+  const double cpu = thread_cpu_ns();
+  const auto begin = Clock::now();
+  {
+    const CountedSpan counted;
+    server(both.servers);
+  }
+  const std::chrono::duration<double> time = Clock::now() - begin;
+  client_thread.join();
+  const auto all = static_cast<double>(messages);
+  round.set("messages", all / time.count() / 1000);
+  round.set("cpu", (thread_cpu_ns() - cpu) / all);
+  round.set_operations(messages);
+}
+
+Contest contest(std::size_t connections, std::size_t messages) {
+  const auto with = [=](Server server) {
+    return [=](Round& round) { echo(round, server, connections, messages); };
+  };
+  return {"echo, " + std::to_string(connections) + " connections",
+          {{"messages", "thousands per second", Better::higher},
+           {"cpu", "ns of the server's processor per message"}},
+          {
+              {"tornado", Role::ours, with(&tornado_server)},
+              {"epoll", Role::floor, with(&raw_server)},
+#if BENCH_LIBUV
+              {"libuv, tcp", Role::peer, with(&uv_server)},
+#endif
+#if BENCH_LIBEVENT
+              {"libevent, event", Role::peer, with(&event_server)},
+              {"libevent, bufferevent", Role::peer, with(&bufferevent_server)},
+#endif
+#if BENCH_LIBEV
+              {"libev", Role::peer, with(&ev_server)},
+#endif
+#if BENCH_ASIO
+              {"asio, tcp", Role::peer, with(&asio_server)},
+#endif
+          },
+          "message"};
+}
+
+}  // namespace
+}  // namespace tornado::bench
+
+int main(int argc, char** argv) {
+  using namespace tornado::bench;
+  return compete({"echo",
+                  "Messages of 64 bytes, one under way on each connection; the client, "
+                  "on another core where there is one, is the same for all. The time "
+                  "includes closing the connections.",
+                  {contest(64, 60000)}},
+                 argc, argv);
+}
