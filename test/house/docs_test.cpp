@@ -186,6 +186,7 @@ TEST(Documents, name_only_tests_that_exist) {
       for (std::sregex_iterator it(line.begin(), line.end(), name_pattern), end;
            it != end; ++it) {
         const std::string name = (*it)[1].str() + "." + (*it)[2].str();
+        if ((*it)[2].str().starts_with("test_")) continue;  // Tornado's, in Python
         EXPECT_TRUE(tests.contains(name)) << document << ": " << name;
       }
     }
