@@ -106,7 +106,7 @@ TEST_P(EveryPoller, removes_from_the_middle_and_the_ends_of_many) {
     pairs[gone].first.reset();
   }
   Found left;
-  for (Token i : {2, 3, 4, 6, 7, 8}) left[i] = Events::write;
+  for (Token i : {2u, 3u, 4u, 6u, 7u, 8u}) left[i] = Events::write;
   EXPECT_EQ(wait(), left);
 }
 
