@@ -89,7 +89,8 @@ void expect_caught(const Mutant& fault, const rl::test_params& params) {
   EXPECT_NE(found.fault, "SUCCESS") << fault.name;
   EXPECT_NE(found.fault, "") << fault.name;
   std::printf("%-44s %9llu executions, %s\n", fault.name,
-              static_cast<unsigned long long>(found.executions), found.fault.c_str());
+              static_cast<unsigned long long>(found.executions + 1),
+              found.fault.c_str());
 }
 
 }  // namespace tornado::test
