@@ -9,7 +9,7 @@ folder=$3/$case_name
 
 rm -rf "$folder"
 mkdir -p "$folder"
-for tool in sh cat cut dirname env id sed sort tr uname; do
+for tool in sh cat cut dirname env grep id sed sort tr uname; do
   ln -s "$(command -v $tool)" "$folder/$tool"
 done
 
