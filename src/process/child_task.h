@@ -89,6 +89,8 @@ struct ChildTask {
   char* const* argv = nullptr;
   char* const* environment = nullptr;
 
+  // If the memory is not shared: a close-on-exec descriptor, among `kept`.
+  int report_to = -1;
   ChildReport report;
 };
 
@@ -96,5 +98,8 @@ struct ChildTask {
 /// allocates nothing; a table of descriptors of its own unless `table_is_shared`, and
 /// all signals blocked, are taken for granted.
 extern "C" int tornado_child_main(void* task) noexcept;
+
+/// Sets the bool that it is given, and ends the process.
+extern "C" int tornado_child_probe(void* told) noexcept;
 
 }  // namespace tornado

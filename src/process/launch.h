@@ -15,4 +15,11 @@ struct Launched {
 /// process is gone and reaped, and pid is -1. Throws if no process could be made.
 Launched launch(ChildTask& task);
 
+/// The same with what every system has: fork, and a pipe for the report. The cost grows
+/// with the memory of this process.
+Launched launch_by_fork(ChildTask& task);
+
+/// Empty where there is no such thing.
+UniqueFd open_pidfd(int pid) noexcept;
+
 }  // namespace tornado

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 
 #include "platform/descriptors.h"
 #include "platform/system_error.h"
+#include "process/child_stack_linux.h"
 #include "process/launch.h"
 #include "process/system_call_linux.h"
 #include "tornado/spawn.h"
@@ -33,47 +33,6 @@ extern "C" int __clone(int (*)(void*), void*, int, void*, ...) noexcept;
 namespace tornado {
 namespace {
 
-constexpr std::size_t stack_size = std::size_t{64} * 1024;
-
-// Memory for the child to stand on, above a page that may not be touched.
-class ChildStack {
- public:
-  ChildStack() : memory_(spare_.exchange(nullptr)) {
-    if (memory_) return;
-    memory_ = ::mmap(nullptr, guard_size() + stack_size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (memory_ == MAP_FAILED) throw_errno("mmap child stack");
-    if (::mprotect(memory_, guard_size(), PROT_NONE) == -1) {
-      const int error = errno;
-      ::munmap(memory_, guard_size() + stack_size);
-      errno = error;
-      throw_errno("mprotect child stack");
-    }
-  }
-  // One is kept for the next child.
-  ~ChildStack() {
-    void* none = nullptr;
-    if (!spare_.compare_exchange_strong(none, memory_)) {
-      ::munmap(memory_, guard_size() + stack_size);
-    }
-  }
-  ChildStack(const ChildStack&) = delete;
-  ChildStack& operator=(const ChildStack&) = delete;
-
-  [[nodiscard]] void* top() const noexcept {
-    return static_cast<char*>(memory_) + guard_size() + stack_size;
-  }
-
- private:
-  static std::size_t guard_size() noexcept {
-    static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    return size;
-  }
-
-  static inline std::atomic<void*> spare_{nullptr};
-  void* memory_;
-};
-
 // Really all, those that the C library keeps for itself as well: a handler of the
 // parent that ran in the child would run in the parent's memory.
 class AllSignalsBlocked {
@@ -91,6 +50,27 @@ class AllSignalsBlocked {
  private:
   std::uint64_t before_ = 0;
 };
+
+void reap(int pid) noexcept {
+  retry_eintr([pid] { return ::waitpid(pid, nullptr, __WALL); });
+}
+
+// valgrind and qemu make an ordinary fork of it, whose report would be lost.
+bool probe_shared_memory() {
+  bool told = false;
+  const ChildStack stack;
+  const AllSignalsBlocked blocked;
+  const int pid =
+      TORNADO_CLONE(tornado_child_probe, stack.top(), CLONE_VM | CLONE_VFORK, &told);
+  if (pid == -1) throw_errno("clone");
+  reap(pid);
+  return told;
+}
+
+bool memory_is_shared() {
+  static const bool shared = probe_shared_memory();
+  return shared;
+}
 
 // The ladder. A rung that the kernel or a sandbox refuses is not tried again; there is
 // nothing to probe beforehand, and a sandbox that comes later is noticed as well.
@@ -125,10 +105,6 @@ struct Attempt {
   int error = 0;
 };
 
-void reap(int pid) noexcept {
-  retry_eintr([pid] { return ::waitpid(pid, nullptr, __WALL); });
-}
-
 // True if there is another rung to try, also when another thread has stepped down.
 bool step_down(const Attempt& attempt, const ChildReport& report) noexcept {
   const bool refused_clone = attempt.pid == -1 && is_refusal(attempt.error);
@@ -146,12 +122,16 @@ bool step_down(const Attempt& attempt, const ChildReport& report) noexcept {
   return false;
 }
 
+}  // namespace
+
 UniqueFd open_pidfd(int pid) noexcept {
   if (!ladder.pidfd) return {};
   const long fd = system_call(SYS_pidfd_open, pid, 0);
   if (fd == -1 && is_refusal(errno)) ladder.pidfd = false;
   return UniqueFd(static_cast<int>(fd));
 }
+
+namespace {
 
 UniqueFd lifted(UniqueFd fd) {
   if (fd.get() > STDERR_FILENO) return fd;
@@ -162,6 +142,7 @@ UniqueFd lifted(UniqueFd fd) {
 }  // namespace
 
 Launched launch(ChildTask& task) {
+  if (!memory_is_shared()) return launch_by_fork(task);
   for (;;) {
     Attempt attempt(task);
     UniqueFd pidfd(attempt.pidfd);
@@ -179,8 +160,8 @@ Launched launch(ChildTask& task) {
   }
 }
 
-SpawnMeans spawn_means() noexcept {
-  return {ladder.unshare, ladder.pidfd_at_birth, ladder.pidfd};
+SpawnMeans spawn_means() {
+  return {memory_is_shared(), ladder.unshare, ladder.pidfd_at_birth, ladder.pidfd};
 }
 
 }  // namespace tornado

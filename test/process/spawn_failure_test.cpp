@@ -19,7 +19,8 @@ namespace tornado::test {
 namespace {
 
 bool has_children() {
-  return ::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ||
+  siginfo_t info;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ||
          errno != ECHILD;
 }
 
@@ -43,7 +44,7 @@ void expect_failure(const SpawnOptions& options, const std::string& message, int
   }
   EXPECT_EQ(open_numbers(), before);
   EXPECT_FALSE(has_children());
-  EXPECT_EQ(child_signals, 0);
+  EXPECT_TRUE(child_signals == 0 || !spawn_means().memory_shared) << child_signals;
   std::error_code ec;
   EXPECT_EQ(spawn(options, ec).pid, -1);
   EXPECT_EQ(ec.value(), error);

@@ -211,10 +211,10 @@ TEST(Subprocess, goes_on_communicating_after_a_deadline) {
                     .in = STREAM,
                     .out = STREAM});
   FdPair gate = make_pipe();
+  set_nonblocking(gate.first.get(), false);
   Subprocess gated({.shell = "echo first; read line <&5; echo second $line; exit 2",
                     .out = STREAM,
                     .descriptors = {{5, gate.first.get()}}});
-  set_nonblocking(gate.first.get(), false);
   try {
     gated.communicate({}, 1ms);
     ADD_FAILURE() << "did not throw";

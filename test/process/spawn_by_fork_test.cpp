@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What valgrind, qemu and systems without vfork get.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "process/launch.h"
+#include "process/preparation.h"
+#include "process/reported.h"
+#include "support/wait.h"
+#include "tornado/spawn.h"
+
+namespace tornado::test {
+namespace {
+
+Child spawn_by_fork(const SpawnOptions& options) {
+  Preparation preparation(options);
+  Launched launched = launch_by_fork(preparation.task());
+  if (launched.pid == -1) {
+    throw std::system_error(preparation.task().report.error, std::system_category(),
+                            preparation.failed_act());
+  }
+  Child child;
+  child.pid = launched.pid;
+  child.process = std::move(launched.process);
+  preparation.hand_over(child);
+  return child;
+}
+
+TEST(SpawnByFork, gives_what_was_asked_for_and_nothing_else) {
+  const UniqueFd unmarked(::open("/dev/null", O_RDONLY));
+  const UniqueFd given = open_file("/", O_RDONLY);
+  // The reporter's descriptor lies above all others, where the report's own would go.
+  Child child = spawn_by_fork({.argv = {child_reporter_path(), "1"},
+                               .cwd = "/usr",
+                               .out = Stdio::pipe(),
+                               .descriptors = {{7, given.get()}, {300, given.get()}}});
+  const std::string text = read_to_end(child.out.get());
+  EXPECT_EQ(wait_child(child), 0);
+  std::string lines;
+  for (std::size_t at = text.find("fd "); at != text.npos;
+       at = text.find("\nfd ", at + 1)) {
+    const std::size_t number = text.find("fd ", at) + 3;
+    lines += text.substr(number, text.find(' ', number) - number) + " ";
+  }
+  EXPECT_EQ(lines, "0 2 7 300 ");
+  EXPECT_NE(text.find("cwd /usr\n"), text.npos);
+  EXPECT_NE(text.find("SigBlk 0000000000000000\n"), text.npos);
+}
+
+TEST(SpawnByFork, reports_what_the_child_could_not_do) {
+  reserve_spawn_slots();
+  const std::set<int> before = open_numbers();
+  const auto message = [](const SpawnOptions& options) -> std::string {
+    try {
+      Child child = spawn_by_fork(options);
+      wait_child(child);
+      return "spawned";
+    } catch (const std::system_error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(message({.argv = {"/no/such"}, .in = Stdio::pipe()}),
+            "exec /no/such: No such file or directory");
+  EXPECT_EQ(message({.argv = {"true"}, .process_group = 1}),
+            "setpgid 1: Operation not permitted");
+  EXPECT_EQ(message({.argv = {"true"}}), "spawned");
+  EXPECT_EQ(open_numbers(), before);
+}
+
+}  // namespace
+}  // namespace tornado::test
