@@ -37,6 +37,9 @@ class CallbackQueue {
   // The consumer's thread.
 
   void push_own(Callback&& callback, const std::source_location& where);
+  /// Makes what others have pushed the consumer's own, as push_own() and take() do when
+  /// there is some.
+  void fetch();
   /// Swaps what is there into `batch`, which must be empty.
   void take(std::vector<QueuedCallback>& batch);
 
@@ -62,8 +65,6 @@ class CallbackQueue {
     std::vector<QueuedCallback> items;
     bool closed = false;
   };
-
-  void fetch();
 
   std::unique_ptr<Guarded> guarded_ = std::make_unique<Guarded>();
   std::atomic<std::size_t> others_{0};  // how many are guarded

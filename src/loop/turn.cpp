@@ -39,6 +39,8 @@ class Flagged {
 }  // namespace
 
 void IOLoop::Impl::run() {
+  // What was posted before the loop ran does not announce a stream of more.
+  mailbox->queue().fetch();
   for (;;) {
     monitor.begin_turn();
     dispatch();

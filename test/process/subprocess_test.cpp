@@ -302,6 +302,7 @@ TEST(Subprocess, is_reaped_by_a_thread_after_its_loop_was_closed) {
 }
 
 TEST(Subprocess, outlives_a_loop_that_closes_all_descriptors) {
+  reserve_spawn_slots();
   const std::set<int> before = open_numbers();
   {
     std::optional<IOLoop> loop(std::in_place);
@@ -314,7 +315,6 @@ TEST(Subprocess, outlives_a_loop_that_closes_all_descriptors) {
     child.kill();
     child.in().reset();
   }
-  reserve_spawn_slots();
   EXPECT_TRUE(wait_until([&before] { return open_numbers() == before; }));
 }
 

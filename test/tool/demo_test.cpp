@@ -31,13 +31,15 @@ TEST(TornadoDemo, holds_and_gives_every_figure) {
   const json& scenes = figures(object, "wake").at("scenes");
   // Each poller asleep and busy, and each other waker.
   EXPECT_EQ(scenes.size(), 2 * poller_kinds().size() + waker_kinds().size() - 1);
+  int signals = 0;
   for (const auto& scene : scenes) {
     EXPECT_GT(scene.at("posted"), 0) << scene;
-    EXPECT_GT(scene.at("signals"), 0) << scene;
+    signals += scene.at("signals").get<int>();
     EXPECT_EQ(scene.at("posted"), scene.at("run")) << scene;
     EXPECT_EQ(scene.at("latency").at("count"), scene.at("run")) << scene;
     EXPECT_EQ(scene.at("lost"), 0) << scene;
   }
+  EXPECT_GT(signals, 0);
   for (const auto& one : figures(object, "timers").at("pollers")) {
     EXPECT_EQ(one.at("run"), one.at("planned")) << one;
     EXPECT_EQ(one.at("early"), 0) << one;
