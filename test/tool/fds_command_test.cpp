@@ -159,6 +159,7 @@ TEST(FdsCommand, changes_neither_mask_nor_dispositions_of_its_command) {
 
 TEST(FdsCommand, passes_on_what_the_caller_left_open_and_nothing_of_its_own) {
   Start start;
+  without_leak_checker(start);
   start.before_exec = [] {
     const int fd = ::open("/dev/zero", O_RDONLY);
     ::dup2(fd, 33);
@@ -211,6 +212,7 @@ TEST(FdsCommand, follows_each_system_call_where_filters_are_forbidden) {
 TEST(FdsCommand, executes_nothing_if_it_must_not_trace) {
   if (!can_deny()) GTEST_SKIP() << "no filters here";
   Start start = {follow_child({"print=ran"})};
+  without_leak_checker(start);
   start.before_exec = [] {
     if (!deny({{SYS_ptrace, EPERM}})) ::_exit(125);
   };
@@ -225,7 +227,9 @@ TEST(FdsCommand, cannot_follow_what_is_followed_already) {
   std::vector<std::string> words = {"fds", "--quiet", "--", "/proc/self/exe"};
   const auto inner = follow_child({"print=ran"});
   words.insert(words.end(), inner.begin(), inner.end());
-  const Finish finish = run_tornado({words});
+  Start start = {words};
+  without_leak_checker(start);
+  const Finish finish = run_tornado(start);
   EXPECT_EQ(finish.status, 2);
   EXPECT_EQ(finish.out, "");
   EXPECT_TRUE(contains(finish.err, "traced already")) << finish.err;

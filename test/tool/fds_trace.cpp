@@ -44,6 +44,10 @@ nlohmann::json Trace::origin_of(const nlohmann::json& descriptor) const {
   return report.at("origins").at(number.get<std::size_t>());
 }
 
+void without_leak_checker(Start& start) {
+  start.environment["ASAN_OPTIONS"] = "detect_leaks=0";
+}
+
 bool passes_through(const nlohmann::json& origin, const std::string& function) {
   const auto& site = origin.at("site");
   return std::any_of(site.begin(), site.end(), [&](const auto& place) {

@@ -27,6 +27,10 @@ std::vector<std::string> follow_child(const std::vector<std::string>& acts,
                                       const std::vector<std::string>& options = {});
 const char* fds_child_path();
 
+/// For programs of this build that are traced or must not trace: the leak checker of a
+/// sanitizer, which traces, would end them with a status of its own.
+void without_leak_checker(Start& start);
+
 /// Whether a function of that name is in the call site.
 bool passes_through(const nlohmann::json& origin, const std::string& function);
 
