@@ -58,14 +58,10 @@ int fds(const Context& context, const Request& request) {
 }
 
 constexpr const char* notes =
-    "Without a PID: the process that started this one. A command is followed until "
-    "all\n"
-    "that it started has ended. Not counted: 0 to 2, what you leave open yourself, "
-    "and\n"
-    "what a process hands over between its fork and its exec. Not seen: makers in "
-    "32-bit\n"
-    "code, io_uring, recvmmsg and most ioctls. Set-id programs get no privilege from "
-    "it.\n"
+    "Without a PID: the process that started this one. A command is followed until\n"
+    "all that it started has ended. Not counted: 0 to 2, what its caller left open,\n"
+    "what is handed over between fork and exec. Not seen: makers in 32-bit code,\n"
+    "io_uring, recvmmsg, most ioctls. Set-id programs get no privilege.\n"
     "Exit status: 0 clean, 1 leaks, 2 bad input or could not look. With a command: 1\n"
     "leaks, else as the command, signals too; 126 or 127 if it cannot be executed.\n";
 

@@ -8,29 +8,29 @@
 #include <system_error>
 
 #include "byte_text.h"
-#include "descriptor_list.h"
 #include "descriptor_words.h"
 #include "json.h"
 #include "table.h"
+#include "tornado/audit.h"
 
 namespace tornado::cli {
 namespace {
 
 struct Audit {
   pid_t pid;
-  std::vector<OpenDescriptor> descriptors = {};
+  std::vector<DescriptorInfo> descriptors = {};
   std::size_t leaks = 0;
   std::string error = {};
 };
 
-bool leaks(const OpenDescriptor& d) {
-  return d.fd > STDERR_FILENO && !d.close_exec;
+bool leaks(const DescriptorInfo& d) {
+  return d.number > STDERR_FILENO && !d.close_exec;
 }
 
 Audit audit(pid_t pid) {
   Audit result = {pid};
   try {
-    result.descriptors = list_descriptors(pid);
+    result.descriptors = audit_descriptors(pid);
   } catch (const std::system_error& error) {
     result.error = error.what();
   }
@@ -39,7 +39,7 @@ Audit audit(pid_t pid) {
   return result;
 }
 
-Cell verdict(const OpenDescriptor& d) {
+Cell verdict(const DescriptorInfo& d) {
   if (leaks(d)) return {"leaks", Tone::bad};
   if (d.close_exec) return {"closed at exec", Tone::good};
   return {"standard stream", Tone::note};
@@ -51,7 +51,7 @@ void print_table(Output& out, const Audit& audit, bool only_leaks) {
   table.heading({"FD", "KIND", "FLAGS", "OFFSET", "VERDICT", "NAME"});
   for (const auto& d : audit.descriptors) {
     if (only_leaks && !leaks(d)) continue;
-    table.add({std::to_string(d.fd), d.kind, status_words(d.flags),
+    table.add({std::to_string(d.number), d.kind, status_words(d.flags),
                d.offset < 0 ? "-" : std::to_string(d.offset), verdict(d),
                printable(d.target)});
   }
@@ -78,9 +78,9 @@ void print(Output& out, const Audit& audit, bool only_leaks, bool quiet) {
   }
 }
 
-Json described(const OpenDescriptor& d) {
+Json described(const DescriptorInfo& d) {
   Json object;
-  object.set("fd", d.fd).set("kind", d.kind);
+  object.set("fd", d.number).set("kind", d.kind);
   set_bytes(object, "name", d.target);
   object.set("flags", status_words(d.flags)).set("status_flags", d.flags);
   object.set("close_on_exec", d.close_exec);

@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "byte_text.h"
-#include "descriptor_list.h"
+#include "tornado/audit.h"
 #include "trace_command.h"
 #include "trace_report.h"
 #include "tracer.h"
@@ -25,12 +25,12 @@ constexpr int exit_not_executable = 126;
 // What this process would hand on, which has nothing of its own without close-on-exec.
 DescriptorTable handed_on() {
   DescriptorTable table;
-  for (const auto& descriptor : list_descriptors(::getpid())) {
-    if (descriptor.close_exec || descriptor.fd <= STDERR_FILENO) continue;
+  for (const auto& descriptor : audit_descriptors()) {
+    if (descriptor.close_exec || descriptor.number <= STDERR_FILENO) continue;
     auto origin = std::make_shared<Origin>();
     origin->kind = Origin::Kind::inherited_from_caller;
-    origin->fd = descriptor.fd;
-    table.set(descriptor.fd, std::move(origin), false);
+    origin->fd = descriptor.number;
+    table.set(descriptor.number, std::move(origin), false);
   }
   return table;
 }

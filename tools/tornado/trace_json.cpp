@@ -62,7 +62,7 @@ class Origins {
 Json described(const Crossing& crossing, Origins& origins) {
   const auto& d = crossing.descriptor;
   Json object;
-  object.set("fd", d.fd).set("kind", d.kind);
+  object.set("fd", d.number).set("kind", d.kind);
   set_bytes(object, "name", d.target);
   object.set("verdict", crossing.from_caller() ? "inherited_from_caller"
                         : crossing.given       ? "given"

@@ -9,14 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "descriptor_list.h"
+#include "tornado/audit.h"
 #include "trace_descriptors.h"
 
 namespace tornado::cli {
 
 /// A descriptor that came through an exec.
 struct Crossing {
-  OpenDescriptor descriptor;
+  DescriptorInfo descriptor;
   OriginPtr origin;    ///< null: it was not seen being made
   OriginPtr unmarked;  ///< null: nobody was seen to take close-on-exec away
   /// The process itself prepared it between its fork and its exec, as those do who mean

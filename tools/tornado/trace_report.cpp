@@ -37,7 +37,7 @@ std::vector<Leak> all_of(const TraceRecord& record, Verdict verdict) {
   for (const auto& execution : record.executions) {
     for (const auto& c : execution.crossings) {
       if (verdict_of(c) != verdict) continue;
-      const Key key(c.origin.get(), c.unmarked.get(), c.descriptor.fd,
+      const Key key(c.origin.get(), c.unmarked.get(), c.descriptor.number,
                     c.descriptor.target, c.origin ? "" : execution.executed_by);
       const auto [entry, fresh] = known.try_emplace(key, leaks.size());
       if (fresh) leaks.push_back({&c, {}});
@@ -47,8 +47,8 @@ std::vector<Leak> all_of(const TraceRecord& record, Verdict verdict) {
   return leaks;
 }
 
-std::string headline(const OpenDescriptor& d) {
-  return fmt::format("fd {}  {}  ({}, {})", d.fd, printable(d.target), d.kind,
+std::string headline(const DescriptorInfo& d) {
+  return fmt::format("fd {}  {}  ({}, {})", d.number, printable(d.target), d.kind,
                      status_words(d.flags));
 }
 

@@ -104,7 +104,7 @@ Symbol find_symbol(const ModuleFile& file, std::uint64_t address) {
     return file.at<Elf64_Shdr>(header.e_shoff + i * sizeof(Elf64_Shdr));
   };
   // The full table if the file was not stripped, or else what it exports.
-  for (const unsigned type : {SHT_SYMTAB, SHT_DYNSYM}) {
+  for (const Elf64_Word type : {Elf64_Word{SHT_SYMTAB}, Elf64_Word{SHT_DYNSYM}}) {
     for (unsigned i = 0; i < header.e_shnum && best.name_at == 0; ++i) {
       const auto table = section(i);
       if (table.sh_type != type) continue;

@@ -13,6 +13,8 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "tornado/audit.h"
+
 namespace tornado::cli {
 namespace {
 
@@ -254,8 +256,8 @@ Execution Tracer::look_at(pid_t tid, Process& process, DescriptorTable& table) {
   execution.foreign_machine = !on_this_machine(tid);
   try {
     std::set<int> open;
-    for (auto& descriptor : list_descriptors(tid)) {
-      const int fd = descriptor.fd;
+    for (auto& descriptor : audit_descriptors(tid)) {
+      const int fd = descriptor.number;
       open.insert(fd);
       if (fd <= STDERR_FILENO) continue;
       const auto entry = table.get(fd);
