@@ -134,7 +134,7 @@ struct Child {
 TORNADO_API int wait_child(Child& child);
 
 /// To hand pipes to a child cheaply, spawn needs low descriptor numbers for an instant.
-/// The first spawn reserves three. A program that opens thousands of descriptors
+/// The first spawn reserves four. A program that opens thousands of descriptors
 /// before it spawns should call this at its start. Again: nothing.
 TORNADO_API void reserve_spawn_slots();
 
