@@ -87,7 +87,14 @@ Tracer::Tracer(TracedCommand& command, const PendingSignals& signals,
 
 TraceRecord Tracer::run() {
   command_.release();
-  while (reap_all()) wait_for_signal();
+  while (reap_all()) {
+    siginfo_t info = {};
+    const int signal = ::sigwaitinfo(&signals_, &info);
+    if (signal == -1 || signal == SIGCHLD) continue;
+    // Whether the command has ended is to be known first.
+    if (!reap_all()) break;
+    pass_on(signal, info.si_code == SI_KERNEL);
+  }
   return std::move(record_);
 }
 
@@ -109,17 +116,14 @@ bool Tracer::reap_all() {
   }
 }
 
-void Tracer::wait_for_signal() {
-  siginfo_t info = {};
-  const int signal = ::sigwaitinfo(&signals_, &info);
-  if (signal == -1 || signal == SIGCHLD) return;
+void Tracer::pass_on(int signal, bool from_terminal) {
   if (command_ended_) {
     // They cannot be let go: with nobody to ask, their filter fails their calls.
     giving_up_ = true;
     record_.ended = std::max(record_.ended, processes_.size());
     for (const auto& [pid, process] : processes_) ::kill(pid, SIGKILL);
     for (const pid_t pid : newborns_) ::kill(pid, SIGKILL);
-  } else if (info.si_code != SI_KERNEL) {
+  } else if (!from_terminal) {
     // What the terminal sends has reached the command already.
     command_.send(signal);
   }

@@ -51,7 +51,7 @@ class Tracer {
   };
 
   bool reap_all();
-  void wait_for_signal();
+  void pass_on(int signal, bool from_terminal);
   void stopped(pid_t tid, int status);
   void stopped_at_event(pid_t tid, Task& task, int event, int signal);
   void ended(pid_t tid, int status);
