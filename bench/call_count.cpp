@@ -102,6 +102,8 @@ std::string call_name(std::uint64_t number) {
       {SYS_recvfrom, "recvfrom"},
       {SYS_sendto, "sendto"},
       {SYS_ioctl, "ioctl"},
+      {SYS_fcntl, "fcntl"},
+      {SYS_close, "close"},
       {SYS_futex, "futex"},
       {SYS_sched_yield, "sched_yield"},
       {SYS_clock_gettime, "clock_gettime"},

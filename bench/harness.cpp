@@ -22,7 +22,7 @@ namespace {
 
 struct Options {
   bool quick = false;
-  std::size_t rounds = 7;
+  std::size_t rounds = 5;
   std::string only;
   std::string json;
 };
@@ -137,11 +137,9 @@ Json hold(const Contest& contest, const std::vector<Contestant>& contestants,
 }
 
 Json hold_all(const Workload& workload, const Options& options) {
-  Json json = {{"workload", workload.name},
-               {"about", workload.about},
-               {"rounds", options.rounds},
-               {"machine", describe_machine()},
-               {"contests", Json::array()}};
+  Json json = {{"workload", workload.name},     {"about", workload.about},
+               {"rounds", options.rounds},      {"quick", options.quick},
+               {"machine", describe_machine()}, {"contests", Json::array()}};
   for (const Contest& contest : workload.contests) {
     const auto contestants = chosen(contest, options.only);
     if (contestants.empty()) continue;

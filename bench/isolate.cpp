@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
@@ -74,8 +75,11 @@ Running start(const Contestant& contestant, Round round) {
 
 Round finish(const Contestant& contestant, int status, const std::string& text,
              Round round) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+    throw std::runtime_error(contestant.name + " hung, or took too long");
+  }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    throw std::runtime_error(contestant.name + " failed, or took too long");
+    throw std::runtime_error(contestant.name + " failed");
   }
   const Json json = Json::parse(text);
   for (const auto& [metric, value] : json["figures"].items()) {

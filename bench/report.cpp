@@ -92,7 +92,9 @@ class Page {
              "quartiles. \"even\": the quartiles lie on both sides of 1.\n";
     for (const Json& result : results) {
       file_ << "\n## " << text(result["workload"]) << "\n\n"
-            << text(result["about"]) << " Rounds: " << result["rounds"] << ".\n";
+            << text(result["about"]) << " Rounds: " << result["rounds"] << ".\n"
+            << (result.value("quick", false) ? "\nA quick run: no figure counts.\n"
+                                             : "");
       for (const Json& contest : result["contests"]) write_contest(contest);
     }
     file_ << "\n## Won and lost\n\nAgainst peers: " << peers_.better << " better, "

@@ -257,7 +257,7 @@ void asio_callbacks(Round& round) {
 void asio_timeouts(Round& round) {
   AsioLoop loop([] {});
   asio::steady_timer timer(loop.context());
-  Chain chain(round);
+  Chain chain(round, 2000);  // each sleeps
   std::function<void()> wait = [&] {
     timer.expires_after(std::chrono::nanoseconds(0));
     timer.async_wait([&](const asio::error_code&) {
