@@ -9,10 +9,10 @@
 #include <optional>
 
 #include "command.h"
-#include "json.h"
-#include "machine.h"
-#include "table.h"
-#include "words.h"
+#include "system/machine.h"
+#include "text/json.h"
+#include "text/table.h"
+#include "text/words.h"
 
 namespace tornado::cli {
 namespace {

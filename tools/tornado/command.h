@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "output.h"
+#include "text/output.h"
 
 namespace tornado::cli {
 

@@ -9,10 +9,10 @@
 #include <exception>
 #include <string_view>
 
-#include "caller.h"
 #include "cli.h"
 #include "command.h"
-#include "inherited.h"
+#include "demo/inherited.h"
+#include "fds/caller.h"
 
 namespace {
 

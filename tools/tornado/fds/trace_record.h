@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// What following a command found out.
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "fds/trace_descriptors.h"
+#include "tornado/audit.h"
+
+namespace tornado::cli {
+
+/// A descriptor that came through an exec.
+struct Crossing {
+  DescriptorInfo descriptor;
+  OriginPtr origin;    ///< null: it was not seen being made
+  OriginPtr unmarked;  ///< null: nobody was seen to take close-on-exec away
+  /// The process itself prepared it between its fork and its exec, as those do who mean
+  /// to hand a descriptor over.
+  bool given;
+  /// The caller of this tool left it open, and nobody is to blame here.
+  [[nodiscard]] bool from_caller() const {
+    return origin && origin->kind == Origin::Kind::inherited_from_caller;
+  }
+  [[nodiscard]] bool leaks() const { return !given && !from_caller(); }
+};
+
+/// A program that was executed, and what it got besides the standard streams.
+struct Execution {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  std::string program = {};      ///< the file
+  std::string executed_by = {};  ///< the file that the process executed before
+  std::vector<std::string> arguments = {};
+  std::vector<Crossing> crossings = {};
+  std::string problem = {};      ///< why its descriptors could not be read
+  bool foreign_machine = false;  ///< its system calls have other numbers
+
+  [[nodiscard]] bool leaks() const;
+};
+
+struct TraceRecord {
+  std::vector<Execution> executions = {};
+  int status = 0;  ///< of the command, as waitpid gives it
+  bool filtered = false;
+  std::size_t ended = 0;  ///< processes that outlived the command and were killed
+
+  [[nodiscard]] std::size_t leaking_executions() const;
+};
+
+}  // namespace tornado::cli

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fds/trace_report.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "fds/descriptor_words.h"
+#include "fds/trace_symbols.h"
+#include "text/byte_text.h"
+
+namespace tornado::cli {
+namespace {
+
+constexpr std::size_t most_callers = 4;
+constexpr std::size_t most_programs = 8;
+
+// One descriptor of one maker, and the programs that got it.
+struct Leak {
+  const Crossing* crossing;
+  std::vector<const Execution*> programs;
+};
+
+enum class Verdict { leaks, given, from_caller };
+
+Verdict verdict_of(const Crossing& crossing) {
+  if (crossing.from_caller()) return Verdict::from_caller;
+  return crossing.given ? Verdict::given : Verdict::leaks;
+}
+
+std::vector<Leak> all_of(const TraceRecord& record, Verdict verdict) {
+  using Key = std::tuple<const Origin*, const Origin*, int, std::string, std::string>;
+  std::map<Key, std::size_t> known;
+  std::vector<Leak> leaks;
+  for (const auto& execution : record.executions) {
+    for (const auto& c : execution.crossings) {
+      if (verdict_of(c) != verdict) continue;
+      const Key key(c.origin.get(), c.unmarked.get(), c.descriptor.number,
+                    c.descriptor.target, c.origin ? "" : execution.executed_by);
+      const auto [entry, fresh] = known.try_emplace(key, leaks.size());
+      if (fresh) leaks.push_back({&c, {}});
+      leaks[entry->second].programs.push_back(&execution);
+    }
+  }
+  return leaks;
+}
+
+std::string headline(const DescriptorInfo& d) {
+  return fmt::format("fd {}  {}  ({}, {})", d.number, printable(d.target), d.kind,
+                     status_words(d.flags));
+}
+
+std::string command_line(const Execution& execution) {
+  constexpr std::size_t room = 48;
+  std::string text;
+  for (const auto& word : execution.arguments) {
+    text += (text.empty() ? "" : " ") + printable(word);
+    if (text.size() > room) return text.substr(0, room) + "...";
+  }
+  return text;
+}
+
+// The function of the C library that the program called, then the program's own.
+void print_site(Output& out, const CallSite& site) {
+  const auto places = places_of(site);
+  auto own = std::find_if(places.begin(), places.end(),
+                          [](const Place& p) { return !is_runtime(p.module); });
+  const bool none = own == places.end();
+  if (none) own = places.begin();
+  if (own != places.begin()) out.print("      {}\n", printable(to_string(*(own - 1))));
+  for (std::size_t n = 0; own != places.end() && n < most_callers; ++own, ++n) {
+    if (is_runtime(own->module) && !none) break;
+    out.print("      {}\n", printable(to_string(*own)));
+  }
+}
+
+void print_origin(Output& out, const char* verb, const Origin& origin) {
+  if (origin.kind == Origin::Kind::inherited_from_caller) {
+    out.print("    {} fd {}, which the caller of tornado left open\n", verb, origin.fd);
+    return;
+  }
+  const auto number = origin.fd < 0 ? "" : fmt::format(", as fd {}", origin.fd);
+  out.print("    {} {} in {}, process {}{}\n", verb, origin.call,
+            printable(origin.program), origin.pid, number);
+  print_site(out, origin.site);
+}
+
+void print_history(Output& out, const Leak& leak) {
+  const auto& [descriptor, origin, unmarked, given] = *leak.crossing;
+  if (!origin) {
+    out.print("    made by a call that is not followed, in {} or before\n",
+              printable(leak.programs.front()->executed_by));
+  } else {
+    print_origin(out, origin->copied_from ? "copied by" : "made by", *origin);
+    for (auto from = origin->copied_from; from; from = from->copied_from) {
+      print_origin(out, "which copied", *from);
+    }
+  }
+  if (unmarked) print_origin(out, "close-on-exec taken away by", *unmarked);
+}
+
+void print_programs(Output& out, const Leak& leak) {
+  std::size_t n = 0;
+  for (const auto* program : leak.programs) {
+    if (++n > most_programs) {
+      out.print("    and into {} more programs\n",
+                leak.programs.size() - most_programs);
+      return;
+    }
+    out.print("    into {}, process {}: {}\n", printable(program->program),
+              program->pid, command_line(*program));
+  }
+}
+
+void print_uncounted(Output& out, const TraceRecord& record, Verdict verdict,
+                     const char* what) {
+  for (const auto& one : all_of(record, verdict)) {
+    const std::size_t n = one.programs.size();
+    out.print("{}, not counted: {}, {} program{}\n", what,
+              headline(one.crossing->descriptor), n, n == 1 ? "" : "s");
+  }
+}
+
+void print_limits(Output& out, const TraceRecord& record) {
+  for (const auto& execution : record.executions) {
+    if (!execution.problem.empty()) {
+      out.print("not seen: descriptors of {}, process {}: {}\n",
+                printable(execution.program), execution.pid, execution.problem);
+    }
+    if (execution.foreign_machine) {
+      out.print(
+          "not followed: where {}, process {}, makes descriptors: it is for "
+          "another machine\n",
+          printable(execution.program), execution.pid);
+    }
+  }
+  if (record.ended > 0) {
+    out.print("killed: {} processes that outlived the command, because of a signal\n",
+              record.ended);
+  }
+}
+
+void print_sum(Output& out, std::size_t leaks, const TraceRecord& record) {
+  const std::size_t all = record.executions.size();
+  const auto programs = fmt::format("{} executed program{}", all, all == 1 ? "" : "s");
+  if (leaks == 0) {
+    out.print("{}: no descriptor leaked into {}\n", out.paint(Tone::good, "clean"),
+              programs);
+  } else {
+    out.print("{}: {} descriptor{} leaked into {} of {}\n",
+              out.paint(Tone::bad, "leaks"), leaks, leaks == 1 ? "" : "s",
+              record.leaking_executions(), programs);
+  }
+}
+
+}  // namespace
+
+void print_report(Output& out, const TraceRecord& record, bool quiet) {
+  const auto leaks = all_of(record, Verdict::leaks);
+  if (!quiet) {
+    for (const auto& leak : leaks) {
+      out.print("{} {}\n", out.paint(Tone::bad, "leak"),
+                headline(leak.crossing->descriptor));
+      print_history(out, leak);
+      print_programs(out, leak);
+    }
+    print_uncounted(out, record, Verdict::given, "handed over between fork and exec");
+    print_uncounted(out, record, Verdict::from_caller, "inherited from the caller");
+    print_limits(out, record);
+  }
+  print_sum(out, leaks.size(), record);
+}
+
+}  // namespace tornado::cli
