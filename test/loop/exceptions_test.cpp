@@ -58,6 +58,21 @@ TEST_P(Exceptions, of_every_callback_are_logged_and_the_loop_goes_on) {
   EXPECT_TRUE(log.contains("not a std::exception"));
 }
 
+TEST_P(Exceptions, of_every_callback_leave_start_if_that_is_the_policy) {
+  loop.set_exception_policy(ExceptionPolicy::rethrow);
+  throw_everywhere(42);
+  for (int i = 0; i < 5; ++i) EXPECT_THROW(loop.start(), int);
+  turn();
+  throw_everywhere(Oops());
+  for (int i = 0; i < 5; ++i) EXPECT_THROW(loop.start(), Oops);
+  PeriodicCallback ticks(
+      loop, [] { throw Oops(); }, 1ms);
+  ticks.start();
+  for (int i = 0; i < 3; ++i) EXPECT_THROW(loop.start(), Oops);
+  ticks.stop();
+  turn();
+}
+
 TEST_P(Exceptions, leave_start_one_by_one_and_nothing_else_is_lost) {
   loop.set_exception_policy(ExceptionPolicy::rethrow);
   int run = 0;

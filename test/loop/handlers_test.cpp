@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <memory>
 
 #include "every_loop.h"
+#include "support/child.h"
+#include "support/deny.h"
 #include "support/descriptors.h"
+#include "support/limits.h"
 #include "support/wait.h"
 
 namespace tornado::test {
@@ -112,6 +117,43 @@ TEST_P(Handlers, may_change_what_they_wait_for) {
       Events::write);
   start();
   EXPECT_EQ(seen, (std::vector{Events::write, Events::read}));
+}
+
+TEST_P(Handlers, given_the_same_events_again_cost_no_system_call) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  const FdPair pair = make_socket_pair();
+  loop.add_handler(
+      pair.first.get(), [](NativeFd, Events) {}, Events::read);
+  EXPECT_TRUE(passes_in_child([&] {
+    loop.after_fork();
+    ASSERT_TRUE(deny({{SYS_epoll_ctl, EPERM}}));
+    EXPECT_NO_THROW(loop.update_handler(pair.first.get(), Events::read));
+    const std::error_code other =
+        error_of([&] { loop.update_handler(pair.first.get(), Events::write); });
+    if (GetParam() == PollerKind::epoll) {
+      EXPECT_EQ(other, std::errc::operation_not_permitted) << "epoll_ctl was allowed";
+    }
+  }));
+}
+
+TEST_P(Handlers, beyond_the_limit_of_select_are_refused_by_it) {
+  const FdPair pipe = make_pipe();
+  const DescriptorLimit room(FD_SETSIZE + 1);
+  const UniqueFd high(::fcntl(pipe.first.get(), F_DUPFD_CLOEXEC, FD_SETSIZE));
+  ASSERT_EQ(high.get(), FD_SETSIZE);
+  const auto alive = std::make_shared<int>(0);
+  const auto add = [&] {
+    loop.add_handler(
+        high.get(), [alive](NativeFd, Events) {}, Events::read);
+  };
+  if (GetParam() == PollerKind::select) {
+    EXPECT_EQ(error_of(add), std::errc::invalid_argument);
+    EXPECT_NE(text_of(add).find(std::to_string(FD_SETSIZE)), std::string::npos);
+    EXPECT_EQ(alive.use_count(), 1);
+  } else {
+    EXPECT_FALSE(error_of(add));
+    loop.remove_handler(high.get());
+  }
 }
 
 TEST_P(Handlers, of_a_closed_number_are_not_called_for_its_next_owner) {

@@ -7,12 +7,14 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <stdexcept>
 
 #include "every_loop.h"
 #include "support/child.h"
 #include "support/deny.h"
 #include "support/descriptors.h"
 #include "support/limits.h"
+#include "support/log_capture.h"
 #include "support/signals.h"
 #include "support/wait.h"
 #include "tornado/log.h"
@@ -63,6 +65,7 @@ TEST_P(Life, stop_lets_the_callbacks_of_the_turn_run) {
 TEST_P(Life, other_threads_are_refused_by_name_while_it_runs) {
   const FdPair pipe = make_pipe();
   std::vector<std::error_code> errors;
+  TimeoutHandle timeout = loop.call_later(1h, [] {});
   loop.add_callback([&] {
     Thread([&] {
       const auto ignore = [](NativeFd, Events) {};
@@ -72,17 +75,23 @@ TEST_P(Life, other_threads_are_refused_by_name_while_it_runs) {
           error_of([&] { loop.remove_handler(pipe.first.get()); }),
           error_of([&] { loop.call_later(1s, [] {}); }),
           error_of([&] { loop.remove_timeout({}); }),
+          error_of([&] { loop.update_timeout(timeout, loop.time()); }),
           error_of([&] { loop.add_signal_handler(SIGUSR1, [](int) {}); }),
+          error_of([&] { loop.remove_signal_handler(SIGUSR1); }),
           error_of([&] { loop.start(); }),
+          error_of([&] { loop.run_sync([] {}); }),
           error_of([&] { loop.close(); }),
           error_of([&] { loop.set_exception_policy(ExceptionPolicy::log); }),
+          error_of([&] {
+            loop.handle_callback_exception([](const std::exception_ptr&) {});
+          }),
           error_of([&] { loop.set_blocking_log_threshold(1s); }),
       };
     }).join();
     loop.stop();
   });
   start();
-  ASSERT_EQ(errors.size(), 10u);
+  ASSERT_EQ(errors.size(), 14u);
   for (const auto& error : errors) EXPECT_EQ(error, Errc::wrong_thread);
 }
 
@@ -140,6 +149,32 @@ TEST_P(Life, close_from_a_handler_and_from_a_timeout) {
   other.call_later(0ms, [&] { other.close(); });
   other.start();
   EXPECT_TRUE(other.handle().closed());
+}
+
+TEST_P(Life, close_with_all_fds_from_a_callback_closes_them_when_start_returns) {
+  FdPair pipe = make_pipe();
+  struct Stubborn {
+    NativeFd fileno() const { return fd.get(); }
+    void close() {
+      fd.reset();
+      throw std::runtime_error("cannot be closed");
+    }
+    UniqueFd fd;
+  } object{std::move(pipe.second)};
+  const NativeFd number = pipe.first.release();
+  const LogCapture log;
+  loop.add_handler(
+      number, [](NativeFd, Events) {}, Events::none);
+  loop.add_handler(
+      object, [](Stubborn&, Events) {}, Events::none);
+  loop.add_callback([&] {
+    loop.close(true);
+    EXPECT_TRUE(open_numbers().contains(number));
+  });
+  loop.start();
+  EXPECT_FALSE(open_numbers().contains(number));
+  EXPECT_FALSE(object.fd);
+  EXPECT_TRUE(log.contains("cannot be closed", LogLevel::error));
 }
 
 TEST_P(Life, its_destructor_within_its_callback_ends_the_program) {

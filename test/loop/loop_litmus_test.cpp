@@ -2,10 +2,12 @@
 // A lost wake would leave a loop asleep on top of a callback: these hang if one is
 // lost.
 #include <atomic>
+#include <csignal>
 #include <iostream>
 
 #include "every_loop.h"
 #include "support/scale.h"
+#include "support/signals.h"
 #include "support/wait.h"
 
 namespace tornado::test {
@@ -67,6 +69,60 @@ TEST_P(LostWakes, none_of_four_threads_that_post_to_a_loop_that_sleeps_and_wakes
   const WakerCounters wakes = loop.counters().waker;
   std::cout << "    " << 4 * each << " posts, " << wakes.written << " written, "
             << wakes.coalesced << " coalesced, " << 4 * each - run << " lost\n";
+}
+
+TEST_P(LostWakes, none_of_a_signal_handler_that_posts_to_a_loop_that_sleeps) {
+  static std::atomic<IOLoop*> target;
+  static std::atomic<std::uint64_t> heard;
+  IOLoop loop(options());
+  target = &loop;
+  heard = 0;
+  const std::uint64_t rounds = scaled(2000);
+  const SignalScope handler(SIGUSR1, [](int) {
+    target.load()->add_callback_from_signal([] { heard.fetch_add(1); });
+  });
+  Thread poster([&] {
+    for (std::uint64_t i = 0; i < rounds; ++i) {
+      ::raise(SIGUSR1);
+      while (heard == i) std::this_thread::yield();
+    }
+    loop.stop();
+  });
+  loop.start();
+  EXPECT_EQ(heard, rounds);
+}
+
+TEST_P(LostWakes, none_of_posts_that_race_the_end_of_the_loop) {
+  // Each is taken, and then run or destroyed, or it is refused, and destroyed.
+  std::atomic<std::uint64_t> posts{0};
+  std::atomic<std::uint64_t> destroyed{0};
+  struct Counted {
+    explicit Counted(std::atomic<std::uint64_t>& c) : count(&c) {}
+    Counted(Counted&& other) noexcept : count(std::exchange(other.count, nullptr)) {}
+    ~Counted() {
+      if (count) ++*count;
+    }
+    std::atomic<std::uint64_t>* count;
+  };
+  for (std::uint64_t i = 0; i < scaled(200); ++i) {
+    std::atomic<int> refused{0};
+    std::vector<Thread> threads;
+    auto loop = std::make_unique<IOLoop>(options());
+    for (int t = 0; t < 2; ++t) {
+      threads.emplace_back([&, handle = loop->handle()] {
+        for (bool taken = true; taken; ++posts) {
+          taken = handle.add_callback([c = Counted(destroyed)] { (void)c; });
+        }
+        ++refused;
+      });
+    }
+    loop->add_callback([&] { loop->stop(); });
+    loop->start();
+    loop.reset();
+    threads.clear();
+    EXPECT_EQ(refused, 2);
+  }
+  EXPECT_EQ(destroyed, posts);
 }
 
 TEST_P(LostWakes, none_of_stop) {

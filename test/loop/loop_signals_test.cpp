@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 
@@ -163,6 +166,53 @@ TEST_P(LoopSignals, post_from_their_own_handlers_at_a_high_rate_and_nothing_is_l
   turn();
   turn();
   EXPECT_EQ(run, posted.load());
+}
+
+TEST_P(LoopSignals, post_from_handlers_on_other_threads_and_nothing_is_lost) {
+  static std::atomic<IOLoop*> target;
+  static std::atomic<std::uint64_t> posted;
+  static std::uint64_t run;
+  target = &loop;
+  posted = 0;
+  run = 0;
+  const std::uint64_t each = scaled(20'000);
+  const SignalScope handler(SIGUSR2, [](int) {
+    const bool room = target.load()->add_callback_from_signal([] { ++run; });
+    if (room) posted.fetch_add(1);
+  });
+  std::atomic<int> at_work{2};
+  const auto post = [&] {
+    // Each on its own thread.
+    for (std::uint64_t i = 0; i < each; ++i) ::raise(SIGUSR2);
+    if (--at_work == 0) loop.stop();
+  };
+  Thread one(post);
+  Thread two(post);
+  start();
+  one.join();
+  two.join();
+  turn();
+  EXPECT_EQ(run, posted.load());
+  EXPECT_GT(posted, 0u);
+}
+
+TEST_P(LoopSignals, tell_of_children_that_end) {
+  std::vector<pid_t> children;
+  loop.add_signal_handler(SIGCHLD, [&](int) {
+    // Several ends may make one call.
+    std::erase_if(children, [](pid_t child) {
+      return ::waitpid(child, nullptr, WNOHANG) == child;
+    });
+    if (children.empty()) loop.stop();
+  });
+  for (int i = 0; i < 3; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    ASSERT_GT(child, 0);
+    children.push_back(child);
+  }
+  start();
+  EXPECT_TRUE(children.empty());
 }
 
 TORNADO_ON_EVERY_POLLER(LoopSignals);

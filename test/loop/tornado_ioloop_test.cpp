@@ -69,21 +69,16 @@ TEST_P(TestIOLoop, test_add_callback_from_signal_other_thread) {
 TEST_P(TestIOLoop, test_add_callback_while_closing) {
   for (int round = 0; round < 20; ++round) {
     IOLoop closing(IOLoop::Options{GetParam(), WakerKind::best, false});
-    int destroyed = 0;
-    struct Counted {
-      std::unique_ptr<int> owned = std::make_unique<int>(0);
-    };
+    const auto alive = std::make_shared<int>(0);
     Thread closer([&] {
       closing.add_callback([&] { closing.stop(); });
       closing.start();
       closing.close(true);
     });
-    for (int i = 0; i < 1000; ++i) {
-      closing.add_callback([counted = Counted{}] { (void)counted; });
-    }
+    for (int i = 0; i < 1000; ++i) closing.add_callback([alive] {});
     closer.join();
-    EXPECT_FALSE(closing.add_callback([] {}));
-    EXPECT_EQ(destroyed, 0);
+    EXPECT_FALSE(closing.add_callback([alive] {}));
+    EXPECT_EQ(alive.use_count(), 1) << "some were neither run nor destroyed";
   }
 }
 
@@ -157,15 +152,13 @@ TEST_P(TestIOLoop, test_remove_timeout_from_timeout) {
 TEST_P(TestIOLoop, test_timeout_with_arguments) {
   // A lambda has its arguments with it; what remains is the order.
   std::vector<int> order;
-  const TimePoint now = loop.time();
-  loop.add_timeout(now, [&] { order.push_back(1); });
+  loop.add_timeout(loop.time(), [&] { order.push_back(1); });
   loop.add_timeout(0ns, [&] { order.push_back(2); });
-  loop.call_at(now, [&] { order.push_back(3); });
+  loop.call_at(loop.time(), [&] { order.push_back(3); });
   loop.call_later(0ns, [&] { order.push_back(4); });
-  loop.call_later(1ms, [this] { loop.stop(); });
+  loop.call_later(0ns, [this] { loop.stop(); });
   start();
-  // 3 has the deadline of 1; 2 and 4 were counted from later.
-  EXPECT_EQ(order, (std::vector{1, 3, 2, 4}));
+  EXPECT_EQ(order, (std::vector{1, 2, 3, 4}));
 }
 
 TEST_P(TestIOLoop, test_add_timeout_return) {

@@ -196,7 +196,7 @@ TEST_P(TestIOLoopFutures, test_add_future_threads) {
 TORNADO_ON_EVERY_POLLER(TestIOLoopFutures);
 
 /// Times in seconds, as in Tornado's table.
-class TestPeriodicCallbackMath : public testing::Test {
+class TestPeriodicCallback : public testing::Test {
  protected:
   static std::vector<double> simulate(const std::vector<double>& durations,
                                       double step = 10) {
@@ -216,24 +216,24 @@ class TestPeriodicCallbackMath : public testing::Test {
   static TimePoint at(double seconds) { return TimePoint(span(seconds)); }
 };
 
-TEST_F(TestPeriodicCallbackMath, test_basic) {
+TEST_F(TestPeriodicCallback, test_basic) {
   EXPECT_EQ(simulate({0, 0, 0, 0, 0}),
             (std::vector<double>{1010, 1020, 1030, 1040, 1050}));
 }
 
-TEST_F(TestPeriodicCallbackMath, test_overrun) {
+TEST_F(TestPeriodicCallback, test_overrun) {
   EXPECT_EQ(simulate({9, 9, 10, 11, 20, 20, 35, 35, 0, 0, 0}),
             (std::vector<double>{1010, 1020, 1030, 1050, 1070, 1100, 1130, 1170, 1210,
                                  1220, 1230}));
 }
 
-TEST_F(TestPeriodicCallbackMath, test_clock_backwards) {
+TEST_F(TestPeriodicCallback, test_clock_backwards) {
   EXPECT_EQ(simulate({-2, -1, -3, -2, 0}),
             (std::vector<double>{1010, 1020, 1030, 1040, 1050}));
   EXPECT_EQ(simulate({-100, 0, 0}), (std::vector<double>{1010, 1020, 1030}));
 }
 
-TEST_F(TestPeriodicCallbackMath, test_jitter) {
+TEST_F(TestPeriodicCallback, test_jitter) {
   // Random values 0.5, 1, 0, 0.75 with jitter 0.5: steps of 10, 12.5, 7.5, 11.25.
   TimePoint now = at(1000);
   std::vector<double> calls;
@@ -244,9 +244,9 @@ TEST_F(TestPeriodicCallbackMath, test_jitter) {
   EXPECT_EQ(calls, (std::vector<double>{1010, 1022.5, 1030, 1041.25}));
 }
 
-class TestPeriodicCallback : public EveryLoop {};
+class TestPeriodicCallbackAsync : public EveryLoop {};
 
-TEST_P(TestPeriodicCallback, test_periodic_plain) {
+TEST_P(TestPeriodicCallbackAsync, test_periodic_plain) {
   int calls = 0;
   PeriodicCallback ticks(
       loop,
@@ -259,7 +259,7 @@ TEST_P(TestPeriodicCallback, test_periodic_plain) {
   EXPECT_EQ(calls, 3);
 }
 
-TEST_P(TestPeriodicCallback, test_timedelta) {
+TEST_P(TestPeriodicCallbackAsync, test_timedelta) {
   int calls = 0;
   PeriodicCallback ticks(
       loop,
@@ -273,7 +273,8 @@ TEST_P(TestPeriodicCallback, test_timedelta) {
   EXPECT_EQ(calls, 1);
 }
 
-TEST_P(TestPeriodicCallback, may_be_stopped_restarted_and_destroyed_by_its_callback) {
+TEST_P(TestPeriodicCallbackAsync,
+       may_be_stopped_restarted_and_destroyed_by_its_callback) {
   int calls = 0;
   std::unique_ptr<PeriodicCallback> ticks;
   ticks = std::make_unique<PeriodicCallback>(
@@ -295,7 +296,7 @@ TEST_P(TestPeriodicCallback, may_be_stopped_restarted_and_destroyed_by_its_callb
   EXPECT_EQ(calls, 2);
 }
 
-TEST_P(TestPeriodicCallback, goes_on_when_the_callback_throws) {
+TEST_P(TestPeriodicCallbackAsync, goes_on_when_the_callback_throws) {
   const LogCapture log;
   int calls = 0;
   PeriodicCallback ticks(
@@ -311,7 +312,7 @@ TEST_P(TestPeriodicCallback, goes_on_when_the_callback_throws) {
   EXPECT_EQ(log.count(LogLevel::error), 3u);
 }
 
-TEST_P(TestPeriodicCallback, refuses_what_makes_no_sense) {
+TEST_P(TestPeriodicCallbackAsync, refuses_what_makes_no_sense) {
   const auto refused = [&](Callback callback, Delay period, double jitter) {
     return error_of(
         [&] { PeriodicCallback ticks(loop, std::move(callback), period, jitter); });
@@ -325,7 +326,7 @@ TEST_P(TestPeriodicCallback, refuses_what_makes_no_sense) {
   EXPECT_EQ(refused([] {}, 1ms, std::nan("")), invalid);
 }
 
-TORNADO_ON_EVERY_POLLER(TestPeriodicCallback);
+TORNADO_ON_EVERY_POLLER(TestPeriodicCallbackAsync);
 
 }  // namespace
 }  // namespace tornado::test
