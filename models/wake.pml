@@ -197,7 +197,7 @@ active proctype sleeper() {
      poll();
 #ifdef LEVEL
      if
-     :: woken -> consume()
+     :: woken -> woken = false; ready = false
      :: else
      fi;
 #endif

@@ -39,11 +39,13 @@ struct WakerCounters {
 /// Ends the sleep of a thread that waits for fileno() to become readable.
 ///
 /// Wakes are coalesced: any number of them before a consume() makes one. What a thread
-/// did before wake() happens-before what the woken thread does after consume() or
-/// disarm(), also when that wake was coalesced with another's.
+/// did before wake() happens-before what the woken thread does after consume(),
+/// answer() or disarm(), also when that wake was coalesced with another's.
 ///
-/// One thread sleeps: it alone calls consume(), arm(), disarm() and rebuild().
-/// wake() and close() may be called by any thread at any time while the Waker lives.
+/// One thread sleeps: it alone calls consume(), answer(), arm(), disarm() and
+/// rebuild(). wake() and close() may be called by any thread at any time while the
+/// Waker lives. In a forked child, until rebuild() has returned, others may call wake()
+/// alone.
 class TORNADO_API Waker {
  public:
   /// Throws std::system_error when the kind does not work here, or, for `best`, when
@@ -73,10 +75,11 @@ class TORNADO_API Waker {
   /// For a loop that wants wakes to be free while it is awake. disarm() after waking
   /// and before looking at what the wakers published: from then on wake() makes no
   /// system call. arm() just before sleeping: false means that a wake came meanwhile,
-  /// so look again instead of sleeping. Neither reads fileno(); consume() does, and
-  /// leaves the waker armed.
+  /// so look again instead of sleeping. Neither reads fileno(). answer() reads as
+  /// consume() does, and disarms instead: a sleep costs the wakers one write at most.
   [[nodiscard]] bool arm() noexcept;
   void disarm() noexcept;
+  bool answer() noexcept;
 
   /// Makes new ends under the same numbers, after consume() returned false, or in a
   /// forked child to make the waker its own. Take fileno() out of an epoll set before,

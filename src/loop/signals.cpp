@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "loop/signal_watch.h"
+#include "platform/fork_epoch.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -23,8 +24,21 @@ struct Watched {
 Watched watched[NSIG];
 std::atomic<int> handlers_running{0};
 
-std::mutex registry;
-std::vector<std::unique_ptr<const Watchers>> replaced;  // guarded by registry
+struct Registry {
+  std::uint64_t process;
+  const Registry* parents;  // so that it is not taken for lost
+  std::mutex mutex;
+  std::vector<std::unique_ptr<const Watchers>> replaced;  // guarded
+};
+
+// A forked child gets its own: a thread that is not there may hold its parent's.
+Registry& registry() {
+  static std::atomic<Registry*> current{nullptr};
+  Registry* seen = current.load();
+  if (seen && seen->process == fork_epoch()) return *seen;
+  std::unique_ptr<Registry> fresh(new Registry{fork_epoch(), seen, {}, {}});
+  return current.compare_exchange_strong(seen, fresh.get()) ? *fresh.release() : *seen;
+}
 
 extern "C" void tornado_on_signal(int signal) {
   ErrnoKeeper keep;
@@ -35,7 +49,8 @@ extern "C" void tornado_on_signal(int signal) {
   handlers_running.fetch_sub(1);
 }
 
-void publish(Watched& signal, std::unique_ptr<const Watchers> watchers) {
+void publish(Watched& signal, std::unique_ptr<const Watchers> watchers,
+             std::vector<std::unique_ptr<const Watchers>>& replaced) {
   replaced.reserve(replaced.size() + 1);
   if (watchers && watchers->empty()) watchers.reset();
   std::unique_ptr<const Watchers> old(signal.watchers.exchange(watchers.release()));
@@ -75,24 +90,26 @@ void watch_signal(int signal, std::shared_ptr<Mailbox> mailbox) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 act_on_signal("sigaction", signal));
   }
-  const std::scoped_lock lock(registry);
+  Registry& ours = registry();
+  const std::scoped_lock lock(ours.mutex);
   Watched& entry = watched[signal];
   const Watchers* old = entry.watchers.load();
   auto watchers = old ? std::make_unique<Watchers>(*old) : std::make_unique<Watchers>();
   watchers->push_back(std::move(mailbox));
   if (!old) install(signal, entry.previous);
-  publish(entry, std::move(watchers));
+  publish(entry, std::move(watchers), ours.replaced);
 }
 
 void unwatch_signal(int signal, const Mailbox& mailbox) {
-  const std::scoped_lock lock(registry);
+  Registry& ours = registry();
+  const std::scoped_lock lock(ours.mutex);
   Watched& entry = watched[signal];
   const Watchers* old = entry.watchers.load();
   if (!old) return;
   auto watchers = std::make_unique<Watchers>(*old);
   std::erase_if(*watchers, [&](const auto& one) { return one.get() == &mailbox; });
   if (watchers->empty()) restore(signal, entry.previous);
-  publish(entry, std::move(watchers));
+  publish(entry, std::move(watchers), ours.replaced);
 }
 
 }  // namespace tornado

@@ -160,8 +160,9 @@ void IOLoop::Impl::answer_waker() {
   const bool woken = std::ranges::any_of(
       ready, [](const Ready& one) { return one.token == waker_token; });
   Waker& waker = mailbox->waker();
-  if (waker_broken || (woken && !waker_edge && !waker.consume())) heal_waker();
-  waker.disarm();
+  const bool to_read = woken && !waker_edge;
+  if (!to_read) waker.disarm();
+  if (waker_broken || (to_read && !waker.answer())) heal_waker();
 }
 
 void IOLoop::Impl::heal_waker() {

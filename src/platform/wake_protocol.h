@@ -54,10 +54,15 @@ class WakeProtocol {
 
   bool consume() noexcept {
     if (!ours()) return false;
-    // Whoever closes meanwhile must not make this read from a reused number.
-    const Visit visit(*this);
-    const bool alive = visit.let_in() && ends_.drain();
+    const bool alive = drain();
     flag_.exchange(Flag::armed, std::memory_order_acq_rel);
+    return alive;
+  }
+
+  bool answer() noexcept {
+    if (!ours()) return false;
+    const bool alive = drain();
+    disarm();
     return alive;
   }
 
@@ -116,6 +121,12 @@ class WakeProtocol {
     WakeProtocol& host_;
     const bool let_in_;
   };
+
+  bool drain() noexcept {
+    // Whoever closes meanwhile must not make this read from a reused number.
+    const Visit visit(*this);
+    return visit.let_in() && ends_.drain();
+  }
 
   static_assert(Atomic<Flag>::is_always_lock_free);
   static_assert(Atomic<std::uint64_t>::is_always_lock_free);

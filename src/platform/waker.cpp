@@ -102,6 +102,9 @@ void Waker::wake() noexcept {
 bool Waker::consume() noexcept {
   return state_->consume();
 }
+bool Waker::answer() noexcept {
+  return state_->answer();
+}
 bool Waker::arm() noexcept {
   return state_->arm();
 }

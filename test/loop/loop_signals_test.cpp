@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "every_loop.h"
+#include "support/child.h"
 #include "support/scale.h"
 #include "support/signals.h"
 #include "support/wait.h"
@@ -194,6 +195,26 @@ TEST_P(LoopSignals, post_from_handlers_on_other_threads_and_nothing_is_lost) {
   turn();
   EXPECT_EQ(run, posted.load());
   EXPECT_GT(posted, 0u);
+}
+
+TEST_P(LoopSignals, are_handled_in_a_child_forked_while_a_thread_adds_and_removes) {
+  std::atomic<bool> done{false};
+  Thread other([&] {
+    IOLoop its_own({GetParam(), WakerKind::best, false});
+    while (!done) {
+      its_own.add_signal_handler(SIGUSR1, [](int) {});
+      its_own.remove_signal_handler(SIGUSR1);
+    }
+  });
+  for (std::uint64_t i = 0; i < scaled(50) && !HasFailure(); ++i) {
+    EXPECT_TRUE(passes_in_child([&] {
+      IOLoop childs({GetParam(), WakerKind::best, false});
+      childs.add_signal_handler(SIGUSR2, [&](int) { childs.stop(); });
+      ::raise(SIGUSR2);
+      childs.start();
+    }));
+  }
+  done = true;
 }
 
 TEST_P(LoopSignals, tell_of_children_that_end) {

@@ -120,13 +120,15 @@ struct Sleep : rl::test_suite<Sleep<sleeper, wakers, wakes, promise>, wakers + 1
         expect_to_see(before);
       } else {
         const bool may_sleep = protocol_.arm();
-        if constexpr (sleeper == Sleeper::reads) {
-          if (protocol_.ends().poll(may_sleep)) (void)protocol_.consume();
-        } else {
-          protocol_.ends().poll_edge(may_sleep);
-        }
+        const bool woken = sleeper == Sleeper::reads
+                               ? protocol_.ends().poll(may_sleep)
+                               : protocol_.ends().poll_edge(may_sleep);
         const auto before = woke_;
-        protocol_.disarm();
+        if (woken && sleeper == Sleeper::reads) {
+          (void)protocol_.answer();
+        } else {
+          protocol_.disarm();
+        }
         expect_to_see(before);
       }
     }

@@ -143,6 +143,16 @@ TEST_P(EveryWaker, consume_leaves_it_armed) {
   EXPECT_TRUE(is_readable(waker_.fileno()));
 }
 
+TEST_P(EveryWaker, answer_reads_and_leaves_it_disarmed) {
+  waker_.wake();
+  EXPECT_TRUE(waker_.answer());
+  EXPECT_FALSE(is_readable(waker_.fileno()));
+  waker_.wake();
+  EXPECT_FALSE(is_readable(waker_.fileno()));
+  EXPECT_EQ(waker_.counters().written, 1u);
+  EXPECT_FALSE(waker_.arm()) << "it was woken";
+}
+
 TEST_P(EveryWaker, gives_an_edge_for_each_wake_that_writes) {
   const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event event{};

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <csignal>
+
+#include "process/talk.h"
+#include "support/signals.h"
+#include "tornado/platform.h"
+
+namespace tornado::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Subprocess, communicates_more_than_the_pipes_hold) {
+  IOLoop loop;
+  const std::string input(3'000'000, 'x');
+  Subprocess child(
+      {.shell = "tee /dev/stderr", .in = STREAM, .out = STREAM, .err = STREAM});
+  const Communicated result = child.communicate(input, patience);
+  EXPECT_EQ(result.out.size(), input.size());
+  EXPECT_EQ(result.err.size(), input.size());
+  EXPECT_EQ(result.out, input);
+  EXPECT_EQ(result.err, input);
+  EXPECT_EQ(result.status.returncode, 0);
+  EXPECT_EQ(child.returncode(), 0);
+}
+
+TEST(Subprocess, communicates_with_a_child_that_reads_nothing) {
+  const SignalScope default_action(SIGPIPE, SIG_DFL);
+  IOLoop loop;
+  Subprocess child(
+      {.shell = "exec <&-; echo out; exit 3", .in = STREAM, .out = STREAM});
+  const Communicated result = child.communicate(std::string(1'000'000, 'x'), patience);
+  EXPECT_EQ(result.out, "out\n");
+  EXPECT_EQ(result.status.returncode, 3);
+  sigset_t pending;
+  sigpending(&pending);
+  EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
+}
+
+TEST(Subprocess, goes_on_communicating_after_a_deadline) {
+  IOLoop loop;
+  Subprocess child({.shell = "echo first; read line; echo second $line",
+                    .in = STREAM,
+                    .out = STREAM});
+  FdPair gate = make_pipe();
+  set_nonblocking(gate.first.get(), false);
+  Subprocess gated({.shell = "echo first; read line <&5; echo second $line; exit 2",
+                    .out = STREAM,
+                    .descriptors = {{5, gate.first.get()}}});
+  try {
+    gated.communicate({}, 1ms);
+    ADD_FAILURE() << "did not throw";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), Errc::timed_out);
+  }
+  send(gate.second.get(), "line\n");
+  const Communicated result = gated.communicate({}, patience);
+  EXPECT_EQ(result.out, "first\nsecond line\n");
+  EXPECT_EQ(result.status.returncode, 2);
+  EXPECT_EQ(child.communicate("x\n", patience).out, "first\nsecond x\n");
+}
+
+// The result came, and nobody was there to take it.
+TEST(Subprocess, keeps_a_result_that_comes_after_the_deadline) {
+  IOLoop loop;
+  Subprocess child({.shell = "echo text", .out = STREAM});
+  EXPECT_THROW(child.communicate({}, 0ms), std::system_error);
+  EXPECT_EQ(child.wait_for_exit(), 0);
+  EXPECT_EQ(child.communicate({}, patience).out, "text\n");
+}
+
+TEST(Subprocess, communicates_by_callback) {
+  IOLoop loop;
+  Subprocess child({.argv = {"cat"}, .in = STREAM, .out = STREAM});
+  const auto out = loop.run_sync<std::string>(
+      [&child](const Completion<std::string>& completion) {
+        child.communicate(
+            "abc", [completion](Communicated r) { completion.set_value(r.out); });
+      },
+      patience);
+  EXPECT_EQ(out, "abc");
+}
+
+TEST(Subprocess, refuses_input_without_a_pipe) {
+  IOLoop loop;
+  Subprocess child({.argv = {"true"}});
+  EXPECT_THROW(child.communicate("x", patience), std::system_error);
+  EXPECT_EQ(child.communicate({}, patience).status.returncode, 0);
+}
+
+}  // namespace
+}  // namespace tornado::test
