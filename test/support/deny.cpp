@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "support/child.h"
-#include "support/sanitizers.h"
 
 namespace tornado::test {
 namespace {
@@ -41,7 +40,6 @@ void append(Filter& filter, const Denied& call) {
 }  // namespace
 
 bool deny(std::initializer_list<Denied> calls) {
-  show_error_types_to_sanitizers();
   Filter filter;
   for (const Denied& call : calls) append(filter, call);
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));

@@ -5,8 +5,6 @@
 
 #include <stdexcept>
 
-#include "support/sanitizers.h"
-
 namespace tornado::test {
 
 /// The greatest number of descriptors, lowered (or raised, as far as the hard limit
@@ -14,7 +12,6 @@ namespace tornado::test {
 class DescriptorLimit {
  public:
   explicit DescriptorLimit(rlim_t soft) {
-    show_error_types_to_sanitizers();
     ::getrlimit(RLIMIT_NOFILE, &before_);
     rlimit wanted{soft, before_.rlim_max};
     if (::setrlimit(RLIMIT_NOFILE, &wanted) == -1) {

@@ -57,6 +57,9 @@ std::vector<std::string> environment_for(const Start& start) {
     const std::string_view text(*entry);
     bool keep = true;
     for (const auto& prefix : without) keep = keep && !text.starts_with(prefix);
+    for (const auto& [name, value] : start.environment) {
+      keep = keep && !text.starts_with(name + "=");
+    }
     if (keep) result.emplace_back(text);
   }
   for (const auto& [name, value] : start.environment) {
