@@ -3,6 +3,9 @@
 
 namespace tornado::test {
 
+/// Whether this was compiled for it.
+bool under_thread_sanitizer();
+
 /// Whether valgrind runs this program.
 bool under_valgrind();
 

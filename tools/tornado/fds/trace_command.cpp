@@ -106,6 +106,7 @@ TracedCommand::TracedCommand(const std::vector<std::string>& words,
 
 void TracedCommand::be_the_command(char* const* words, const PendingSignals& signals,
                                    int channel) const {
+  tell(channel, 0);
   if (hear(channel)) {
     tell(channel, install_filter());
     if (hear(channel)) {
@@ -119,6 +120,8 @@ void TracedCommand::be_the_command(char* const* words, const PendingSignals& sig
 }
 
 void TracedCommand::seize() {
+  // What fork() itself still does there, handlers and all, is not to be followed.
+  hear(channel_.get());
   process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!process_ || ::ptrace(PTRACE_SEIZE, pid_, 0, options) == -1) {
     const auto error = failure((process_ ? "ptrace seize process " : "pidfd_open ") +
