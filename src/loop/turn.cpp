@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "loop/impl.h"
@@ -19,7 +20,7 @@ constexpr std::chrono::microseconds longest_run{20};
 
 // One thread writes, so that the read and the write need not be one step.
 template <class T>
-void count(std::atomic<T>& counter, T more = 1) noexcept {
+void count(std::atomic<T>& counter, std::type_identity_t<T> more = 1) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + more,
                 std::memory_order_relaxed);
 }
