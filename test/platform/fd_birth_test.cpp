@@ -13,6 +13,7 @@
 #include "support/child.h"
 #include "support/deny.h"
 #include "support/descriptors.h"
+#include "support/loopback.h"
 #include "support/reporter.h"
 #include "support/scale.h"
 #include "support/wait.h"

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "poller/backends.h"
+#include "support/loopback.h"
 #include "support/wait.h"
 #include "tornado/waker.h"
 
@@ -32,18 +33,6 @@ std::shared_ptr<void> accept_one() {
 }
 
 }  // namespace
-
-UniqueFd listen_on_loopback() {
-  UniqueFd listener = make_socket(AF_INET, SOCK_STREAM);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) ||
-      ::listen(listener.get(), 16)) {
-    throw std::runtime_error("cannot listen on 127.0.0.1");
-  }
-  return listener;
-}
 
 std::vector<Maker> makers() {
   std::vector<Maker> all = {

@@ -24,6 +24,4 @@ std::vector<Maker> makers();
 std::string name_of_maker(const testing::TestParamInfo<Maker>& test);
 void PrintTo(const Maker& maker, std::ostream* out);
 
-UniqueFd listen_on_loopback();
-
 }  // namespace tornado::test

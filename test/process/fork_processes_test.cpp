@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tornado/fork_processes.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,12 +48,6 @@ class SharedCounters {
   for (;;) ::pause();
 }
 
-bool has_children() {
-  siginfo_t info;
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ||
-         errno != ECHILD;
-}
-
 std::error_code error_of(int count, ForkOptions options = {}) {
   try {
     const ForkResult forked = fork_processes(count, std::move(options));
@@ -64,93 +56,6 @@ std::error_code error_of(int count, ForkOptions options = {}) {
   } catch (const std::system_error& error) {
     return error.code();
   }
-}
-
-// A server of one-line requests: "pid" is answered, "exit N" obeyed.
-UniqueFd listen_on_loopback() {
-  UniqueFd listener = make_socket(AF_INET, SOCK_STREAM);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
-  ::listen(listener.get(), 16);
-  return listener;
-}
-
-void answer(int connection) {
-  set_nonblocking(connection, false);
-  char request[64] = {};
-  [[maybe_unused]] const auto size = ::read(connection, request, sizeof request - 1);
-  int status = 0;
-  if (std::sscanf(request, "exit %d", &status) == 1) ::_exit(status);
-  const std::string text = std::to_string(::getpid());
-  [[maybe_unused]] const auto n = ::write(connection, text.data(), text.size());
-}
-
-void serve(const UniqueFd& listener) {
-  IOLoop loop;
-  loop.add_handler(
-      listener.get(),
-      [](NativeFd fd, Events) {
-        const UniqueFd connection = accept_socket(fd);
-        if (connection) answer(connection.get());
-      },
-      Events::read);
-  loop.start();
-}
-
-std::string ask(const UniqueFd& listener, const std::string& request) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  const UniqueFd connection(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), size) == -1 ||
-      ::write(connection.get(), request.data(), request.size()) == -1) {
-    return "no connection";
-  }
-  char text[64] = {};
-  return ::read(connection.get(), text, sizeof text - 1) > 0 ? text : "";
-}
-
-// Tornado's client, in worker 2. What it expects decides its exit status.
-int drive(const UniqueFd& listener) {
-  if (ask(listener, "pid").empty()) return 101;
-  if (!ask(listener, "exit 2").empty()) return 102;
-  if (ask(listener, "pid").empty()) return 103;
-  if (!ask(listener, "exit 3").empty()) return 104;
-  if (ask(listener, "pid").empty()) return 105;
-  // This one is not restarted; the other goes on.
-  if (!ask(listener, "exit 0").empty()) return 106;
-  const std::string pid = ask(listener, "pid");
-  if (pid.empty()) return 107;
-  if (!ask(listener, "exit 4").empty()) return 108;
-  const std::string other = ask(listener, "pid");
-  if (other.empty() || other == pid) return 109;
-  return ask(listener, "exit 0").empty() ? 0 : 110;
-}
-
-TEST(ProcessTest, test_multi_process) {
-  EXPECT_TRUE(passes_in_child([] {
-    const LogCapture log;
-    const UniqueFd listener = listen_on_loopback();
-    const ForkResult forked = fork_processes(3, {.max_restarts = 3});
-    if (forked.task_id) {
-      if (task_id() != forked.task_id) ::_exit(99);
-      if (*forked.task_id == 2) ::_exit(drive(listener));
-      serve(listener);
-      ::_exit(98);
-    }
-    EXPECT_EQ(forked.signal, 0);
-    EXPECT_FALSE(task_id());
-    EXPECT_FALSE(has_children());
-    EXPECT_TRUE(log.contains("Starting 3 processes"));
-    for (const char* status : {"2", "3", "4"}) {
-      EXPECT_TRUE(
-          log.contains(std::string(" exited with status ") + status + ", restarting"));
-    }
-    EXPECT_TRUE(log.contains("child 2 (pid "));
-    EXPECT_TRUE(log.contains(" exited normally"));
-  }));
 }
 
 TEST(ForkProcesses, restarts_a_worker_that_a_signal_killed) {

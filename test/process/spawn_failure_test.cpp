@@ -18,12 +18,6 @@
 namespace tornado::test {
 namespace {
 
-bool has_children() {
-  siginfo_t info;
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ||
-         errno != ECHILD;
-}
-
 volatile std::sig_atomic_t child_signals = 0;
 
 // The whole message, and that nothing is left: no descriptor, no child, no SIGCHLD.

@@ -140,4 +140,10 @@ testing::AssertionResult passes_in_child(const std::function<void()>& body,
   return testing::AssertionSuccess();
 }
 
+bool has_children() {
+  siginfo_t info;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 ||
+         errno != ECHILD;
+}
+
 }  // namespace tornado::test

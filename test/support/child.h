@@ -31,4 +31,7 @@ ChildResult run_in_child(const std::function<std::string()>& body,
 testing::AssertionResult passes_in_child(const std::function<void()>& body,
                                          std::chrono::milliseconds deadline = patience);
 
+/// Also one that has ended and is not reaped yet.
+bool has_children();
+
 }  // namespace tornado::test
