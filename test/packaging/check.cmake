@@ -110,17 +110,21 @@ function(expect_a_quiet_guest)
 endfunction()
 
 function(use_source project)
-  configure("${here}/${project}" "${folder}" "-DTORNADO_SOURCE=${SOURCE}" ${ARGN})
+  configure("${here}/${project}" "${folder}" ${ARGN})
   build("${folder}")
   run("${folder}/consumer")
   expect_a_quiet_guest()
 endfunction()
 
-# Whoever owns the clone may not be who runs the tests.
-function(find_commit variable)
+# A repository whose branch `main` is what is checked out here, by whatever name, and
+# were it in a clone with no history. Whoever owns that may not be who runs the tests.
+function(publish repository variable)
   file(WRITE "${WORK}/gitconfig" "[safe]\n  directory = *\n")
   set(ENV{GIT_CONFIG_GLOBAL} "${WORK}/gitconfig")
-  execute_process(COMMAND git -C "${SOURCE}" rev-parse HEAD
+  run(git init --quiet --bare "${repository}")
+  run(git -C "${repository}" fetch --quiet --force --update-shallow "${SOURCE}"
+    HEAD:refs/heads/main)
+  execute_process(COMMAND git -C "${repository}" rev-parse main
     OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
   set(${variable} "${commit}" PARENT_SCOPE)
 endfunction()
@@ -144,10 +148,12 @@ elseif(WAY STREQUAL "moved_prefix")
   use_find_package("${WORK}/after")
   use_pkg_config("${WORK}/after")
 elseif(WAY STREQUAL "add_subdirectory")
-  use_source(add_subdirectory)
+  use_source(add_subdirectory "-DTORNADO_SOURCE=${SOURCE}")
 elseif(WAY STREQUAL "fetch_content")
-  find_commit(commit)
-  use_source(fetch_content "-DTORNADO_COMMIT=${commit}")
+  set(repository "${WORK}/tornado.git")
+  publish("${repository}" commit)
+  use_source(fetch_content
+    "-DTORNADO_REPOSITORY=${repository}" "-DTORNADO_COMMIT=${commit}")
 else()
   message(FATAL_ERROR "no such way: ${WAY}")
 endif()
