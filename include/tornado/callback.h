@@ -54,7 +54,7 @@ class UniqueFunction<R(Args...), InlineSize> {
 
   explicit operator bool() const noexcept { return ops_ != nullptr; }
 
-  R operator()(Args... args) {
+  R operator()(Args... args) {  // NOLINT(performance-unnecessary-value-param)
     return ops_->invoke(storage_, std::forward<Args>(args)...);
   }
 

@@ -51,7 +51,8 @@ void Conversation::watch(PipeEnd& end, Events events, void (Conversation::*step)
   loop_.add_handler(
       end,
       [self = shared_from_this(), step](PipeEnd&, Events) {
-        const auto alive = self;  // removing the handler destroys this lambda
+        // Removing the handler destroys this lambda.
+        const auto alive = self;  // NOLINT(performance-unnecessary-copy-initialization)
         (*alive.*step)();
       },
       events);

@@ -29,18 +29,20 @@ void fill_standard_streams() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace tornado::cli;
+  namespace cli = tornado::cli;
   // Before anything else can open a descriptor.
-  if (argc == 2 && std::string_view(argv[1]) == inherited_word) return list_inherited();
+  if (argc == 2 && std::string_view(argv[1]) == cli::inherited_word) {
+    return cli::list_inherited();
+  }
   fill_standard_streams();
   std::setlocale(LC_CTYPE, "");
-  caller_sigpipe = std::signal(SIGPIPE, SIG_IGN);
+  cli::caller_sigpipe = std::signal(SIGPIPE, SIG_IGN);
   try {
-    return run(argc, argv);
-  } catch (const ReaderGone&) {
+    return cli::run(argc, argv);
+  } catch (const cli::ReaderGone&) {
     return 128 + SIGPIPE;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "tornado: %s\n", error.what());
-    return exit_usage;
+    return cli::exit_usage;
   }
 }

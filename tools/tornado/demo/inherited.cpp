@@ -34,7 +34,7 @@ int list_inherited() {
     const int fd = std::atoi(entry->d_name);
     if (fd > STDERR_FILENO && fd != ::dirfd(list.get())) print_descriptor(fd);
   }
-  std::printf("%s\n", inherited_end.data());
+  std::printf("%.*s\n", static_cast<int>(inherited_end.size()), inherited_end.data());
   return std::fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

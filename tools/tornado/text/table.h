@@ -14,8 +14,10 @@ namespace tornado::cli {
 enum class Align { left, right };
 
 struct Cell {
+  // NOLINTBEGIN(google-explicit-constructor): {"name", "value"} is a row
   Cell(std::string t, Tone c = Tone::plain) : text(std::move(t)), tone(c) {}
   Cell(const char* t, Tone c = Tone::plain) : text(t), tone(c) {}
+  // NOLINTEND(google-explicit-constructor)
   std::string text;
   Tone tone;
 };
