@@ -31,8 +31,8 @@ int main() try {
   tornado::IOLoop loop;
   std::cout << sorted(loop, "pear\napple\nfig\n");
 
-  // It would survive exec.
-  const tornado::UniqueFd forgotten(dup(STDOUT_FILENO));  // NOLINT(android-cloexec-dup)
+  // NOLINTNEXTLINE(android-cloexec-dup): it would survive exec
+  const tornado::UniqueFd forgotten(dup(STDOUT_FILENO));
   std::cout << "the child has the forgotten descriptor: "
             << (child_has(loop, forgotten.get()) ? "yes" : "no") << "\n";
 

@@ -25,7 +25,8 @@ void born_safe() {
 // From a library that does not know better. If another thread forks and executes
 // between the two lines, its child has the descriptor.
 void from_elsewhere() {
-  const tornado::UniqueFd foreign(dup(STDOUT_FILENO));  // NOLINT(android-cloexec-dup)
+  // NOLINTNEXTLINE(android-cloexec-dup)
+  const tornado::UniqueFd foreign(dup(STDOUT_FILENO));
   tornado::set_close_exec(foreign.get());
   std::cout << "made elsewhere, then marked: close-on-exec "
             << yes_no(tornado::is_close_exec(foreign.get())) << "\n";
