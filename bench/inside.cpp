@@ -34,13 +34,12 @@ std::vector<TimePoint> random_deadlines(std::size_t n) {
 void callback_queue_push_take(State& state) {
   const auto batch_size = state.range(0);
   CallbackQueue queue;
-  std::vector<QueuedCallback> batch;
+  CallbackList batch;
   std::size_t ran = 0;
   for (auto unused : state) {
     for (std::int64_t i = 0; i < batch_size; ++i) queue.push([&ran] { ++ran; }, here);
-    batch.clear();
     queue.take(batch);
-    for (QueuedCallback& one : batch) one.callback();
+    for (; !batch.empty(); batch.pop_front()) batch.call_front();
   }
   state.SetItemsProcessed(state.iterations() * batch_size);
   if (ran != static_cast<std::size_t>(state.iterations() * batch_size)) {
@@ -53,15 +52,14 @@ BENCHMARK(callback_queue_push_take)->Arg(1)->Arg(64)->Arg(4096);
 void callback_queue_push_own_take(State& state) {
   const auto batch_size = state.range(0);
   CallbackQueue queue;
-  std::vector<QueuedCallback> batch;
+  CallbackList batch;
   std::size_t ran = 0;
   for (auto unused : state) {
     for (std::int64_t i = 0; i < batch_size; ++i) {
       queue.push_own([&ran] { ++ran; }, here);
     }
-    batch.clear();
     queue.take(batch);
-    for (QueuedCallback& one : batch) one.callback();
+    for (; !batch.empty(); batch.pop_front()) batch.call_front();
   }
   state.SetItemsProcessed(state.iterations() * batch_size);
   benchmark::DoNotOptimize(ran);

@@ -14,6 +14,7 @@
 
 namespace tornado {
 
+class CallbackList;
 template <class Signature, std::size_t InlineSize = 48>
 class UniqueFunction;
 
@@ -33,6 +34,7 @@ class UniqueFunction<R(Args...), InlineSize> {
     if constexpr (requires { static_cast<bool>(f == nullptr); }) {
       if (f == nullptr) return;
     }
+    if constexpr (!fits<D> || sizeof(D) < few) std::memset(storage_, 0, few);
     if constexpr (fits<D>) {
       ::new (static_cast<void*>(storage_)) D(std::forward<F>(f));
       ops_ = &inline_ops<D>;
@@ -67,11 +69,22 @@ class UniqueFunction<R(Args...), InlineSize> {
   }
 
  private:
+  friend class CallbackList;
+
   struct Ops {
     R (*invoke)(void*, Args&&...);
     void (*relocate)(void* to, void* from) noexcept;  // null: copy the bytes
     void (*destroy)(void*) noexcept;                  // null: nothing to do
+    std::size_t size;  // of what is stored, in whole pointers
   };
+
+  static constexpr std::size_t inline_size = InlineSize;
+  // Copied whole, as a size that the compiler knows is the fastest; most callables are
+  // of two pointers at most.
+  static constexpr std::size_t few = InlineSize < 16 ? InlineSize : 16;
+  static constexpr std::size_t in_pointers(std::size_t size) {
+    return (size + sizeof(void*) - 1) / sizeof(void*) * sizeof(void*);
+  }
 
   template <class D>
   static constexpr bool fits =
@@ -117,19 +130,24 @@ class UniqueFunction<R(Args...), InlineSize> {
   }
 
   template <class D>
-  static constexpr Ops inline_ops = {&invoke_inline<D>,
-                                     trivial<D> ? nullptr : &relocate_inline<D>,
-                                     trivial<D> ? nullptr : &destroy_inline<D>};
+  static constexpr Ops inline_ops = {
+      &invoke_inline<D>, trivial<D> ? nullptr : &relocate_inline<D>,
+      trivial<D> ? nullptr : &destroy_inline<D>, in_pointers(sizeof(D))};
   template <class D>
-  static constexpr Ops heap_ops = {&invoke_heap<D>, nullptr, &destroy_heap<D>};
+  static constexpr Ops heap_ops = {&invoke_heap<D>, nullptr, &destroy_heap<D>,
+                                   sizeof(void*)};
 
   void take(UniqueFunction& other) noexcept {
     ops_ = std::exchange(other.ops_, nullptr);
-    if (!ops_) return;
-    if (ops_->relocate) {
-      ops_->relocate(storage_, other.storage_);
+    if (ops_) relocate(ops_, storage_, other.storage_);
+  }
+  // Both places have room for InlineSize bytes.
+  static void relocate(const Ops* ops, std::byte* to, std::byte* from) noexcept {
+    if (ops->relocate) {
+      ops->relocate(to, from);
     } else {
-      std::memcpy(storage_, other.storage_, InlineSize);
+      std::memcpy(to, from, few);
+      if (ops->size > few) std::memcpy(to + few, from + few, InlineSize - few);
     }
   }
 

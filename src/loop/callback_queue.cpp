@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop/callback_queue.h"
 
-#include <iterator>
+#include <mutex>
 #include <utility>
 
 namespace tornado {
 
 CallbackQueue::Pushed CallbackQueue::push(Callback&& callback,
                                           const std::source_location& where) {
-  const std::scoped_lock lock(guarded_->mutex);
+  const std::scoped_lock lock(guarded_->lock);
   if (guarded_->closed) return Pushed::refused;
-  guarded_->items.push_back({std::move(callback), where});
+  guarded_->items.push_back(std::move(callback), where);
   const std::size_t size = guarded_->items.size();
   others_.store(size, std::memory_order_relaxed);
   return size == 1 ? Pushed::first : Pushed::more;
@@ -19,11 +19,11 @@ CallbackQueue::Pushed CallbackQueue::push(Callback&& callback,
 void CallbackQueue::push_own(Callback&& callback, const std::source_location& where) {
   // A push that this thread has heard of is seen by this load, too.
   if (others_.load(std::memory_order_relaxed) != 0) fetch();
-  own_.push_back({std::move(callback), where});
+  own_.push_back(std::move(callback), where);
   own_size_.store(own_.size(), std::memory_order_relaxed);
 }
 
-void CallbackQueue::take(std::vector<QueuedCallback>& batch) {
+void CallbackQueue::take(CallbackList& batch) {
   fetched_ = 0;
   if (others_.load(std::memory_order_relaxed) != 0) fetch();
   own_.swap(batch);
@@ -31,22 +31,16 @@ void CallbackQueue::take(std::vector<QueuedCallback>& batch) {
 }
 
 void CallbackQueue::fetch() {
-  const std::scoped_lock lock(guarded_->mutex);
+  const std::scoped_lock lock(guarded_->lock);
   fetched_ += guarded_->items.size();
-  if (own_.empty()) {
-    own_.swap(guarded_->items);
-  } else {
-    own_.insert(own_.end(), std::make_move_iterator(guarded_->items.begin()),
-                std::make_move_iterator(guarded_->items.end()));
-    guarded_->items.clear();
-  }
+  own_.append(guarded_->items);
   others_.store(0, std::memory_order_relaxed);
   own_size_.store(own_.size(), std::memory_order_relaxed);
 }
 
-std::vector<QueuedCallback> CallbackQueue::close() {
+CallbackList CallbackQueue::close() {
   {
-    const std::scoped_lock lock(guarded_->mutex);
+    const std::scoped_lock lock(guarded_->lock);
     guarded_->closed = true;
   }
   fetch();
@@ -55,12 +49,12 @@ std::vector<QueuedCallback> CallbackQueue::close() {
 }
 
 bool CallbackQueue::after_fork() {
-  if (guarded_->mutex.try_lock()) {
-    guarded_->mutex.unlock();
+  if (guarded_->lock.try_lock()) {
+    guarded_->lock.unlock();
     return true;
   }
   auto fresh = std::make_unique<Guarded>();
-  // Neither the locked mutex nor the half-written items may be destroyed.
+  // What is half written must not be destroyed.
   (void)guarded_.release();
   guarded_ = std::move(fresh);
   others_.store(0, std::memory_order_relaxed);

@@ -3,27 +3,21 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <source_location>
-#include <vector>
 
-#include "tornado/callback.h"
+#include "loop/callback_list.h"
+#include "platform/spin_lock.h"
+#include "platform/std_memory.h"
 
 namespace tornado {
-
-/// A callback and the place where it was added.
-struct QueuedCallback {
-  Callback callback;
-  std::source_location where;
-};
 
 /// Many threads push; one takes everything at once. One order over all threads: what
 /// was pushed before another push was heard of is also taken before it.
 ///
-/// A mutex and a vector: a node per post loses to them, since its memory is got on one
-/// thread and freed on another, and the consumer chases the producers' cache lines. The
-/// consumer's own pushes go to a second vector without the lock. It fetches what others
-/// have pushed before it adds to it, so that the order is kept.
+/// A lock and a list of chunks: a node per post loses to them, since its memory is got
+/// on one thread and freed on another, and the consumer chases the producers' cache
+/// lines. The consumer's own pushes go to a second list without the lock. It fetches
+/// what others have pushed before it adds to it, so that the order is kept.
 class CallbackQueue {
  public:
   enum class Pushed {
@@ -41,10 +35,10 @@ class CallbackQueue {
   /// there is some.
   void fetch();
   /// Swaps what is there into `batch`, which must be empty.
-  void take(std::vector<QueuedCallback>& batch);
+  void take(CallbackList& batch);
 
   /// Refuses from now on. Gives what was there back, to be destroyed outside the lock.
-  [[nodiscard]] std::vector<QueuedCallback> close();
+  [[nodiscard]] CallbackList close();
 
   /// In a forked child, where the thread that held the lock does not exist. False if
   /// one did: what was queued may be half written, and is abandoned.
@@ -61,14 +55,14 @@ class CallbackQueue {
 
  private:
   struct Guarded {
-    std::mutex mutex;
-    std::vector<QueuedCallback> items;
+    SpinLock<StdMemory> lock;
+    CallbackList items;
     bool closed = false;
   };
 
   std::unique_ptr<Guarded> guarded_ = std::make_unique<Guarded>();
   std::atomic<std::size_t> others_{0};  // how many are guarded
-  std::vector<QueuedCallback> own_;
+  CallbackList own_;
   std::atomic<std::size_t> own_size_{0};
   std::size_t fetched_ = 0;
 };

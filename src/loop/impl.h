@@ -55,6 +55,7 @@ struct IOLoop::Impl {
   void run_added_callbacks();
   void run_due_timeouts(TimePoint now);
   [[nodiscard]] bool did_something() noexcept;
+  void let_posts_gather();
   void wait();
   [[nodiscard]] std::chrono::nanoseconds time_to_wait();
   void answer_waker();
@@ -86,8 +87,7 @@ struct IOLoop::Impl {
 
   // What a turn has begun. Members, so that an exception that leaves start() loses
   // nothing of it.
-  std::vector<QueuedCallback> batch;
-  std::size_t batch_next = 0;
+  CallbackList batch;
   std::vector<TimerQueue::Id> due;
   std::size_t due_next = 0;
   std::span<const Ready> ready;

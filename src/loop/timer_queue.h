@@ -4,12 +4,19 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <source_location>
 #include <vector>
 
-#include "loop/callback_queue.h"
+#include "tornado/callback.h"
 #include "tornado/time.h"
 
 namespace tornado {
+
+/// A callback and the place where it was added.
+struct QueuedCallback {
+  Callback callback;
+  std::source_location where;
+};
 
 /// Timeouts in the exact order of their deadlines, equal ones in the order of adding.
 ///

@@ -17,6 +17,8 @@ constexpr Token waker_token = ~Token{0};
 constexpr std::chrono::milliseconds broken_waker_wait{100};
 constexpr std::uint64_t most_callbacks = 64;
 constexpr std::chrono::microseconds longest_run{20};
+constexpr std::size_t stream = 16;  // posts by others within one turn
+constexpr std::chrono::microseconds gathering{10};
 
 // One thread writes, so that the read and the write need not be one step.
 template <class T>
@@ -35,6 +37,18 @@ class Flagged {
 
  private:
   bool& flag_;
+};
+
+/// Removes the first of the list at its end, also if that is an exception.
+class Spent {
+ public:
+  explicit Spent(CallbackList& list) noexcept : list_(list) {}
+  ~Spent() { list_.pop_front(); }
+  Spent(const Spent&) = delete;
+  Spent& operator=(const Spent&) = delete;
+
+ private:
+  CallbackList& list_;
 };
 
 }  // namespace
@@ -93,15 +107,11 @@ void IOLoop::Impl::run_from_signals() {
 }
 
 void IOLoop::Impl::run_callbacks() {
-  if (batch_next == batch.size()) {
-    batch.clear();
-    batch_next = 0;
-    mailbox->queue().take(batch);
-  }
-  while (batch_next < batch.size() && !closing) {
-    QueuedCallback next = std::move(batch[batch_next++]);
+  if (batch.empty()) mailbox->queue().take(batch);
+  while (!batch.empty() && !closing) {
+    const Spent once(batch);
     count(callbacks_run);
-    call(next.where, next.callback);
+    call(batch.front_where(), [this] { batch.call_front(); });
   }
 }
 
@@ -124,7 +134,7 @@ nanoseconds IOLoop::Impl::time_to_wait() {
   // may not have come to that yet, and what the loop itself added behind is not to
   // wait.
   const bool left_over =
-      batch_next < batch.size() || due_next < due.size() || mailbox->queue().size() > 0;
+      !batch.empty() || due_next < due.size() || mailbox->queue().size() > 0;
   if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
   nanoseconds wait{-1};
   if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
@@ -140,7 +150,17 @@ bool IOLoop::Impl::did_something() noexcept {
   return std::exchange(done_before, done) != done;
 }
 
+// Whoever posts a stream and whoever takes it are in each other's way, each time one of
+// them must have the queue's cache lines from the other. Taken in pieces, it flows
+// twice as fast.
+void IOLoop::Impl::let_posts_gather() {
+  if (!spin.on() || mailbox->queue().fetched() < stream) return;
+  for (const TimePoint end = Clock::now() + gathering; Clock::now() < end;) {
+  }
+}
+
 void IOLoop::Impl::wait() {
+  let_posts_gather();
   spin.looked(spin_for_all ? did_something() : mailbox->queue().fetched() > 0);
   const nanoseconds timeout = spin.on() ? nanoseconds::zero() : time_to_wait();
   // Whoever posts from here on writes to the waker; whoever has posted is seen now.

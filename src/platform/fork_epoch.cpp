@@ -38,8 +38,11 @@ Mark* choose_mark() noexcept {
 
 }  // namespace
 
-std::uint64_t fork_epoch() noexcept {
+std::atomic<const Mark*> fork_mark{nullptr};
+
+std::uint64_t find_fork_epoch() noexcept {
   static Mark* const mark = choose_mark();
+  fork_mark.store(mark, std::memory_order_release);
   if (!mark) return static_cast<std::uint64_t>(::getpid());
   std::uint64_t epoch = mark->load(std::memory_order_acquire);
   if (epoch != 0) return epoch;

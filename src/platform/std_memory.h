@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 namespace tornado {
 
@@ -14,6 +16,11 @@ struct StdMemory {
   /// What is not to be touched by two threads at once.
   template <class T>
   using Plain = T;
+  /// Between two looks at what another thread will change. The first are short.
+  static void pause(unsigned looks) noexcept {
+    constexpr unsigned short_ones = 200;
+    if (looks >= short_ones) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
 };
 
 }  // namespace tornado

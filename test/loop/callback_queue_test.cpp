@@ -15,12 +15,16 @@ namespace {
 
 using Pushed = CallbackQueue::Pushed;
 
+void run_all(CallbackList& batch) {
+  for (; !batch.empty(); batch.pop_front()) batch.call_front();
+}
+
 TEST(CallbackQueue, tells_the_first_push_from_the_others) {
   CallbackQueue queue;
   EXPECT_EQ(queue.push([] {}, {}), Pushed::first);
   EXPECT_EQ(queue.push([] {}, {}), Pushed::more);
   EXPECT_EQ(queue.size(), 2u);
-  std::vector<QueuedCallback> batch;
+  CallbackList batch;
   queue.take(batch);
   EXPECT_EQ(batch.size(), 2u);
   EXPECT_EQ(queue.fetched(), 2u);
@@ -38,9 +42,9 @@ TEST(CallbackQueue, keeps_one_order_over_own_pushes_and_those_of_others) {
   queue.push(number(3), {});
   queue.push(number(4), {});
   queue.push_own(number(5), {});
-  std::vector<QueuedCallback> batch;
+  CallbackList batch;
   queue.take(batch);
-  for (auto& item : batch) item.callback();
+  run_all(batch);
   EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4, 5}));
 }
 
@@ -77,12 +81,11 @@ TEST(CallbackQueue, loses_and_doubles_nothing_between_threads) {
       --running;
     });
   }
-  std::vector<QueuedCallback> batch;
+  CallbackList batch;
   for (bool last_look = false; !last_look;) {
     last_look = running == 0;
     queue.take(batch);
-    for (auto& item : batch) item.callback();
-    batch.clear();
+    run_all(batch);
   }
   EXPECT_EQ(run, each * last.size());
 }

@@ -172,6 +172,8 @@ struct ExploredMemory {
     mutable rl::var<int> touched_;
   };
 
+  static void pause(unsigned) { rl::ctx().yield(1, info()); }
+
   static rl::debug_info info(At at = At::current()) {
     return {at.function_name(), at.file_name(), at.line()};
   }
