@@ -4,21 +4,26 @@
 #include <cstdlib>
 #include <cstring>
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+
 namespace tornado::test {
 
-#if defined(__SANITIZE_THREAD__)
-#define TORNADO_TEST_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TORNADO_TEST_THREAD_SANITIZER 1
+bool under_address_sanitizer() {
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+  return true;
+#else
+  return false;
 #endif
-#endif
-#ifndef TORNADO_TEST_THREAD_SANITIZER
-#define TORNADO_TEST_THREAD_SANITIZER 0
-#endif
+}
 
 bool under_thread_sanitizer() {
-  return TORNADO_TEST_THREAD_SANITIZER;
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+  return true;
+#else
+  return false;
+#endif
 }
 
 bool under_valgrind() {

@@ -4,6 +4,7 @@
 namespace tornado::test {
 
 /// Whether this was compiled for it.
+bool under_address_sanitizer();
 bool under_thread_sanitizer();
 
 /// Whether valgrind runs this program.

@@ -64,7 +64,7 @@ void print_options(Output& out, const std::vector<Option>& options) {
 
 void print_examples(Output& out, const std::vector<Command>& all) {
   Table table({Align::left, Align::left});
-  const std::size_t most = all.size() == 1 ? 4 : 2;
+  const std::size_t most = all.size() == 1 ? 4 : 1;
   for (const auto& command : all) {
     for (std::size_t i = 0; i < std::min(most, command.examples.size()); ++i) {
       const auto& example = command.examples[i];

@@ -62,10 +62,11 @@ struct Command {
 Command demo_command();
 Command doctor_command();
 Command fds_command();
+Command run_command();
 
 /// All of them, in the order of the help.
 inline std::vector<Command> commands() {
-  return {doctor_command(), demo_command(), fds_command()};
+  return {doctor_command(), demo_command(), fds_command(), run_command()};
 }
 
 }  // namespace tornado::cli

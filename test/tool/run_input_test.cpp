@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `tornado run` is told: Procfiles, commands and options.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "tool/run_session.h"
+
+namespace tornado::test {
+namespace {
+
+using namespace std::string_literals;
+
+Finish run_file(std::string_view text) {
+  const TemporaryFile file(text);
+  return RunSession({file.path()}).finish();
+}
+
+std::vector<std::string> sorted_lines(const std::string& text) {
+  auto lines = lines_of(text);
+  std::ranges::sort(lines);
+  return lines;
+}
+
+TEST(RunInput, each_line_of_a_procfile_is_for_the_shell) {
+  const Finish finish = run_file(
+      "# two of them\r\n\n"
+      "web: echo \"$((40 + 2))\" a: b\r\n"
+      "  the-worker_1.x :   echo one; echo two >&2   \n"
+      "   # and no more");
+  EXPECT_EQ(finish.status, 0) << finish.err;
+  EXPECT_EQ(sorted_lines(finish.out),
+            (std::vector{"the-worker_1.x | one"s, "web            | 42 a: b"s}));
+  EXPECT_TRUE(contains(finish.err, "the-worker_1.x | two\n"));
+  EXPECT_TRUE(contains(finish.err, "web            * exited with status 0\n"));
+}
+
+TEST(RunInput, the_procfile_of_the_directory_is_the_default) {
+  const Finish finish = run_tornado({.arguments = {"run"}, .before_exec = [] {
+                                       if (::chdir("/proc") != 0) ::_exit(99);
+                                     }});
+  EXPECT_EQ(finish.status, 2);
+  EXPECT_TRUE(contains(finish.err, "tornado run: Procfile: No such file"))
+      << finish.err;
+}
+
+TEST(RunInput, a_bad_procfile_is_refused_with_the_line_before_anything_runs) {
+  struct Bad {
+    std::string text;
+    std::string message;
+  };
+  const std::string nul(1, '\0');
+  for (const auto& [text, message] : std::vector<Bad>{
+           {"ok: echo started\nweb\n", "line 2: web: not \"name: command\""},
+           {"ok: echo started\n\n: x", "line 3: : not a name"},
+           {"a b: x", "line 1: a b: not a name of letters"},
+           {"ok: echo started\nweb:  \n", "line 2: web: no command"},
+           {"ok: echo started\n#\nok: y\n", "line 3: ok: named twice"},
+           {"ok: a" + nul + "b\n", "line 1: ok: a NUL byte in the command"},
+           {"# nothing\n\n", "no commands in it"},
+           {"", "no commands in it"}}) {
+    const Finish finish = run_file(text);
+    EXPECT_EQ(finish.status, 2) << text;
+    EXPECT_TRUE(contains(finish.err, message)) << finish.err;
+    EXPECT_EQ(finish.out, "");
+    EXPECT_FALSE(contains(finish.err, "started, process"));
+  }
+}
+
+TEST(RunInput, commands_stand_behind_dashes_with_colons_between) {
+  const Finish finish =
+      RunSession({"--", "printf", "%s|%s\\n", "a b", "--", ":::", "/bin/echo", "-x",
+                  "$HOME", ":::", "echo", "2"})
+          .finish();
+  EXPECT_EQ(finish.status, 0) << finish.err;
+  EXPECT_EQ(sorted_lines(finish.out),
+            (std::vector{"echo   | -x $HOME"s, "echo.2 | 2"s, "printf | a b|--"s}));
+}
+
+TEST(RunInput, bad_words_are_refused_before_anything_runs) {
+  struct Bad {
+    std::vector<std::string> words;
+    std::string message;
+  };
+  for (const auto& [words, message] : std::vector<Bad>{
+           {{"/no/such/file"}, "/no/such/file: No such file or directory"},
+           {{"/"}, "/: Is a directory"},
+           {{"a", "b"}, "b: one Procfile is enough"},
+           {{"a", "--", "true"}, "either a Procfile, or commands after --"},
+           {{"--", ":::", "true"}, "\":::\" stands between two commands"},
+           {{"--", "true", ":::"}, "\":::\" stands between two commands"},
+           {{"--"}, "--: a command to run is missing"},
+           {{"--restart", "often", "--", "true"}, "--restart often: no such choice"},
+           {{"--grace", "soon", "--", "true"}, "--grace soon: not a time"},
+           {{"--backoff=-1s", "--", "true"}, "--backoff -1s: not a time"},
+           {{"--max-restarts", "1x", "--", "true"}, "--max-restarts 1x: not a number"},
+           {{"--json", "--", "true"}, "--json: run writes what its commands write"}}) {
+    const Finish finish = RunSession(words).finish();
+    EXPECT_EQ(finish.status, 2) << message;
+    EXPECT_TRUE(contains(finish.err, message)) << finish.err;
+    EXPECT_FALSE(contains(finish.err, "started, process"));
+  }
+}
+
+}  // namespace
+}  // namespace tornado::test

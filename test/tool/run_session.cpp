@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tool/run_session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+
+#include "support/wait.h"
+
+namespace tornado::test {
+namespace {
+
+SpawnOptions options_for(std::vector<std::string> words) {
+  SpawnOptions options;
+  options.argv = {TORNADO_COMMAND, "run", "--no-time"};
+  options.argv.insert(options.argv.end(), words.begin(), words.end());
+  options.environment_changes = {{"NO_COLOR", std::nullopt}, {"LC_ALL", "C"}};
+  options.in = Stdio::null();
+  options.out = options.err = Stdio::pipe();
+  return options;
+}
+
+}  // namespace
+
+RunSession::RunSession(std::vector<std::string> words)
+    : child_(spawn(options_for(std::move(words)))) {}
+
+RunSession::~RunSession() {
+  if (child_.pid == -1) return;
+  ::kill(child_.pid, SIGKILL);
+  wait();
+}
+
+void RunSession::signal(int number) const {
+  ::kill(child_.pid, number);
+}
+
+bool RunSession::pipe_is_full() const {
+  return wait_until([this] {
+    int bytes = 0;
+    ::ioctl(child_.out.get(), FIONREAD, &bytes);
+    return bytes >= 65536;
+  });
+}
+
+bool RunSession::says(std::string_view text) {
+  return read_until(text, out_);
+}
+
+bool RunSession::reports(std::string_view text) {
+  return read_until(text, err_);
+}
+
+bool RunSession::read_until(std::string_view text, const std::string& where) {
+  while (where.find(text) == std::string::npos) {
+    if (!read_some()) return false;
+  }
+  return true;
+}
+
+// What rusage says of a child begins with the memory of its parent.
+void RunSession::look_at_memory() {
+  std::ifstream status("/proc/" + std::to_string(child_.pid) + "/status");
+  for (std::string word; status >> word;) {
+    if (word == "VmHWM:") status >> most_memory_;
+  }
+}
+
+bool RunSession::read_some() {
+  look_at_memory();
+  std::array<pollfd, 2> both = {{{child_.out ? child_.out.get() : -1, POLLIN, 0},
+                                 {child_.err ? child_.err.get() : -1, POLLIN, 0}}};
+  if (both[0].fd == -1 && both[1].fd == -1) return false;
+  if (::poll(both.data(), both.size(),
+             static_cast<int>(std::chrono::milliseconds(patience).count())) <= 0) {
+    throw std::runtime_error("nothing said: " + out_ + err_);
+  }
+  const auto read_from = [](UniqueFd& fd, std::string& text) {
+    std::array<char, 65536> bytes;
+    const ssize_t n = ::read(fd.get(), bytes.data(), bytes.size());
+    if (n > 0) text.append(bytes.data(), static_cast<std::size_t>(n));
+    if (n == 0) fd.reset();
+  };
+  if (both[0].revents != 0) read_from(child_.out, out_);
+  if (both[1].revents != 0) read_from(child_.err, err_);
+  return true;
+}
+
+int RunSession::wait() {
+  int status = 0;
+  while (::waitpid(child_.pid, &status, 0) == -1 && errno == EINTR) {
+  }
+  child_.pid = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+Finish RunSession::finish() {
+  while (read_some()) {
+  }
+  const int status = wait();
+  return {std::max(status, -1), status < 0 ? -status : 0, out_, err_};
+}
+
+TemporaryFile::TemporaryFile(std::string_view text) : path_("/tmp/tornado_run_XXXXXX") {
+  const UniqueFd file(::mkostemp(path_.data(), O_CLOEXEC));
+  if (!file || ::write(file.get(), text.data(), text.size()) !=
+                   static_cast<ssize_t>(text.size())) {
+    throw std::runtime_error("cannot write " + path_);
+  }
+}
+
+TemporaryFile::~TemporaryFile() {
+  ::unlink(path_.c_str());
+}
+
+}  // namespace tornado::test

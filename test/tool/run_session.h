@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tool/tool.h"
+#include "tornado/spawn.h"
+
+namespace tornado::test {
+
+/// A `tornado run` under way, which a test reads from and sends signals to.
+class RunSession {
+ public:
+  /// With these words behind "tornado run", without times in front of lines.
+  explicit RunSession(std::vector<std::string> words);
+  ~RunSession();
+  RunSession(const RunSession&) = delete;
+  RunSession& operator=(const RunSession&) = delete;
+
+  /// Reads until standard output, or standard error, contains `text`. False if they end
+  /// before it does.
+  bool says(std::string_view text);
+  bool reports(std::string_view text);
+  void signal(int number) const;
+  /// Waits until what nobody reads fills the pipe.
+  bool pipe_is_full() const;
+  void close_out() { child_.out.reset(); }
+  /// Waits for the end without reading.
+  int wait();
+  /// Reads to the end.
+  Finish finish();
+
+  [[nodiscard]] int pid() const { return child_.pid; }
+  [[nodiscard]] const std::string& out() const { return out_; }
+  [[nodiscard]] const std::string& err() const { return err_; }
+  /// The most memory that it had while this read from it, in KiB.
+  [[nodiscard]] long most_memory() const { return most_memory_; }
+
+ private:
+  bool read_until(std::string_view text, const std::string& where);
+  bool read_some();
+  void look_at_memory();
+
+  Child child_;
+  std::string out_;
+  std::string err_;
+  long most_memory_ = 0;
+};
+
+/// A file that is there as long as this.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string_view text);
+  ~TemporaryFile();
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace tornado::test
