@@ -16,4 +16,14 @@ std::size_t TraceRecord::leaking_executions() const {
                     [](const Execution& e) { return e.leaks(); }));
 }
 
+void TraceRecord::made_late(pid_t process, int fd, const OriginPtr& origin) {
+  for (Execution& execution : executions) {
+    if (execution.pid != process) continue;
+    for (Crossing& crossing : execution.crossings) {
+      if (crossing.descriptor.number == fd && !crossing.origin)
+        crossing.origin = origin;
+    }
+  }
+}
+
 }  // namespace tornado::cli

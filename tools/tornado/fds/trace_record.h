@@ -50,6 +50,9 @@ struct TraceRecord {
   std::size_t ended = 0;  ///< processes that outlived the command and were killed
 
   [[nodiscard]] std::size_t leaking_executions() const;
+  /// Who made a descriptor of a process is known only now, and it may have executed a
+  /// program already.
+  void made_late(pid_t process, int fd, const OriginPtr& origin);
 };
 
 }  // namespace tornado::cli

@@ -202,7 +202,7 @@ void Tracer::born(pid_t parent_tid, Task& parent, pid_t tid) {
   if (!shared) {
     for (auto& [other, task] : tasks_) {
       if (task.table == parent.table && task.call != nullptr) {
-        task.copies.push_back(child.table);
+        task.copies.push_back({child.process, child.table});
       }
     }
   }

@@ -46,8 +46,12 @@ class Tracer {
     Arguments arguments = {};
     std::uint64_t clone_flags = 0;
     std::uint64_t pidfd_address = 0;
-    /// Copies of the table that were made during this call, and may have its result.
-    std::vector<std::weak_ptr<DescriptorTable>> copies = {};
+    /// Processes that were forked during this call, and may have its result.
+    struct Copy {
+      pid_t process;
+      std::weak_ptr<DescriptorTable> table;
+    };
+    std::vector<Copy> copies = {};
   };
 
   bool reap_all();

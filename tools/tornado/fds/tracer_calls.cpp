@@ -214,7 +214,8 @@ void Tracer::made(pid_t tid, Task& task, int fd) {
   const auto shared = std::make_shared<const Origin>(std::move(origin));
   task.table->set(fd, shared, marked);
   for (const auto& copy : task.copies) {
-    if (const auto table = copy.lock()) table->set_if_free(fd, shared, marked);
+    if (const auto table = copy.table.lock()) table->set_if_free(fd, shared, marked);
+    record_.made_late(copy.process, fd, shared);
   }
 }
 
