@@ -48,8 +48,13 @@ void without_leak_checker(Start& start) {
   start.environment["ASAN_OPTIONS"] = "detect_leaks=0";
 }
 
+bool call_sites_known() {
+  return TORNADO_CALL_SITES;
+}
+
 bool passes_through(const nlohmann::json& origin, const std::string& function) {
   const auto& site = origin.at("site");
+  if (!call_sites_known()) return site.empty();
   return std::any_of(site.begin(), site.end(), [&](const auto& place) {
     return place.at("function") == function;
   });

@@ -31,7 +31,10 @@ const char* fds_child_path();
 /// sanitizer, which traces, would end them with a status of its own.
 void without_leak_checker(Start& start);
 
-/// Whether a function of that name is in the call site.
+/// Whether the command was built with libdw.
+bool call_sites_known();
+/// Whether a function of that name is in the call site; or, if the command cannot know,
+/// whether it says nothing.
 bool passes_through(const nlohmann::json& origin, const std::string& function);
 
 }  // namespace tornado::test

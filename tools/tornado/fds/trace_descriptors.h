@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "fds/trace_call_site.h"
+#include "fds/call_site.h"
 
 namespace tornado::cli {
 

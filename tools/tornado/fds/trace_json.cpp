@@ -4,7 +4,6 @@
 #include <map>
 
 #include "fds/trace_report.h"
-#include "fds/trace_symbols.h"
 #include "text/byte_text.h"
 
 namespace tornado::cli {
@@ -51,7 +50,6 @@ class Origins {
     object.set("offset", place.function.empty() ? Json::null() : Json(place.offset));
     object.set("file", place.file.empty() ? Json::null() : Json(place.file));
     object.set("line", place.file.empty() ? Json::null() : Json(place.line));
-    object.set("guess", place.guess);
     return object;
   }
 

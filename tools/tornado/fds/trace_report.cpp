@@ -4,11 +4,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 #include <tuple>
 
 #include "fds/descriptor_words.h"
-#include "fds/trace_symbols.h"
 #include "text/byte_text.h"
 
 namespace tornado::cli {
@@ -60,6 +61,36 @@ std::string command_line(const Execution& execution) {
     if (text.size() > room) return text.substr(0, room) + "...";
   }
   return text;
+}
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+// The language's own: the C library, the loader, the C++ library.
+bool is_runtime(const std::string& module) {
+  constexpr std::array<std::string_view, 8> names = {
+      "libc.so",     "libc-",     "ld-linux",  "ld-musl",
+      "libpthread.", "libstdc++", "libc++.so", "[vdso]"};
+  return std::ranges::any_of(names, [name = base_name(module)](auto prefix) {
+    return name.starts_with(prefix);
+  });
+}
+
+// Names of templates can fill a screen.
+std::string shortened(const std::string& function) {
+  constexpr std::size_t room = 60;
+  return function.size() <= room ? function : function.substr(0, room) + "...";
+}
+
+// "function+0x12 at file:7  [module+0x1234]"
+std::string to_string(const Place& place) {
+  std::string text =
+      place.function.empty()
+          ? std::string("?")
+          : fmt::format("{}+{:#x}", shortened(place.function), place.offset);
+  if (!place.file.empty()) text += fmt::format(" at {}:{}", place.file, place.line);
+  return text + fmt::format("  [{}+{:#x}]", base_name(place.module), place.address);
 }
 
 // The function of the C library that the program called, then the program's own.
@@ -169,6 +200,11 @@ void print_report(Output& out, const TraceRecord& record, bool quiet) {
     print_uncounted(out, record, Verdict::given, "handed over between fork and exec");
     print_uncounted(out, record, Verdict::from_caller, "inherited from the caller");
     print_limits(out, record);
+    if (!call_sites_known && !leaks.empty()) {
+      out.print(
+          "not seen: where in the programs, as this tornado was built without "
+          "libdw\n");
+    }
   }
   print_sum(out, leaks.size(), record);
 }

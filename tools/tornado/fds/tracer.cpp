@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "fds/trace_memory.h"
 #include "tornado/audit.h"
 
 namespace tornado::cli {
@@ -244,8 +245,7 @@ void Tracer::executed(pid_t tid) {
   Process& process = processes_[tid];
   record_.executions.push_back(look_at(tid, process, *task.table));
   process.before_exec = false;
-  process.space.changed();
-  walker_.forget(process.program);
+  walker_.forget(tid, process.program);
   tasks_[tid] = std::move(task);
   adopt_newborns(tid);
 }
@@ -282,6 +282,7 @@ void Tracer::ended(pid_t tid, int status) {
   tasks_.erase(tid);
   newborns_.erase(tid);
   processes_.erase(tid);
+  walker_.forget(tid);
   if (tid == command_.pid()) {
     record_.status = status;
     command_ended_ = true;

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "fds/trace_call_site.h"
+#include "fds/call_site.h"
 #include "fds/trace_calls.h"
 #include "fds/trace_command.h"
 #include "fds/trace_descriptors.h"
@@ -35,7 +35,6 @@ class Tracer {
     std::string program = {};
     pid_t parent = 0;
     bool before_exec = false;  ///< forked, and has not executed yet
-    AddressSpace space = {};
   };
 
   /// A thread.
@@ -88,7 +87,7 @@ class Tracer {
   std::map<pid_t, Task> tasks_ = {};
   std::map<pid_t, Process> processes_ = {};
   std::set<pid_t> newborns_ = {};  ///< stopped, and their parent's report is to come
-  StackWalker walker_ = {};
+  StackWalker walker_;
 };
 
 }  // namespace tornado::cli

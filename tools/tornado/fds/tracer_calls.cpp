@@ -11,17 +11,13 @@
 #include <cerrno>
 #include <system_error>
 
+#include "fds/trace_memory.h"
 #include "fds/tracer.h"
 
 // The half of the tracer that knows what system calls do to descriptors.
 
 namespace tornado::cli {
 namespace {
-
-template <class T>
-std::optional<T> read_value(pid_t pid, std::uint64_t address) {
-  return Memory(pid).get<T>(address);
-}
 
 int as_fd(std::uint64_t value) {
   return static_cast<int>(static_cast<std::uint32_t>(value));
@@ -103,7 +99,7 @@ bool Tracer::entered(pid_t tid, Task& task) {
       if ((arguments[0] & CLONE_FILES) != 0) unshare(task);
       return false;
     case Effect::maps_code:
-      if ((arguments[2] & PROT_EXEC) != 0) processes_[task.process].space.changed();
+      if ((arguments[2] & PROT_EXEC) != 0) walker_.changed(task.process);
       return false;
   }
   return false;
@@ -198,7 +194,7 @@ Origin Tracer::origin_now(pid_t tid, const Task& task, bool with_site) {
   origin.pid = task.process;
   origin.program = process.program;
   origin.before_exec = process.before_exec;
-  if (with_site) origin.site = walker_.walk(tid, process.space);
+  if (with_site) origin.site = walker_.walk(task.process, tid);
   return origin;
 }
 
