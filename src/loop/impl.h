@@ -58,6 +58,7 @@ struct IOLoop::Impl {
   void let_posts_gather();
   void wait();
   [[nodiscard]] std::chrono::nanoseconds time_to_wait();
+  [[nodiscard]] bool woken() const noexcept;
   void answer_waker();
   void heal_waker();
   void watch_waker();

@@ -163,9 +163,14 @@ void IOLoop::Impl::wait() {
   let_posts_gather();
   spin.looked(spin_for_all ? did_something() : mailbox->queue().fetched() > 0);
   const nanoseconds timeout = spin.on() ? nanoseconds::zero() : time_to_wait();
+  if (timeout == timeout.zero()) {
+    // Nobody needs to wake it. Whoever has tried to is answered before it sleeps.
+    ready = poller->wait(timeout);
+    if (woken() && !waker_edge) answer_waker();
+    return;
+  }
   // Whoever posts from here on writes to the waker; whoever has posted is seen now.
-  const bool may_sleep = timeout != timeout.zero() && mailbox->waker().arm();
-  if (may_sleep) {
+  if (mailbox->waker().arm()) {
     const TimePoint before = Clock::now();
     ready = poller->wait(timeout);
     count(nanoseconds_asleep, (Clock::now() - before).count());
@@ -175,13 +180,16 @@ void IOLoop::Impl::wait() {
   answer_waker();
 }
 
+bool IOLoop::Impl::woken() const noexcept {
+  return std::ranges::any_of(ready,
+                             [](const Ready& one) { return one.token == waker_token; });
+}
+
 // Reads the descriptor, then exchanges the flag, then (in run_ready) looks at what was
 // published: in any other order a wake is lost.
 void IOLoop::Impl::answer_waker() {
-  const bool woken = std::ranges::any_of(
-      ready, [](const Ready& one) { return one.token == waker_token; });
   Waker& waker = mailbox->waker();
-  const bool to_read = woken && !waker_edge;
+  const bool to_read = !waker_edge && woken();
   if (!to_read) waker.disarm();
   if (waker_broken || (to_read && !waker.answer())) heal_waker();
 }
