@@ -124,11 +124,12 @@ void TracedCommand::seize() {
   hear(channel_.get());
   process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!process_ || ::ptrace(PTRACE_SEIZE, pid_, 0, options) == -1) {
-    const auto error = failure((process_ ? "ptrace seize process " : "pidfd_open ") +
-                               std::to_string(pid_));
+    const int error = errno;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, __WALL);
-    throw error;
+    errno = error;
+    throw failure((process_ ? "ptrace seize process " : "pidfd_open ") +
+                  std::to_string(pid_));
   }
   tell(channel_.get(), 0);
   filtered_ = hear(channel_.get()) == 0;
