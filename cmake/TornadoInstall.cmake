@@ -15,6 +15,14 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tornado"
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(EXPORT tornadoTargets NAMESPACE tornado:: DESTINATION "${tornado_cmake_dir}")
 
+# A static library hands on what it is linked with.
+get_target_property(tornado_type tornado TYPE)
+set(tornado_config_liburing "")
+if(LIBURING_FOUND AND tornado_type STREQUAL "STATIC_LIBRARY")
+  string(CONCAT tornado_config_liburing
+    "find_dependency(PkgConfig)\n"
+    "pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET GLOBAL liburing)\n")
+endif()
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/tornadoConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/tornadoConfig.cmake"
@@ -46,6 +54,10 @@ else()
 endif()
 tornado_pc_directory(tornado_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
 tornado_pc_directory(tornado_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+set(tornado_pc_liburing "")
+if(LIBURING_FOUND)
+  set(tornado_pc_liburing " -luring")
+endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado.pc.in"
   "${PROJECT_BINARY_DIR}/tornado.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/tornado.pc"

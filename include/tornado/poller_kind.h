@@ -18,10 +18,20 @@ enum class PollerKind : std::uint8_t {
            ///< before
   poll,    ///< everywhere; cost grows with the number of registered descriptors
   select,  ///< everywhere; refuses descriptors of FD_SETSIZE (1024) and above
+
+  /// Linux 5.19, if the library was built with liburing. Never `best`: it is chosen by
+  /// name. Where the build or the kernel does not have it, or a filter forbids it, the
+  /// loop takes the best other one, says so once in the log, and IOLoop::poller() tells
+  /// which. A change of interest costs no system call of its own; removing a descriptor
+  /// that the kernel waits for costs one. The kernel keeps a file open that is closed
+  /// before it is removed, until its number is removed or added again, or the loop is
+  /// closed. An event may be told that something else has used up since. A loop that
+  /// goes on in another thread registers everything anew.
+  io_uring,
 };
 
 [[nodiscard]] TORNADO_API std::string_view to_string(PollerKind kind) noexcept;
-/// What was compiled in, best first.
+/// What was compiled in, best first, and last what is chosen by name only.
 [[nodiscard]] TORNADO_API std::vector<PollerKind> poller_kinds();
 
 }  // namespace tornado

@@ -111,6 +111,7 @@ void IOLoop::Impl::remove(HandlerTable::Entry& entry) {
 
 void IOLoop::Impl::rebuild_poller() {
   poller = make_poller(poller_kind);
+  poller_kind = poller->kind();
   ready = {};
   watch_waker();
   handlers.for_each([this](HandlerTable::Entry& entry) {

@@ -53,7 +53,8 @@ struct IOLoop::Impl {
   void run_from_signals();
   void run_callbacks();
   void run_added_callbacks();
-  void run_due_timeouts(TimePoint now);
+  void find_due_timeouts();
+  void run_due_timeouts();
   [[nodiscard]] bool did_something() noexcept;
   void let_posts_gather();
   void wait();
@@ -70,7 +71,7 @@ struct IOLoop::Impl {
 
   const std::uint32_t id;
   std::unique_ptr<Poller> poller;
-  const PollerKind poller_kind;
+  std::atomic<PollerKind> poller_kind;  // another after a rebuild, if io_uring is forbidden then
   const TurnPolicy turn_policy;
   const bool spin_for_all;  // not only after callbacks from other threads
   Spin spin;

@@ -15,15 +15,17 @@ struct PollerBackend {
   std::unique_ptr<Poller> (*make)();
 };
 
-/// What was compiled in, best first.
+/// What was compiled in, best first, and last what is chosen by name only.
 std::span<const PollerBackend* const> poller_backends() noexcept;
 
 /// Throws std::system_error when the kind does not work here, or, for `best`, none
-/// does.
+/// does. For io_uring that this build or this kernel does not have, or a filter
+/// forbids, gives the best other one, which is logged once.
 std::unique_ptr<Poller> make_poller(PollerKind kind);
 
 extern const PollerBackend epoll_backend;
 extern const PollerBackend poll_backend;
 extern const PollerBackend select_backend;
+extern const PollerBackend io_uring_backend;
 
 }  // namespace tornado

@@ -142,6 +142,9 @@ void DifferentialScript::on_each(const std::string& what, Call call) {
 }
 
 bool DifferentialScript::look() {
+  // The first time one that finds a closed number may only notice that, and io_uring
+  // only let go of its file, which the others see, too.
+  for (const auto& poller : pollers_) (void)poller->wait(at_once);
   std::vector<Told> each;
   for (const auto& poller : pollers_) each.push_back(told_by(*poller));
   events_ += each.front().size();
@@ -169,8 +172,6 @@ DifferentialScript::Told DifferentialScript::told_by(Poller& poller) {
   for (const End& end : ends_) {
     if (end.registration) known[end.registration->token] = &end;
   }
-  // The first time one that finds a closed number may only notice that.
-  (void)poller.wait(at_once);
   Told result;
   for (const Ready& ready : poller.wait(at_once)) {
     const auto found = known.find(ready.token);

@@ -25,6 +25,7 @@ TEST(PollerChoice, has_a_name_for_each_kind) {
   EXPECT_EQ(to_string(PollerKind::epoll), "epoll");
   EXPECT_EQ(to_string(PollerKind::poll), "poll");
   EXPECT_EQ(to_string(PollerKind::select), "select");
+  EXPECT_EQ(to_string(PollerKind::io_uring), "io_uring");
   EXPECT_EQ(to_string(static_cast<PollerKind>(77)), "unknown");
 }
 
@@ -74,6 +75,32 @@ TEST(PollerChoice, falls_to_the_next_when_one_cannot_be_created) {
     EXPECT_EQ(make_poller(PollerKind::best)->kind(), PollerKind::poll);
     expect_refusal(PollerKind::epoll, {ENOSYS, std::system_category()},
                    "epoll_create1: Function not implemented");
+  }));
+}
+
+TEST(PollerChoice, takes_another_where_io_uring_is_forbidden) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  for (const int number : {SYS_io_uring_setup, SYS_io_uring_enter}) {
+    for (const int error : {ENOSYS, EPERM}) {
+      EXPECT_TRUE(passes_in_child([&] {
+        ASSERT_TRUE(deny({{number, error}}));
+        EXPECT_EQ(make_poller(PollerKind::io_uring)->kind(), poller_kinds().front());
+        ::setenv("TORNADO_POLLER", "io_uring", 1);
+        EXPECT_EQ(make_poller(PollerKind::best)->kind(), poller_kinds().front());
+      }));
+    }
+  }
+}
+
+TEST(PollerChoice, takes_no_other_where_io_uring_fails_for_want_of_descriptors) {
+  const auto kinds = poller_kinds();
+  if (kinds.back() != PollerKind::io_uring || !can_deny()) {
+    GTEST_SKIP() << "no io_uring in this build, or system calls cannot be denied here";
+  }
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({{SYS_io_uring_setup, EMFILE}}));
+    expect_refusal(PollerKind::io_uring, {EMFILE, std::system_category()},
+                   "io_uring_setup: Too many open files");
   }));
 }
 

@@ -24,6 +24,12 @@ using std::chrono::nanoseconds;
 
 class EveryPollerTimeout : public PollerSuite {
  protected:
+  /// In a thread of its own: when a ring is closed the kernel interrupts, somewhat
+  /// later, the thread that had it, and other tests have had some.
+  void expect_never_early() {
+    Thread other([this] { expect_never_early(*poller_); });
+  }
+
   static void expect_never_early(Poller& poller) {
     for (nanoseconds timeout :
          {nanoseconds(1), nanoseconds(999), nanoseconds(1000), nanoseconds(50us),
@@ -48,12 +54,12 @@ class EveryPollerTimeout : public PollerSuite {
 };
 
 TEST_P(EveryPollerTimeout, is_never_cut_short) {
-  expect_never_early(*poller_);
+  expect_never_early();
 }
 
 TEST_P(EveryPollerTimeout, is_never_cut_short_by_what_is_registered_and_not_ready) {
   poller_->add(pipe_.first.get(), Events::read, 1);
-  expect_never_early(*poller_);
+  expect_never_early();
 }
 
 TEST_P(EveryPollerTimeout, of_zero_only_looks) {

@@ -127,7 +127,7 @@ constexpr std::array<Probe, 9> probes = {{
     {"kcmp", try_kcmp, "the same, on older kernels"},
     {"MADV_WIPEONFORK", try_wipe_on_fork, "a fork is noticed without a system call"},
     {"membarrier", try_membarrier, "one thread pays for the fences of all"},
-    {"io_uring", try_io_uring, "reads and writes without a system call each"},
+    {"io_uring", try_io_uring, "a poller whose changes cost no system call"},
 }};
 
 long long plain(rlim_t value) {

@@ -90,6 +90,11 @@ Trial try_loop(std::string name, const LoopOptions& options) {
     LoopOptions own = options;
     own.make_current = false;
     IOLoop loop(own);
+    if (own.poller != PollerKind::best && loop.poller() != own.poller) {
+      trial.error = fmt::format("not in this kernel, or forbidden: {} instead",
+                                to_string(loop.poller()));
+      return trial;
+    }
     std::optional<Worker> other;
     // Started by the loop, so that the loop is asleep, or about to be, when it posts.
     loop.add_callback([&] {

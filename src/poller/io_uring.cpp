@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <liburing.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "platform/descriptor_maker.h"
+#include "platform/descriptors.h"
+#include "platform/fork_epoch.h"
+#include "platform/log.h"
+#include "platform/system_error.h"
+#include "poller/backends.h"
+#include "tornado/time.h"
+
+namespace tornado {
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr unsigned ring_size = 128;
+// SUBMIT_ALL (Linux 5.18): one bad request does not hold up those behind it.
+// COOP_TASKRUN and TASKRUN_FLAG (5.19): an event does not interrupt the thread that
+// runs callbacks, and a look at the ring tells whether there is any. SINGLE_ISSUER and
+// DEFER_TASKRUN would be faster still, but a loop may run on one thread and be closed
+// on another, which could not take back then what the first has asked for.
+constexpr unsigned ring_flags =
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+constexpr std::size_t most_completions = 8192;  // in one wait, if they do not end
+// The kernel adds the timeout to its clock, and does not mind if that overflows.
+constexpr nanoseconds longest_wait = std::chrono::hours(24 * 365);
+constexpr std::chrono::milliseconds longest_handover{1000};
+
+constexpr Events both_modes = Events::edge | Events::one_shot;
+
+unsigned to_poll(Events events) noexcept {
+  unsigned mask = 0;  // POLLERR, POLLHUP and POLLRDHUP are always reported
+  if (has(events, Events::read)) mask |= POLLIN;
+  if (has(events, Events::write)) mask |= POLLOUT;
+  return mask;
+}
+
+Events from_poll(int mask) noexcept {
+  Events events = Events::none;
+  if (mask & POLLIN) events |= Events::read;
+  if (mask & POLLOUT) events |= Events::write;
+  if (mask & (POLLERR | POLLHUP)) events |= Events::error;
+  return events;
+}
+
+/// A number that no other thread of the process has or will have.
+std::uint64_t this_thread() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  thread_local const std::uint64_t own = last.fetch_add(1) + 1;
+  return own;
+}
+
+class Ring {
+ public:
+  Ring() {
+    io_uring_params parameters{};
+    parameters.flags = ring_flags;
+    const int made = ::io_uring_queue_init_params(ring_size, &ring_, &parameters);
+    if (made < 0) throw_error({-made, std::system_category()}, "io_uring_setup");
+    try {
+      keep_above_standard();
+      check(parameters.features);
+    } catch (...) {
+      ::io_uring_queue_exit(&ring_);
+      throw;
+    }
+    set_maker(fd(), "IOLoop");
+  }
+  ~Ring() {
+    set_maker(fd(), nullptr);
+    ::io_uring_queue_exit(&ring_);
+  }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  [[nodiscard]] NativeFd fd() const noexcept { return ring_.ring_fd; }
+  [[nodiscard]] io_uring* operator->() noexcept { return &ring_; }
+  [[nodiscard]] io_uring* get() noexcept { return &ring_; }
+
+ private:
+  void keep_above_standard() {
+    UniqueFd own = adopt(std::exchange(ring_.ring_fd, invalid_fd), "io_uring_setup");
+    ring_.ring_fd = ring_.enter_ring_fd = own.release();
+  }
+
+  // Also that io_uring_enter is not what a filter forbids.
+  void check(unsigned features) {
+    constexpr unsigned needed =
+        IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
+    int result = (features & needed) == needed ? 0 : -ENOSYS;
+    if (result == 0) result = ::io_uring_get_events(&ring_);
+    if (result < 0) throw_error({-result, std::system_category()}, "io_uring_enter");
+  }
+
+  io_uring ring_{};
+};
+
+/// Readiness by poll requests in a ring.
+///
+/// Level-triggered ones are single: each is answered once, at once if there is
+/// something, and asked again by the next wait, together with all changes, in the one
+/// call that waits. (What the kernel calls IORING_POLL_ADD_LEVEL is something else: it
+/// ignores what is ready already.) Edges are multishot requests.
+///
+/// A request holds the file, also after its descriptor was closed. It is known by a
+/// number of its own, so that nobody takes its answer for that of the next owner.
+class IoUring final : public Poller {
+ public:
+  ~IoUring() override {
+    if (epoch_ == fork_epoch()) withdraw_all();
+  }
+
+  PollerKind kind() const noexcept override { return PollerKind::io_uring; }
+  Events modes() const noexcept override { return both_modes; }
+
+  void add(NativeFd fd, Events events, Token token) override {
+    put("io_uring add", fd, events, token);
+    let_go();  // of a file that was closed and not removed
+  }
+  void modify(NativeFd fd, Events events, Token token) override {
+    put("io_uring modify", fd, events, token);
+  }
+
+  void remove(NativeFd fd) noexcept override {
+    if (fd < 0 || static_cast<std::size_t>(fd) >= watches_.size()) return;
+    come_here();
+    Watch& watch = at(fd);
+    watch.interest = watch.found = Events::none;
+    withdraw(watch);
+    let_go();
+  }
+
+  std::span<const Ready> wait(nanoseconds timeout) override {
+    ready_.clear();
+    come_here();
+    ask();
+    if (fired_.empty() && timeout != nanoseconds::zero()) {
+      sleep(timeout);
+    } else if (::io_uring_sq_ready(ring_.get()) > 0) {
+      const int result = submit();
+      if (result < 0) throw_ring(result);
+    }
+    collect();
+    tell();
+    return ready_;
+  }
+
+ private:
+  struct Watch {
+    Token token = 0;
+    std::uint64_t request = 0;       // in the kernel; 0: none
+    Events interest = Events::none;  // none: not registered, or a spent one_shot
+    Events found = Events::none;
+    bool unasked = false;  // it is in unasked_
+    bool fired = false;    // it is in fired_
+    bool dull = false;     // its last answer was of nothing that was asked for
+  };
+
+  Watch& at(NativeFd fd) noexcept { return watches_[static_cast<std::size_t>(fd)]; }
+
+  void put(const char* act, NativeFd fd, Events events, Token token) {
+    check_pollable(act, fd, events, modes());
+    const auto size = static_cast<std::size_t>(fd) + 1;
+    if (watches_.size() < size) {
+      // The lists have each number once at most: they need no memory later.
+      const std::size_t room = std::max(size, 2 * watches_.size());
+      unasked_.reserve(room);
+      asking_.reserve(room);
+      fired_.reserve(room);
+      watches_.resize(room);
+    }
+    come_here();
+    Watch& watch = at(fd);
+    // Even if the events are the same: the number may mean another file by now.
+    withdraw(watch);
+    watch.token = token;
+    watch.interest = events;
+    watch.found = Events::none;
+    watch.dull = false;
+    ask_later(fd);
+  }
+
+  void ask_later(NativeFd fd) noexcept {
+    if (at(fd).unasked) return;
+    at(fd).unasked = true;
+    unasked_.push_back(fd);
+  }
+
+  // What the answers to these bring is asked by the next wait, or it might not end.
+  void ask() noexcept {
+    std::swap(unasked_, asking_);
+    for (const NativeFd fd : asking_) {
+      at(fd).unasked = false;
+      if (at(fd).interest != Events::none && at(fd).request == 0) ask(fd);
+    }
+    asking_.clear();
+  }
+
+  void ask(NativeFd fd) noexcept {
+    io_uring_sqe* request = next_request();
+    if (!request) return ask_later(fd);
+    Watch& watch = at(fd);
+    ::io_uring_prep_poll_add(request, fd, to_poll(watch.interest));
+    // A peer that writes no more (POLLRDHUP) answers a request that is for writing
+    // alone, again and again; a multishot one only when something changes.
+    const bool edges = (watch.interest & both_modes) == Events::edge;
+    if (edges || watch.dull) request->len |= IORING_POLL_ADD_MULTI;
+    if (++last_request_ == 0) ++last_request_;
+    watch.request = std::uint64_t{last_request_} << 32 | static_cast<std::uint32_t>(fd);
+    request->user_data = watch.request;
+    ++in_kernel_;
+  }
+
+  void withdraw(Watch& watch) noexcept {
+    const std::uint64_t asked = std::exchange(watch.request, 0);
+    if (asked == 0) return;
+    io_uring_sqe* request = next_request();
+    if (!request) return;
+    ::io_uring_prep_poll_remove(request, asked);
+    request->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    request->user_data = 0;
+  }
+
+  // Now, and not with the next wait: until then the file would stay open. On its way
+  // out of the call the kernel lets go of it.
+  void let_go() noexcept {
+    if (::io_uring_sq_ready(ring_.get()) == 0) return;
+    if (const int result = submit(); result < 0) {
+      log(LogLevel::error, "io_uring: a descriptor could not be withdrawn: " +
+                               std::system_category().message(-result));
+    }
+  }
+
+  /// Null if the ring is full and the kernel takes nothing from it.
+  io_uring_sqe* next_request() noexcept {
+    io_uring_sqe* request = ::io_uring_get_sqe(ring_.get());
+    if (request) return request;
+    (void)submit();
+    collect();  // before the answers are more than there is room for
+    return ::io_uring_get_sqe(ring_.get());
+  }
+
+  int submit() noexcept {
+    int result;
+    do {
+      result = ::io_uring_submit(ring_.get());
+      if (result == -EBUSY) collect();  // the answers had no room
+    } while (result == -EINTR || result == -EBUSY || result == -EAGAIN);
+    return result;
+  }
+
+  void sleep(nanoseconds timeout) {
+    const bool forever = timeout < nanoseconds::zero();
+    const nanoseconds time = forever ? longest_wait : std::min(timeout, longest_wait);
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(time);
+    __kernel_timespec spec{whole.count(), (time - whole).count()};
+    io_uring_cqe* first = nullptr;
+    const int result =
+        ::io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, &spec, nullptr);
+    if (result < 0 && result != -ETIME && result != -EINTR && result != -EBUSY &&
+        result != -EAGAIN) {
+      throw_ring(result);
+    }
+  }
+
+  void collect() noexcept {
+    std::array<io_uring_cqe*, 64> batch;
+    for (std::size_t taken = 0; taken < most_completions;) {
+      // Enters the kernel if the ring tells that something waits there.
+      const unsigned n =
+          ::io_uring_peek_batch_cqe(ring_.get(), batch.data(), batch.size());
+      if (n == 0) return;
+      for (unsigned i = 0; i < n; ++i) take(*batch[i]);
+      ::io_uring_cq_advance(ring_.get(), n);
+      taken += n;
+    }
+  }
+
+  void take(const io_uring_cqe& answer) noexcept {
+    if (answer.user_data == 0) return;  // nothing was left to withdraw
+    const bool last = (answer.flags & IORING_CQE_F_MORE) == 0;
+    if (last) --in_kernel_;
+    const auto fd = static_cast<NativeFd>(static_cast<std::uint32_t>(answer.user_data));
+    Watch& watch = at(fd);
+    if (watch.request != answer.user_data) return;  // withdrawn since
+    if (last) watch.request = 0;
+    if (answer.res < 0) return fail(fd, -answer.res);
+    const Events events = from_poll(answer.res);
+    watch.dull = events == Events::none;
+    if (!watch.dull) fire(fd, events);
+    // A multishot one ends when there is no room for its answer.
+    const bool edges = (watch.interest & both_modes) == Events::edge;
+    if (last && (edges || watch.dull)) ask_later(fd);
+  }
+
+  void fail(NativeFd fd, int error) noexcept {
+    if (error == EBADF) {
+      at(fd).interest = Events::none;  // closed, and forgotten
+    } else if (error == ECANCELED || error == ENOMEM || error == EAGAIN) {
+      ask_later(fd);  // the thread that had asked is gone, or memory was short
+    } else {
+      fire(fd, Events::error);
+    }
+  }
+
+  void fire(NativeFd fd, Events events) noexcept {
+    at(fd).found |= events;
+    if (std::exchange(at(fd).fired, true)) return;
+    fired_.push_back(fd);
+  }
+
+  void tell() {
+    ready_.reserve(fired_.size());
+    for (const NativeFd fd : fired_) {
+      Watch& watch = at(fd);
+      watch.fired = false;
+      const Events found = std::exchange(watch.found, Events::none);
+      if (found == Events::none) continue;  // removed or modified since
+      ready_.push_back({watch.token, found});
+      if ((watch.interest & both_modes) == Events::edge) continue;
+      withdraw(watch);  // if it is a dull one
+      if (has(watch.interest, Events::one_shot)) {
+        watch.interest = Events::none;
+      } else {
+        ask_later(fd);
+      }
+    }
+    fired_.clear();
+  }
+
+  // The kernel does the work of a request on the thread that has asked. If another
+  // thread runs the loop now, or closes it, everything is asked for anew.
+  void come_here() noexcept {
+    const std::uint64_t here = this_thread();
+    if (here == owner_) return;
+    owner_ = here;
+    withdraw_all();
+  }
+
+  void withdraw_all() noexcept {
+    if (in_kernel_ == 0) return;
+    for (std::size_t i = 0; i < watches_.size(); ++i) {
+      if (watches_[i].request == 0) continue;
+      withdraw(watches_[i]);
+      ask_later(static_cast<NativeFd>(i));
+    }
+    (void)submit();
+    collect();
+    const TimePoint end = Clock::now() + longest_handover;
+    while (in_kernel_ > 0 && Clock::now() < end) {
+      __kernel_timespec spec{0, 1'000'000};
+      io_uring_cqe* first = nullptr;
+      (void)::io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, &spec, nullptr);
+      collect();
+    }
+  }
+
+  [[noreturn]] void throw_ring(int result) const {
+    throw_error({-result, std::system_category()},
+                act_on("io_uring_enter", ring_.fd()));
+  }
+
+  Ring ring_;
+  std::uint64_t epoch_ = fork_epoch();
+  std::uint64_t owner_ = 0;      // the thread that asked
+  std::uint64_t in_kernel_ = 0;  // requests whose last answer was not taken
+  std::uint32_t last_request_ = 0;
+  std::vector<Watch> watches_;  // by descriptor
+  std::vector<NativeFd> unasked_;
+  std::vector<NativeFd> asking_;
+  std::vector<NativeFd> fired_;
+  std::vector<Ready> ready_;
+};
+
+}  // namespace
+
+const PollerBackend io_uring_backend = {
+    PollerKind::io_uring, "io_uring",
+    []() -> std::unique_ptr<Poller> { return std::make_unique<IoUring>(); }};
+
+}  // namespace tornado
