@@ -71,7 +71,7 @@ struct IOLoop::Impl {
 
   const std::uint32_t id;
   std::unique_ptr<Poller> poller;
-  std::atomic<PollerKind> poller_kind;  // another after a rebuild, if io_uring is forbidden then
+  const PollerKind poller_kind;
   const TurnPolicy turn_policy;
   const bool spin_for_all;  // not only after callbacks from other threads
   Spin spin;

@@ -53,7 +53,7 @@ QueuedCallback TimerQueue::take(Id id) noexcept {
 
 TimerQueue::Id TimerQueue::move(Id id, TimePoint deadline) {
   Node* found = find(id);
-  if (!found || found->link == found_due) return {};
+  if (!found) return {};
   if (!in_wheel(*found) || deadline < found->deadline) return add(deadline, take(id));
   // Later than its bucket, which comes first and passes it on.
   if (found->deadline == next_in_wheel_) next_known_ = false;

@@ -38,8 +38,8 @@ class TimerQueue {
   /// it is gone.
   [[nodiscard]] QueuedCallback take(Id id) noexcept;
 
-  /// Gives a waiting timeout another deadline, as if it were taken and added. Its new
-  /// name, or none if it does not wait.
+  /// Gives a timeout another deadline, as if it were taken and added, whether it still
+  /// waits or was found due. Its new name, or none if it is gone.
   Id move(Id id, TimePoint deadline);
 
   /// Appends the timeouts whose deadline is not after `now`, in order. They stay to be

@@ -69,13 +69,11 @@ void IOLoop::Impl::run() {
 // What was there when the turn began. What is added meanwhile waits for the next, so
 // that nobody who adds to it again and again keeps the loop from its descriptors.
 void IOLoop::Impl::run_ready() {
-  // The clock is read where it matters only: it costs as much as some callbacks.
-  const bool any_timers = timers.size() > 0;
-  const TimePoint now = any_timers ? Clock::now() : TimePoint();
+  find_due_timeouts();
   run_from_signals();
   run_callbacks();
   if (turn_policy == TurnPolicy::bounded) run_added_callbacks();
-  if (any_timers) run_due_timeouts(now);
+  run_due_timeouts();
 }
 
 void IOLoop::Impl::run_added_callbacks() {
@@ -115,12 +113,15 @@ void IOLoop::Impl::run_callbacks() {
   }
 }
 
-void IOLoop::Impl::run_due_timeouts(TimePoint now) {
-  if (due_next == due.size()) {
-    due.clear();
-    due_next = 0;
-    timers.collect_due(now, due);
-  }
+void IOLoop::Impl::find_due_timeouts() {
+  // The clock is read where it matters only: it costs as much as some callbacks.
+  if (due_next < due.size() || timers.size() == 0) return;
+  due.clear();
+  due_next = 0;
+  timers.collect_due(Clock::now(), due);
+}
+
+void IOLoop::Impl::run_due_timeouts() {
   while (due_next < due.size() && !closing) {
     QueuedCallback next = timers.take(due[due_next++]);
     if (!next.callback) continue;  // removed by one before it
@@ -228,6 +229,7 @@ void IOLoop::Impl::dispatch() {
       orphan_seen |= !handlers.knows(one.token);
       continue;
     }
+    if (entry->interest == Events::none) continue;  // paused meanwhile
     Events events = one.events & (entry->interest | Events::error);
     if (has(events, Events::error)) {
       events |= entry->interest & (Events::read | Events::write);

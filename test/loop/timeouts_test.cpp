@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "every_loop.h"
 #include "support/scale.h"
@@ -174,6 +176,33 @@ TEST_P(Timeouts, may_be_moved) {
   start();
   EXPECT_EQ(order, (std::vector{2, 3, 1}));
   EXPECT_FALSE(loop.update_timeout(three, loop.time()));
+}
+
+TEST_P(Timeouts, may_be_moved_while_they_are_due) {
+  std::vector<int> order;
+  TimeoutHandle second;
+  loop.call_at(TimePoint(1ns), [&] {
+    order.push_back(1);
+    EXPECT_TRUE(loop.update_timeout(second, loop.time() + 1h));
+  });
+  second = loop.call_at(TimePoint(2ns), [&] { order.push_back(2); });
+  turn();
+  EXPECT_EQ(order, std::vector{1});
+  EXPECT_TRUE(loop.remove_timeout(second));
+}
+
+// Whether or not there is another timeout.
+TEST_P(Timeouts, added_during_a_turn_wait_for_the_next) {
+  for (const bool another : {false, true}) {
+    std::vector<std::string> order;
+    if (another) loop.call_later(1h, [] {});
+    loop.add_callback([&] {
+      loop.call_at(TimePoint(), [&] { order.emplace_back("timeout"); });
+      loop.add_callback([&] { order.emplace_back("callback"); });
+    });
+    turn();
+    EXPECT_EQ(order, (std::vector<std::string>{"callback", "timeout"}));
+  }
 }
 
 TEST_P(Timeouts, added_and_removed_without_end_take_no_more_memory) {
