@@ -71,7 +71,8 @@ struct IOLoop::Impl {
 
   const std::uint32_t id;
   std::unique_ptr<Poller> poller;
-  const PollerKind poller_kind;
+  // Another after a rebuild, if io_uring is forbidden by then.
+  std::atomic<PollerKind> poller_kind;
   const TurnPolicy turn_policy;
   const bool spin_for_all;  // not only after callbacks from other threads
   Spin spin;

@@ -22,7 +22,9 @@ class Handlers : public EveryLoop {
   static void write_byte(const UniqueFd& fd) {
     ASSERT_EQ(::write(fd.get(), "x", 1), 1);
   }
-  bool has_edges() const { return GetParam() == PollerKind::epoll; }
+  bool has_edges() const {
+    return GetParam() == PollerKind::epoll || GetParam() == PollerKind::io_uring;
+  }
 };
 
 TEST_P(Handlers, report_the_same_mistake_by_the_same_code) {
@@ -126,7 +128,7 @@ TEST_P(Handlers, given_the_same_events_again_cost_no_system_call) {
       pair.first.get(), [](NativeFd, Events) {}, Events::read);
   EXPECT_TRUE(passes_in_child([&] {
     loop.after_fork();
-    ASSERT_TRUE(deny({{SYS_epoll_ctl, EPERM}}));
+    ASSERT_TRUE(deny({{SYS_epoll_ctl, EPERM}, {SYS_io_uring_enter, EPERM}}));
     EXPECT_NO_THROW(loop.update_handler(pair.first.get(), Events::read));
     const std::error_code other =
         error_of([&] { loop.update_handler(pair.first.get(), Events::write); });
@@ -244,6 +246,7 @@ TEST_P(Handlers, survive_a_rebuilt_poller) {
 TEST_P(Handlers, of_edges_and_of_one_shot) {
   if (!has_edges()) {
     EXPECT_NE(GetParam(), PollerKind::epoll);
+    EXPECT_NE(GetParam(), PollerKind::io_uring);
     return;  // refused: see that_could_not_be_added_leave_no_trace
   }
   const FdPair edge = make_pipe();
