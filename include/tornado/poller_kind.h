@@ -26,7 +26,8 @@ enum class PollerKind : std::uint8_t {
   /// that the kernel waits for costs one. The kernel keeps a file open that is closed
   /// before it is removed, until its number is removed or added again, or the loop is
   /// closed. An event may be told that something else has used up since. A loop that
-  /// goes on in another thread registers everything anew.
+  /// goes on in another thread registers everything anew. Once it is closed, one call
+  /// of its thread may soon be interrupted, as by a signal.
   io_uring,
 };
 

@@ -22,13 +22,16 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr unsigned ring_size = 128;
+// The kernel finds a request to withdraw by a hash table, which has one bucket for 32
+// answers that the ring has room for.
+constexpr unsigned answers = 4096;
 // SUBMIT_ALL (Linux 5.18): one bad request does not hold up those behind it.
 // COOP_TASKRUN and TASKRUN_FLAG (5.19): an event does not interrupt the thread that
 // runs callbacks, and a look at the ring tells whether there is any. SINGLE_ISSUER and
 // DEFER_TASKRUN would be faster still, but a loop may run on one thread and be closed
 // on another, which could not take back then what the first has asked for.
-constexpr unsigned ring_flags =
-    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+constexpr unsigned ring_flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
+                                IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
 constexpr std::size_t most_completions = 8192;  // in one wait, if they do not end
 // The kernel adds the timeout to its clock, and does not mind if that overflows.
 constexpr nanoseconds longest_wait = std::chrono::hours(24 * 365);
@@ -63,6 +66,7 @@ class Ring {
   Ring() {
     io_uring_params parameters{};
     parameters.flags = ring_flags;
+    parameters.cq_entries = answers;
     const int made = ::io_uring_queue_init_params(ring_size, &ring_, &parameters);
     if (made < 0) throw_error({-made, std::system_category()}, "io_uring_setup");
     try {

@@ -55,6 +55,11 @@ std::vector<Maker> makers() {
   all.push_back({"poller_epoll",
                  [] { return std::shared_ptr(make_poller(PollerKind::epoll)); },
                  false});
+  if (poller_kinds().back() == PollerKind::io_uring) {
+    all.push_back({"poller_io_uring",
+                   [] { return std::shared_ptr(make_poller(PollerKind::io_uring)); },
+                   false});
+  }
   return all;
 }
 
