@@ -102,9 +102,11 @@ TEST_P(Callbacks, keep_what_one_thread_told_another_in_order) {
   };
   const auto take_part = [&](std::uint64_t first) {
     for (std::uint64_t i = first; i < rounds; i += 3) {
-      while (token.load() != i) std::this_thread::yield();
+      // Asleep: on a busy machine threads that only yield may keep the others waiting.
+      for (auto now = token.load(); now != i; now = token.load()) token.wait(now);
       loop.add_callback([&arrived, i] { arrived(i); });
       token.store(i + 1);
+      token.notify_all();
     }
   };
   std::function<void()> own = [&] {
@@ -112,6 +114,7 @@ TEST_P(Callbacks, keep_what_one_thread_told_another_in_order) {
     if (now % 3 == 2 && now < rounds) {
       loop.add_callback([&arrived, now] { arrived(now); });
       token.store(now + 1);
+      token.notify_all();
     }
     loop.add_callback([&] { own(); });
   };
