@@ -86,7 +86,6 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
 
   [[nodiscard]] NativeFd fd() const noexcept { return ring_.ring_fd; }
-  [[nodiscard]] io_uring* operator->() noexcept { return &ring_; }
   [[nodiscard]] io_uring* get() noexcept { return &ring_; }
 
  private:

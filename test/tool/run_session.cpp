@@ -57,6 +57,11 @@ bool RunSession::says(std::string_view text) {
   return read_until(text, out_);
 }
 
+int RunSession::says_a_process() {
+  if (!says("\n")) throw std::runtime_error("no line: " + err_);
+  return std::stoi(out_.substr(out_.find('|') + 2));
+}
+
 bool RunSession::reports(std::string_view text) {
   return read_until(text, err_);
 }

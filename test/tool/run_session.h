@@ -24,6 +24,8 @@ class RunSession {
   /// before it does.
   bool says(std::string_view text);
   bool reports(std::string_view text);
+  /// Reads the first line of output, which is the number of a process.
+  int says_a_process();
   void signal(int number) const;
   /// Waits until what nobody reads fills the pipe.
   bool pipe_is_full() const;

@@ -30,6 +30,10 @@ std::size_t count(std::string_view text, std::string_view part) {
   return n;
 }
 
+UniqueFd open_process(int pid) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
 TEST(RunStop, says_what_the_first_failure_was) {
   EXPECT_EQ(RunSession(shell("exit 0")).finish().status, 0);
   EXPECT_EQ(RunSession(shell("exit 7")).finish().status, 7);
@@ -109,9 +113,7 @@ TEST(RunStop, kills_at_once_when_asked_a_second_time) {
 
 TEST(RunStop, reaches_the_children_of_commands) {
   RunSession session(shell("sh -c 'echo $$; exec sleep 1000' & wait"));
-  EXPECT_TRUE(session.says("\n"));
-  const int pid = std::stoi(session.out().substr(session.out().find('|') + 2));
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const UniqueFd process = open_process(session.says_a_process());
   ASSERT_TRUE(process);
   session.signal(SIGINT);
   EXPECT_EQ(session.finish().status, 128 + SIGINT);
@@ -135,9 +137,7 @@ TEST(RunStop, forwards_the_signals_that_stop_nothing) {
 
 TEST(RunStop, leaves_nobody_behind_when_it_is_killed) {
   RunSession session(shell("trap '' TERM; echo $$; while :; do read x; done"));
-  EXPECT_TRUE(session.says("\n"));
-  const int pid = std::stoi(session.out().substr(session.out().find('|') + 2));
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const UniqueFd process = open_process(session.says_a_process());
   ASSERT_TRUE(process);
   session.signal(SIGKILL);
   EXPECT_TRUE(becomes_readable(process.get())) << "it has ended";

@@ -6,7 +6,6 @@
 
 #include <cstdlib>
 #include <map>
-#include <optional>
 
 #include "fds/call_site.h"
 
