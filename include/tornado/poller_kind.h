@@ -16,6 +16,7 @@ enum class PollerKind : std::uint8_t {
   best,    ///< what TORNADO_POLLER names, else the first of poller_kinds() that works
   epoll,   ///< Linux; nanosecond timeouts from 5.11 on, rounded up to milliseconds
            ///< before
+  kqueue,  ///< BSD, macOS; a regular file is ready until it is read to its end
   poll,    ///< everywhere; cost grows with the number of registered descriptors
   select,  ///< everywhere; refuses descriptors of FD_SETSIZE (1024) and above
 

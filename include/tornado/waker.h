@@ -10,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "tornado/fd.h"
 #include "tornado/native.h"
 
 #pragma push_macro("fileno")
@@ -20,6 +21,7 @@ namespace tornado {
 enum class WakerKind : std::uint8_t {
   best,        ///< what TORNADO_WAKER names, else the first of waker_kinds() that works
   eventfd,     ///< one descriptor, a counter in the kernel (Linux)
+  kqueue,      ///< one descriptor, EVFILT_USER (BSD, macOS)
   pipe,        ///< Tornado's posix.Waker
   socketpair,  ///< local stream sockets
   tcp_pair,    ///< Tornado's common.Waker: loopback TCP, for systems with nothing else
@@ -81,10 +83,17 @@ class TORNADO_API Waker {
   void disarm() noexcept;
   bool answer() noexcept;
 
+  /// For a loop that sleeps where a message can reach it: threads that are able to send
+  /// one to `door` do that instead of writing to write_fileno(). Empty: no more.
+  /// rebuild() forgets it.
+  void set_door(UniqueFd door);
+
   /// Makes new ends under the same numbers, after consume() returned false, or in a
-  /// forked child to make the waker its own. Take fileno() out of an epoll set before,
-  /// and put it in after. The next arm() returns false. Throws std::system_error, and
-  /// then nothing has changed.
+  /// forked child to make the waker its own; there, a kqueue has another number, and so
+  /// have both ends on Windows. Take
+  /// fileno() out of an epoll set before, and put it in after. The next arm() returns
+  /// false. Throws std::system_error, and then nothing has changed. The old reading end
+  /// of a pipe stays open until the next rebuild() or close(): a wake() may be writing.
   void rebuild();
 
   /// Gives both descriptors back. If a wake() is under way on another thread the last

@@ -11,7 +11,14 @@ namespace tornado {
 /// 1 and 2 out of the way of those who take them for the standard streams.
 UniqueFd adopt(NativeFd fd, std::string_view act);
 
-/// Puts `fresh` in the place of `number`, which stays close-on-exec, in one step.
-void replace(NativeFd number, UniqueFd fresh);
+struct Replaced {
+  NativeFd number;
+  UniqueFd old;
+};
+
+/// Puts `fresh` in the place of `number`, which stays close-on-exec, in one step. Where
+/// the system has no such step, the number becomes that of `fresh`, and `old` is what
+/// it was, for those who may still use it.
+Replaced replace(NativeFd number, UniqueFd fresh);
 
 }  // namespace tornado

@@ -23,7 +23,13 @@ Mark* map_wiped_page() noexcept {
   void* page =
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return nullptr;
-  if (::madvise(page, size, MADV_WIPEONFORK) == 0) return ::new (page) Mark(0);
+  // An emulator of system calls (qemu-user) may call every advice a success and take
+  // none: one that does not exist tells.
+  constexpr int no_such_advice = -1;
+  if (::madvise(page, size, no_such_advice) == -1 &&
+      ::madvise(page, size, MADV_WIPEONFORK) == 0) {
+    return ::new (page) Mark(0);
+  }
   ::munmap(page, size);
 #endif
   return nullptr;

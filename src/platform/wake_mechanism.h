@@ -20,12 +20,18 @@ struct WakeMechanism {
   void (*signal)(NativeFd writer) noexcept;
   /// Reads until there is nothing. False: dead, and would be readable for ever.
   bool (*drain)(NativeFd reader) noexcept;
+  /// Whether a forked child has the descriptors, too. If not, their numbers are free
+  /// there, and soon anybody's.
+  bool inherited = true;
+  /// Whether signal() raises SIGPIPE once nobody has the reader open.
+  bool needs_reader = false;
 };
 
 /// What was compiled in, best first.
 std::span<const WakeMechanism* const> wake_mechanisms() noexcept;
 
 extern const WakeMechanism wake_by_eventfd;
+extern const WakeMechanism wake_by_kqueue;
 extern const WakeMechanism wake_by_pipe;
 extern const WakeMechanism wake_by_socketpair;
 extern const WakeMechanism wake_by_tcp_pair;

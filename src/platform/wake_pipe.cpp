@@ -14,7 +14,11 @@ void signal_pipe(NativeFd writer) noexcept {
 
 }  // namespace
 
-const WakeMechanism wake_by_pipe = {WakerKind::pipe, "pipe", &make_pipe, &signal_pipe,
-                                    &drain_stream};
+const WakeMechanism wake_by_pipe = {.kind = WakerKind::pipe,
+                                    .name = "pipe",
+                                    .open = &make_pipe,
+                                    .signal = &signal_pipe,
+                                    .drain = &drain_stream,
+                                    .needs_reader = true};
 
 }  // namespace tornado

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "platform/gate.h"
+#include "platform/pause_point.h"
 
 namespace tornado {
 
@@ -34,20 +35,25 @@ class WakeProtocol {
   // Any thread, any signal handler.
 
   void wake() noexcept {
+    pause_at(PausePoint::wake_began);
     if (flag_.exchange(Flag::notified, std::memory_order_acq_rel) != Flag::armed) {
       coalesced_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
+    pause_at(PausePoint::wake_found_it_armed);
     if (!ours()) return;
     const Visit visit(*this);
     if (!visit.let_in()) return;
+    pause_at(PausePoint::wake_let_in);
     ends_.signal();
     written_.fetch_add(1, std::memory_order_relaxed);
   }
 
   void close() noexcept {
     // In a forked child those that the gate still counts as inside do not exist.
-    if (gate_.shut() || !ours()) ends_.release();
+    const bool last = gate_.shut();
+    pause_at(PausePoint::shut);
+    if (last || !ours()) ends_.release();
   }
 
   // The sleeper.
@@ -55,6 +61,7 @@ class WakeProtocol {
   bool consume() noexcept {
     if (!ours()) return false;
     const bool alive = drain();
+    pause_at(PausePoint::consume_drained);
     flag_.exchange(Flag::armed, std::memory_order_acq_rel);
     return alive;
   }
@@ -62,6 +69,7 @@ class WakeProtocol {
   bool answer() noexcept {
     if (!ours()) return false;
     const bool alive = drain();
+    pause_at(PausePoint::answer_drained);
     disarm();
     return alive;
   }
@@ -77,13 +85,17 @@ class WakeProtocol {
 
   void rebuild() {
     auto fresh = ends_.open();
+    pause_at(PausePoint::rebuild_opened);
     if (!ours()) gate_.evict();
     const Visit visit(*this);
     if (!visit.let_in()) return;
+    pause_at(PausePoint::rebuild_let_in);
     ends_.replace(std::move(fresh));
+    pause_at(PausePoint::rebuild_replaced);
     // Whoever sees this finds the gate evicted.
     owner_.store(Ends::process(), std::memory_order_release);
     rebuilt_.fetch_add(1, std::memory_order_relaxed);
+    pause_at(PausePoint::rebuild_owned);
     // Told anew: what was written to the old ends is lost, and so is a wake that found
     // them another process's.
     flag_.exchange(Flag::notified, std::memory_order_acq_rel);
@@ -125,7 +137,9 @@ class WakeProtocol {
   bool drain() noexcept {
     // Whoever closes meanwhile must not make this read from a reused number.
     const Visit visit(*this);
-    return visit.let_in() && ends_.drain();
+    if (!visit.let_in()) return false;
+    pause_at(PausePoint::drain_let_in);
+    return ends_.drain();
   }
 
   static_assert(Atomic<Flag>::is_always_lock_free);

@@ -8,8 +8,13 @@ std::span<const WakeMechanism* const> wake_mechanisms() noexcept {
 #if defined(__linux__)
     &wake_by_eventfd,
 #endif
+#if defined(TORNADO_HAS_KQUEUE)
+    &wake_by_kqueue,
+#endif
+#if !defined(_WIN32)
     &wake_by_pipe,
     &wake_by_socketpair,
+#endif
     &wake_by_tcp_pair,
   };
   return table;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/wake_stream.h"
-
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "platform/system_error.h"
+#include "platform/wake_stream.h"
 
 namespace tornado {
 
@@ -19,7 +18,12 @@ bool drain_stream(NativeFd reader) noexcept {
 }
 
 void signal_socket(NativeFd writer) noexcept {
-  retry_eintr([writer] { return ::send(writer, "", 1, MSG_NOSIGNAL); });
+  // A kernel without memory for one byte will have some again; a wake that is not sent
+  // is lost. But no handler of a signal may stay here for ever.
+  int tries = 1000;
+  while (::send(writer, "", 1, MSG_NOSIGNAL) == -1 && --tries > 0 &&
+         (errno == EINTR || errno == ENOBUFS || errno == ENOMEM)) {
+  }
 }
 
 }  // namespace tornado

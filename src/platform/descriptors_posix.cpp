@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/descriptors.h"
-
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "platform/birth.h"
 #include "platform/descriptor_maker.h"
+#include "platform/descriptors.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -48,44 +47,41 @@ UniqueFd adopt(NativeFd fd, std::string_view act) {
   return UniqueFd(lifted);
 }
 
-void replace(NativeFd number, UniqueFd fresh) {
+Replaced replace(NativeFd number, UniqueFd fresh) {
   int result;
   do {
-    result = ::dup3(fresh.get(), number, O_CLOEXEC);
+    result = put_in_place(fresh.get(), number);
   } while (result == -1 && (errno == EINTR || errno == EBUSY));  // EBUSY: races open()
-  if (result == -1) throw_errno(act_on("dup3", number));
+  if (result == -1) throw_errno(act_on("dup2", number));
+  return {number, {}};
 }
 
 FdPair make_pipe() {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) throw_errno("pipe2");
-  return adopt_pair(ends, "pipe2");
+  if (bear_pipe(ends) == -1) throw_errno("pipe");
+  return adopt_pair(ends, "pipe");
 }
 
 FdPair make_socket_pair() {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) ==
-      -1) {
-    throw_errno("socketpair");
-  }
+  if (bear_socket_pair(ends) == -1) throw_errno("socketpair");
   return adopt_pair(ends, "socketpair");
 }
 
 UniqueFd make_socket(int domain, int type, int protocol) {
-  return adopt(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol),
-               "socket");
+  return adopt(bear_socket(domain, type, protocol), "socket");
 }
 
 UniqueFd accept_socket(NativeFd listener) {
   const int fd = retry_eintr([listener] {
     int accepted;
     do {
-      accepted = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      accepted = bear_accepted(listener);
     } while (accepted == -1 && errno == ECONNABORTED);
     return accepted;
   });
   if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
-  return adopt(fd, act_on("accept4", listener));
+  return adopt(fd, act_on("accept", listener));
 }
 
 UniqueFd open_file(const char* path, int flags, unsigned mode) {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// With the flags set afterwards: macOS has no pipe2, accept4 or SOCK_CLOEXEC.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <mutex>
+
+#include "platform/birth.h"
+#include "platform/birth_lock.h"
+#include "platform/system_error.h"
+
+namespace tornado {
+namespace {
+
+void give_up(int fd) noexcept {
+  ErrnoKeeper keep;
+  ::close(fd);
+}
+
+bool set_both_flags(int fd) noexcept {
+  const int status = ::fcntl(fd, F_GETFL);
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != -1 && status != -1 &&
+      ::fcntl(fd, F_SETFL, status | O_NONBLOCK) != -1) {
+    return true;
+  }
+  give_up(fd);
+  return false;
+}
+
+int with_flags(int fd) noexcept {
+  return fd != -1 && set_both_flags(fd) ? fd : -1;
+}
+
+int with_flags(int result, int (&ends)[2]) noexcept {
+  if (result == -1) return -1;
+  if (!set_both_flags(ends[0])) {
+    give_up(ends[1]);
+    return -1;
+  }
+  if (set_both_flags(ends[1])) return 0;
+  give_up(ends[0]);
+  return -1;
+}
+
+}  // namespace
+
+std::shared_mutex& birth_lock() noexcept {
+  static auto* const lock = new std::shared_mutex;  // for threads that outlive main
+  return *lock;
+}
+
+int bear_pipe(int (&ends)[2]) noexcept {
+  const std::shared_lock lock(birth_lock());
+  return with_flags(::pipe(ends), ends);
+}
+
+int bear_socket_pair(int (&ends)[2]) noexcept {
+  const std::shared_lock lock(birth_lock());
+  return with_flags(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), ends);
+}
+
+int bear_socket(int domain, int type, int protocol) noexcept {
+  const std::shared_lock lock(birth_lock());
+  return with_flags(::socket(domain, type, protocol));
+}
+
+// The lock is held while it waits, if the listener blocks.
+int bear_accepted(int listener) noexcept {
+  const std::shared_lock lock(birth_lock());
+  return with_flags(::accept(listener, nullptr, nullptr));
+}
+
+int put_in_place(int fd, int number) noexcept {
+  const std::shared_lock lock(birth_lock());
+  if (::dup2(fd, number) == -1) return -1;
+  return ::fcntl(number, F_SETFD, FD_CLOEXEC) == -1 ? -1 : number;
+}
+
+}  // namespace tornado

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/descriptor_maker.h"
+#include "platform/descriptors.h"
+#include "platform/error_windows.h"
+#include "platform/system_error.h"
+#include "platform/tcp_pair.h"
+#include "platform/winsock.h"
+#include "tornado/platform.h"
+
+namespace tornado {
+namespace {
+
+constexpr DWORD born_safe = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
+
+bool is_socket(NativeFd fd) noexcept {
+  int type = 0;
+  int size = sizeof type;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &size) ==
+         0;
+}
+
+UniqueFd duplicate_socket(NativeFd fd) {
+  WSAPROTOCOL_INFOW info{};
+  if (::WSADuplicateSocketW(fd, ::GetCurrentProcessId(), &info) != 0) {
+    throw_windows_error(act_on("WSADuplicateSocket", fd));
+  }
+  return adopt(::WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
+                            &info, 0, born_safe),
+               act_on("WSASocket of a copy of", fd));
+}
+
+}  // namespace
+
+// Sockets are handles as well, but CloseHandle leaves Winsock's part of them behind.
+std::error_code try_close(NativeFd fd) noexcept {
+  const LastErrorKeeper keep;
+  std::error_code ec;
+  (void)is_close_exec(fd, ec);
+  if (ec) return ec;
+  set_maker(fd, nullptr);
+  if (::closesocket(fd) == 0) return {};
+  const int error = ::WSAGetLastError();
+  if (error != WSAENOTSOCK && error != WSANOTINITIALISED) return last_windows_error();
+  return ::CloseHandle(as_handle(fd)) ? std::error_code() : last_windows_error();
+}
+
+UniqueFd adopt(NativeFd fd, std::string_view act) {
+  if (fd == invalid_fd) throw_windows_error(act);
+  return UniqueFd(fd);
+}
+
+Replaced replace(NativeFd number, UniqueFd fresh) {
+  return {fresh.release(), UniqueFd(number)};
+}
+
+FdPair make_pipe() {
+  return open_tcp_pair();
+}
+
+FdPair make_socket_pair() {
+  return open_tcp_pair();
+}
+
+UniqueFd make_socket(int domain, int type, int protocol) {
+  use_winsock();
+  UniqueFd made =
+      adopt(::WSASocketW(domain, type, protocol, nullptr, 0, born_safe), "WSASocket");
+  set_nonblocking(made.get());
+  return made;
+}
+
+UniqueFd accept_socket(NativeFd listener) {
+  SOCKET accepted;
+  do {
+    accepted = ::accept(listener, nullptr, nullptr);
+  } while (accepted == INVALID_SOCKET && ::WSAGetLastError() == WSAECONNRESET);
+  if (accepted == INVALID_SOCKET && ::WSAGetLastError() == WSAEWOULDBLOCK) return {};
+  UniqueFd made = adopt(accepted, act_on("accept", listener));
+  // It is inheritable whatever the listener is, and no call makes one that is not.
+  set_close_exec(made.get());
+  set_nonblocking(made.get());
+  return made;
+}
+
+UniqueFd duplicate(NativeFd fd) {
+  (void)is_close_exec(fd);
+  if (is_socket(fd)) return duplicate_socket(fd);
+  HANDLE copy = nullptr;
+  if (!::DuplicateHandle(::GetCurrentProcess(), as_handle(fd), ::GetCurrentProcess(),
+                         &copy, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
+    throw_windows_error(act_on("DuplicateHandle", fd));
+  }
+  return UniqueFd(as_fd(copy));
+}
+
+}  // namespace tornado

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/error_windows.h"
+#include "platform/winsock.h"
+#include "tornado/platform.h"
+
+namespace tornado {
+namespace {
+
+// Some are handles of the process and of its threads, which nobody opened.
+bool is_pseudo_handle(NativeFd fd) noexcept {
+  constexpr NativeFd names = 16;
+  return invalid_fd - fd < names;
+}
+
+// The same code as elsewhere, and not the one that Windows has for any bad handle.
+std::error_code error_of_handle() noexcept {
+  const std::error_code error = last_windows_error();
+  return error == std::errc::bad_file_descriptor
+             ? std::make_error_code(std::errc::bad_file_descriptor)
+             : error;
+}
+
+}  // namespace
+
+void set_close_exec(NativeFd fd, bool on, std::error_code& ec) noexcept {
+  ec = std::make_error_code(std::errc::bad_file_descriptor);
+  if (is_pseudo_handle(fd)) return;
+  const DWORD flag = on ? 0 : HANDLE_FLAG_INHERIT;
+  const bool done = ::SetHandleInformation(as_handle(fd), HANDLE_FLAG_INHERIT, flag);
+  ec = done ? std::error_code() : error_of_handle();
+}
+
+bool is_close_exec(NativeFd fd, std::error_code& ec) noexcept {
+  ec = std::make_error_code(std::errc::bad_file_descriptor);
+  if (is_pseudo_handle(fd)) return false;
+  DWORD flags = 0;
+  const bool known = ::GetHandleInformation(as_handle(fd), &flags);
+  ec = known ? std::error_code() : error_of_handle();
+  return known && !(flags & HANDLE_FLAG_INHERIT);
+}
+
+void set_nonblocking(NativeFd fd, bool on, std::error_code& ec) noexcept {
+  ec.clear();
+  (void)is_close_exec(fd, ec);
+  u_long wanted = on;
+  if (!ec && ::ioctlsocket(fd, FIONBIO, &wanted) != 0) ec = last_windows_error();
+}
+
+// Winsock does not tell.
+bool is_nonblocking(NativeFd fd, std::error_code& ec) noexcept {
+  ec.clear();
+  (void)is_close_exec(fd, ec);
+  if (!ec) ec = std::make_error_code(std::errc::not_supported);
+  return false;
+}
+
+}  // namespace tornado

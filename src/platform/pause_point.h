@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace tornado {
+
+/// Places between two steps of which others may see the first without the second.
+/// test/pause lets another thread, a signal handler or a fork come in at each. No lock
+/// is held at any.
+enum class PausePoint : unsigned char {
+  wake_began,
+  wake_found_it_armed,
+  wake_let_in,
+  drain_let_in,
+  consume_drained,
+  answer_drained,
+  rebuild_opened,
+  rebuild_let_in,
+  rebuild_replaced,
+  rebuild_owned,
+  shut,
+  post_allowed,
+  post_pushed,
+  lane_added,
+  lane_pushed,
+  sign_put_up,
+  sign_fenced,
+  ring_claimed,
+  ring_filled,
+  stop_stored,
+  signal_noted,
+  refusal_began,
+  queue_closed,
+  fetch_began,
+  fetched,
+  turn_dispatched,
+  wait_timed,
+  wait_armed,
+  wait_ended,
+  wait_answered,
+  timeouts_found,
+  loop_closing,
+  poller_closed,
+  fork_waker_rebuilt,
+  fork_queue_whole,
+  fork_let_in,
+  spawn_prepared,
+  spawn_launched,
+  exit_watched,
+  exit_seen,
+  exit_reaped,
+};
+inline constexpr int pause_points = static_cast<int>(PausePoint::exit_reaped) + 1;
+
+#ifdef TORNADO_PAUSE_POINTS
+void pause_at(PausePoint point) noexcept;
+#else
+constexpr void pause_at(PausePoint) noexcept {}
+#endif
+
+}  // namespace tornado

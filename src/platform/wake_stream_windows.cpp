@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/error_windows.h"
+#include "platform/wake_stream.h"
+#include "platform/winsock.h"
+
+namespace tornado {
+namespace {
+
+// Wine says that a send would block, and that there is no room, while that of another
+// thread is on its way out; whoever took that for a full buffer would lose a wake. A
+// full one, which only a stranger's writes can make, costs a tenth of a second.
+void wait_for_others(int failures) noexcept {
+  constexpr int yields = 200;
+  if (failures <= yields) {
+    ::SwitchToThread();
+  } else {
+    ::Sleep(1);
+  }
+}
+
+}  // namespace
+
+bool drain_stream(NativeFd reader) noexcept {
+  const LastErrorKeeper keep;
+  char bytes[4096];
+  for (;;) {
+    const int n = ::recv(reader, bytes, sizeof bytes, 0);
+    if (n > 0) continue;
+    return n != 0 && ::WSAGetLastError() == WSAEWOULDBLOCK;
+  }
+}
+
+void signal_socket(NativeFd writer) noexcept {
+  const LastErrorKeeper keep;
+  // As elsewhere: a system without memory for one byte will have some again.
+  for (int failures = 1; failures < 300; ++failures) {
+    if (::send(writer, "", 1, 0) != SOCKET_ERROR) return;
+    const int error = ::WSAGetLastError();
+    if (error != WSAEWOULDBLOCK && error != WSAENOBUFS) return;
+    wait_for_others(failures);
+  }
+}
+
+}  // namespace tornado
