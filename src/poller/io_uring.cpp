@@ -14,6 +14,7 @@
 #include "platform/log.h"
 #include "platform/system_error.h"
 #include "poller/backends.h"
+#include "poller/ring_message.h"
 #include "tornado/time.h"
 
 namespace tornado {
@@ -118,11 +119,14 @@ class Ring {
 class IoUring final : public Poller {
  public:
   ~IoUring() override {
-    if (epoch_ == fork_epoch()) withdraw_all();
+    if (epoch_ != fork_epoch()) return;
+    withdraw_all();
+    if (owner_ == this_thread()) leave_ring_messages();
   }
 
   PollerKind kind() const noexcept override { return PollerKind::io_uring; }
   Events modes() const noexcept override { return both_modes; }
+  UniqueFd open_door() override { return duplicate(ring_.fd()); }
 
   void add(NativeFd fd, Events events, Token token) override {
     put("io_uring add", fd, events, token);
@@ -288,7 +292,7 @@ class IoUring final : public Poller {
   }
 
   void take(const io_uring_cqe& answer) noexcept {
-    if (answer.user_data == 0) return;  // nothing was left to withdraw
+    if (answer.user_data == 0) return;  // nothing was left to withdraw, or a message
     const bool last = (answer.flags & IORING_CQE_F_MORE) == 0;
     if (last) --in_kernel_;
     const auto fd = static_cast<NativeFd>(static_cast<std::uint32_t>(answer.user_data));
@@ -345,6 +349,7 @@ class IoUring final : public Poller {
     const std::uint64_t here = this_thread();
     if (here == owner_) return;
     owner_ = here;
+    use_ring_messages();
     withdraw_all();
   }
 
@@ -386,7 +391,10 @@ class IoUring final : public Poller {
 }  // namespace
 
 const PollerBackend io_uring_backend = {
-    PollerKind::io_uring, "io_uring",
-    []() -> std::unique_ptr<Poller> { return std::make_unique<IoUring>(); }};
+    .kind = PollerKind::io_uring,
+    .name = "io_uring",
+    .make = []() -> std::unique_ptr<Poller> { return std::make_unique<IoUring>(); },
+    .by_name_only = true,
+};
 
 }  // namespace tornado

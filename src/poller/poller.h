@@ -6,6 +6,7 @@
 #include <span>
 
 #include "tornado/events.h"
+#include "tornado/fd.h"
 #include "tornado/native.h"
 #include "tornado/poller_kind.h"
 
@@ -31,6 +32,10 @@ class Poller {
   [[nodiscard]] virtual PollerKind kind() const noexcept = 0;
   /// Events::edge and Events::one_shot, or a part of them.
   [[nodiscard]] virtual Events modes() const noexcept = 0;
+
+  /// A second descriptor of what it sleeps in, to which a message can be sent that ends
+  /// its wait (see platform/wake_door.h). Empty for most.
+  [[nodiscard]] virtual UniqueFd open_door() { return {}; }
 
   /// `events` has at least one of read, write and error.
   virtual void add(NativeFd fd, Events events, Token token) = 0;
