@@ -50,7 +50,7 @@ class TORNADO_API IOLoop {
  public:
   using Options = LoopOptions;
   using Location = std::source_location;
-  using Handler = UniqueFunction<void(NativeFd, Events), 32>;
+  using Handler = UniqueFunction<void(NativeFd, Events), 24>;
   using SignalHandler = UniqueFunction<void(int)>;
   using ExceptionHandler = UniqueFunction<void(std::exception_ptr)>;
 
@@ -81,7 +81,9 @@ class TORNADO_API IOLoop {
     add_file_object(
         object.fileno(), std::move(call), [&object] { object.close(); }, events, where);
   }
-  /// Changes what is waited for. The same events again cost no system call.
+  /// Changes what is waited for, before the loop next looks: many changes of one
+  /// descriptor until then cost one system call at most, the same events again none. If
+  /// the kernel then refuses, that is reported as an exception of a callback.
   void update_handler(NativeFd fd, Events events);
   template <FileObject T>
   void update_handler(T& object, Events events) {

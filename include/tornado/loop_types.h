@@ -13,6 +13,8 @@
 
 namespace tornado {
 
+class LoopSeam;
+
 /// When a loop looks at its descriptors.
 enum class TurnPolicy : std::uint8_t {
   strict,  ///< once per turn; a callback that is added during a turn waits for the next
@@ -31,9 +33,11 @@ struct LoopOptions {
   /// answers within a microsecond instead of the time that a sleeping core takes to
   /// wake; it burns a core meanwhile. Left off while it does not pay (nothing comes in
   /// time, again and again), and always on a machine with one processor. At any value,
-  /// a loop that has run callbacks of other threads looks for 10 microseconds: whoever
-  /// posts a stream of them need not wake it for each.
+  /// a loop that has run callbacks of other threads looks for 10 microseconds, unless
+  /// they came from its own processor: whoever posts a stream need not wake it for each.
   std::chrono::nanoseconds spin{0};
+  /// Another clock and another way to wait, for tests: see Simulation::options().
+  LoopSeam* seam = nullptr;
 };
 
 /// What happens to an exception that leaves a callback.

@@ -5,6 +5,7 @@ namespace tornado {
 
 CallbackList::~CallbackList() {
   while (!empty()) pop_front();
+  delete first_;
   while (spare_) delete std::exchange(spare_, spare_->next);
 }
 
@@ -25,7 +26,6 @@ void CallbackList::add_chunk() {
     spare_ = chunk->next;
     --spares_;
     chunk->next = nullptr;
-    chunk->begin = chunk->end = 0;
   } else {
     chunk = new Chunk;
   }
@@ -34,8 +34,10 @@ void CallbackList::add_chunk() {
 }
 
 void CallbackList::drop_chunk() noexcept {
-  Chunk* chunk = std::exchange(first_, first_->next);
-  if (!first_) last_ = nullptr;
+  Chunk* chunk = first_;
+  chunk->begin = chunk->end = 0;
+  if (chunk == last_) return;  // the next push's
+  first_ = chunk->next;
   if (spares_ == most_spares) {
     delete chunk;
   } else {

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
-#include <new>
 #include <source_location>
 #include <utility>
 
-#include "tornado/callback.h"
+#include "loop/packed_callback.h"
 
 namespace tornado {
 
@@ -33,24 +31,17 @@ class CallbackList {
   /// Leaves `callback` empty. If it throws, for want of memory, nothing has changed.
   void push_back(Callback&& callback, const std::source_location& where) {
     if (!last_ || last_->end > Chunk::last_start) add_chunk();
-    const Callback::Ops* ops = std::exchange(callback.ops_, nullptr);
-    auto* item = ::new (last_->bytes + last_->end) Item{ops, where};
-    callback.relocate(ops, item->callable(), callback.storage_);
-    last_->end += sizeof(Item) + ops->size;
+    last_->end +=
+        PackedCallback::pack(last_->bytes + last_->end, std::move(callback), where)
+            ->bytes();
     ++size_;
   }
-  [[nodiscard]] const std::source_location& front_where() const noexcept {
-    return first_->front()->where;
-  }
-  void call_front() {
-    Item* item = first_->front();
-    item->ops->invoke(item->callable());
-  }
+  // Unless empty.
+  [[nodiscard]] PackedCallback& front() noexcept { return *first_->front(); }
   void pop_front() noexcept {
-    Item* item = first_->front();
-    const std::size_t size = sizeof(Item) + item->ops->size;
-    if (item->ops->destroy) item->ops->destroy(item->callable());
-    first_->begin += size;
+    const std::size_t bytes = front().bytes();
+    front().destroy();
+    first_->begin += bytes;
     --size_;
     if (first_->begin == first_->end) drop_chunk();
   }
@@ -66,20 +57,11 @@ class CallbackList {
   }
 
  private:
-  /// Followed by the callable.
-  struct Item {
-    const Callback::Ops* ops;
-    std::source_location where;
-    std::byte* callable() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
-  };
   struct Chunk {
     static constexpr std::size_t room = 4096 - 32;
-    static constexpr std::size_t last_start =
-        room - sizeof(Item) - Callback::inline_size;
+    static constexpr std::size_t last_start = room - PackedCallback::most_bytes;
 
-    Item* front() noexcept {
-      return std::launder(reinterpret_cast<Item*>(bytes + begin));
-    }
+    PackedCallback* front() noexcept { return PackedCallback::at(bytes + begin); }
 
     Chunk* next = nullptr;
     std::size_t begin = 0;

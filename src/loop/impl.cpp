@@ -6,6 +6,7 @@
 
 #include "loop/signal_watch.h"
 #include "platform/log.h"
+#include "platform/pause_point.h"
 #include "platform/system_error.h"
 #include "poller/backends.h"
 #include "tornado/fd.h"
@@ -50,11 +51,13 @@ void log_exception(const std::source_location& where) noexcept {
 
 IOLoop::Impl::Impl(const Options& options)
     : id(last_id.fetch_add(1) + 1),
-      poller(make_poller(options.poller)),
+      seam(options.seam),
+      poller(new_poller(options.poller)),
       poller_kind(poller->kind()),
       turn_policy(options.turns),
       spin_for_all(options.spin > options.spin.zero()),
-      spin(std::max<std::chrono::nanoseconds>(options.spin, pacing)),
+      spin(seam ? pacing.zero()
+                : std::max<std::chrono::nanoseconds>(options.spin, pacing)),
       mailbox(std::make_shared<Mailbox>(options.waker)) {
   watch_waker();
   // A loop that does not run yet need not be woken.
@@ -64,60 +67,92 @@ IOLoop::Impl::Impl(const Options& options)
 
 IOLoop::Impl::~Impl() = default;
 
-void IOLoop::Impl::check(std::string_view act) const {
+void IOLoop::Impl::refuse(std::string_view act) const {
   if (closed) throw_error(Errc::loop_closed, act);
   if (!mailbox->ours()) throw_error(Errc::loop_forked, act);
-  if (running && !mailbox->runs_here()) throw_error(Errc::wrong_thread, act);
+  throw_error(Errc::wrong_thread, act);
 }
 
 void IOLoop::Impl::add(NativeFd fd, Handler handler, Events events,
                        const Location& where) {
-  // Also what the poller would not see: a bad number, and one that begins paused.
-  std::error_code ec;
-  (void)is_close_exec(fd, ec);
-  if (!ec && handlers.find(fd)) ec = std::make_error_code(std::errc::file_exists);
-  if (ec) throw_error(ec, act_on("add_handler", fd));
+  check_new(fd, events);
   HandlerTable::Entry& entry = handlers.add(fd, std::move(handler), events, where);
   if (events == Events::none) return;
   try {
-    poller->add(fd, events, HandlerTable::token(entry));
+    poller->add(fd, events, handlers.token(entry));
+    entry.applied = events;
   } catch (...) {
     remove(entry);
     throw;
   }
 }
 
+// A bad number is the poller's to find, at no cost, unless that would be too late.
+void IOLoop::Impl::check_new(NativeFd fd, Events events) const {
+  const bool known = handlers.knows(fd);
+  if (!known && events != Events::none && handlers.covers(fd)) return;
+  std::error_code ec;
+  (void)is_close_exec(fd, ec);
+  if (!ec && known) ec = std::make_error_code(std::errc::file_exists);
+  if (ec) throw_error(ec, act_on("add_handler", fd));
+}
+
+// Between two looks at the descriptors only the last change of one counts, and none if
+// it takes back what was changed before. Whoever pauses must not be reported any more,
+// and only an add can fail: both are done at once.
 void IOLoop::Impl::change_interest(HandlerTable::Entry& entry, Events events) {
-  const Events before = entry.interest;
-  if (events == before && !has(events, Events::one_shot)) return;
   if (events == Events::none) {
-    poller->remove(entry.fd);
-  } else if (before == Events::none) {
-    poller->add(entry.fd, events, HandlerTable::token(entry));
-  } else {
-    poller->modify(entry.fd, events, HandlerTable::token(entry));
+    if (entry.applied != Events::none) poller->remove(entry.fd);
+    entry.applied = events;
+  } else if (entry.applied == Events::none) {
+    poller->add(entry.fd, events, handlers.token(entry));
+    entry.applied = events;
+  } else if (events != entry.applied || has(events, Events::one_shot)) {
+    handlers.note_change(entry);
   }
   entry.interest = events;
 }
 
+void IOLoop::Impl::apply_changes() {
+  while (handlers.has_changes()) {
+    HandlerTable::Entry* entry = handlers.take_change();
+    if (!entry || entry->applied == Events::none) continue;
+    const Events events = entry->interest;
+    if (events == entry->applied && !has(events, Events::one_shot)) continue;
+    try {
+      poller->modify(entry->fd, events, handlers.token(*entry));
+      entry->applied = events;
+    } catch (const std::system_error& error) {
+      // Closed without being removed: forgotten, as by the poller.
+      if (error.code() != std::errc::bad_file_descriptor) on_exception(entry->where);
+    }
+  }
+}
+
 void IOLoop::Impl::remove(HandlerTable::Entry& entry) {
   // The kernel first: once the number is the user's again it may be anybody's.
-  if (entry.interest != Events::none) poller->remove(entry.fd);
+  if (entry.applied != Events::none) poller->remove(entry.fd);
   const auto doomed = closers.extract(entry.fd);
   handlers.remove(entry);
   // A handler that runs stays whole, and events that wait are still told from orphans.
   if (!dispatching && ready.empty()) handlers.reclaim();
 }
 
+std::unique_ptr<Poller> IOLoop::Impl::new_poller(PollerKind kind) const {
+  auto made = make_poller(kind);
+  return seam ? seam->over(std::move(made)) : std::move(made);
+}
+
 void IOLoop::Impl::rebuild_poller() {
-  poller = make_poller(poller_kind);
+  poller = new_poller(poller_kind);
   poller_kind = poller->kind();
   ready = {};
   watch_waker();
   handlers.for_each([this](HandlerTable::Entry& entry) {
     if (entry.interest == Events::none) return;
+    entry.applied = entry.interest;
     try {
-      poller->add(entry.fd, entry.interest, HandlerTable::token(entry));
+      poller->add(entry.fd, entry.interest, handlers.token(entry));
     } catch (const std::system_error&) {
       // Closed without being removed: forgotten, as by the poller before.
     }
@@ -142,6 +177,7 @@ void IOLoop::Impl::after_fork() {
 
 void IOLoop::Impl::close(bool all_fds) {
   closed = true;
+  pause_at(PausePoint::loop_closing);
   if (!mailbox->ours()) {
     (void)watchdog.release();  // its thread is the parent's, and not to be joined
   } else {
@@ -160,13 +196,14 @@ void IOLoop::Impl::close(bool all_fds) {
   const auto closers_gone = std::exchange(closers, {});
   // The waker's number is out of the set before it can be anybody else's.
   poller.reset();
+  pause_at(PausePoint::poller_closed);
   mailbox->close();
   open_loops.fetch_sub(1);
 }
 
 void IOLoop::Impl::close_descriptors() {
   handlers.for_each([this](HandlerTable::Entry& entry) {
-    if (entry.interest != Events::none && mailbox->ours()) poller->remove(entry.fd);
+    if (entry.applied != Events::none && mailbox->ours()) poller->remove(entry.fd);
     const auto closer = closers.extract(entry.fd);
     try {
       if (closer) {

@@ -12,6 +12,7 @@
 
 #include "loop/handler_table.h"
 #include "loop/mailbox.h"
+#include "loop/seam.h"
 #include "loop/spin.h"
 #include "loop/timer_queue.h"
 #include "loop/watchdog.h"
@@ -38,14 +39,24 @@ struct IOLoop::Impl {
 
   // The life of a loop (impl.cpp).
   /// Throws unless this thread may change the loop now.
-  void check(std::string_view act) const;
+  void check(std::string_view act) const {
+    if (closed || !mailbox->ours() || (running && !mailbox->runs_here())) refuse(act);
+  }
+  [[noreturn]] void refuse(std::string_view act) const;
   void add(NativeFd fd, Handler handler, Events events, const Location& where);
+  void check_new(NativeFd fd, Events events) const;
   void change_interest(HandlerTable::Entry& entry, Events events);
+  void apply_changes();
   void remove(HandlerTable::Entry& entry);
   void close(bool all_fds);
   void close_descriptors();
   void rebuild_poller();
   void after_fork();
+
+  [[nodiscard]] std::unique_ptr<Poller> new_poller(PollerKind kind) const;
+  [[nodiscard]] TimePoint now() const noexcept {
+    return seam ? seam->now() : Clock::now();
+  }
 
   // A turn (turn.cpp).
   void run();
@@ -53,11 +64,15 @@ struct IOLoop::Impl {
   void run_from_signals();
   void run_callbacks();
   void run_added_callbacks();
+  void run_lanes();
   void find_due_timeouts();
   void run_due_timeouts();
   [[nodiscard]] bool did_something() noexcept;
+  [[nodiscard]] std::size_t heard() const noexcept;
+  [[nodiscard]] bool more_to_come() const noexcept;
   void let_posts_gather();
   void wait();
+  [[nodiscard]] bool fall_asleep(std::chrono::nanoseconds& timeout) noexcept;
   [[nodiscard]] std::chrono::nanoseconds time_to_wait();
   [[nodiscard]] bool woken() const noexcept;
   void answer_waker();
@@ -70,6 +85,7 @@ struct IOLoop::Impl {
   void on_exception(const Location& where);
 
   const std::uint32_t id;
+  LoopSeam* const seam;
   std::unique_ptr<Poller> poller;
   // Another after a rebuild, if io_uring is forbidden by then.
   std::atomic<PollerKind> poller_kind;
@@ -95,6 +111,7 @@ struct IOLoop::Impl {
   std::size_t due_next = 0;
   std::span<const Ready> ready;
 
+  std::size_t from_lanes = 0;     // callbacks of this turn
   std::uint64_t done_before = 0;  // callbacks, timeouts and events by the last wait
 
   ExceptionPolicy policy = ExceptionPolicy::log;

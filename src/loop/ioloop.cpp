@@ -128,13 +128,13 @@ bool IOLoop::spawn_callback(Callback callback, Location where) {
 }
 
 TimePoint IOLoop::time() const noexcept {
-  return Clock::now();
+  return impl_->now();
 }
 
 TimeoutHandle IOLoop::call_at(TimePoint deadline, Callback callback, Location where) {
   impl_->check("call_at");
   require(static_cast<bool>(callback), "call_at");
-  const auto id = impl_->timers.add(deadline, {std::move(callback), where});
+  const auto id = impl_->timers.add(deadline, std::move(callback), where);
   return {impl_->id, id.slot, id.sequence};
 }
 

@@ -2,22 +2,26 @@
 #include "loop/mailbox.h"
 
 #include "platform/fork_epoch.h"
+#include "platform/pause_point.h"
 #include "platform/system_error.h"
 #include "tornado/loop_handle.h"
 
 namespace tornado {
+namespace {
 
-Mailbox::Mailbox(WakerKind kind) : waker_(kind), epoch_(fork_epoch()) {}
-
-bool Mailbox::ours() const noexcept {
-  return epoch_.load(std::memory_order_acquire) == fork_epoch();
-}
-
-bool Mailbox::post(Callback&& callback, const std::source_location& where) {
+void check(const Callback& callback) {
   if (!callback) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 "add_callback: no callable");
   }
+}
+
+}  // namespace
+
+Mailbox::Mailbox(WakerKind kind) : waker_(kind), epoch_(fork_epoch()) {}
+
+bool Mailbox::post(Callback&& callback, const std::source_location& where) {
+  check(callback);
   // Before the lock, which a thread that exists in the parent only may hold.
   if (!ours()) return false;
   if (runs_here()) {
@@ -25,14 +29,42 @@ bool Mailbox::post(Callback&& callback, const std::source_location& where) {
     queue_.push_own(std::move(callback), where);
     return true;
   }
+  pause_at(PausePoint::post_allowed);
   const auto pushed = queue_.push(std::move(callback), where);
-  if (pushed == CallbackQueue::Pushed::first) waker_.wake();
+  pause_at(PausePoint::post_pushed);
+  if (pushed == CallbackQueue::Pushed::first) wake_for_post();
   return pushed != CallbackQueue::Pushed::refused;
+}
+
+bool Mailbox::post(LoopLane& lane, Callback&& callback,
+                   const std::source_location& where) {
+  check(callback);
+  if (closed()) return false;
+  lane.push(std::move(callback), where);
+  pause_at(PausePoint::lane_pushed);
+  if (lanes_.sign().up()) wake_for_post();
+  return true;
+}
+
+std::shared_ptr<LoopLane> Mailbox::open_lane() {
+  use_asymmetric_fences();
+  auto lane = std::make_shared<LoopLane>();
+  lanes_.add(lane);
+  pause_at(PausePoint::lane_added);
+  // A loop that sleeps without having looked at this lane would not hear of it.
+  waker_.wake();
+  return lane;
+}
+
+void Mailbox::wake_for_post() noexcept {
+  waking_cpu_.store(current_cpu(), std::memory_order_relaxed);
+  waker_.wake();
 }
 
 bool Mailbox::post_from_signal(void (*invoke)(void*), const void* bytes,
                                std::size_t size) noexcept {
   if (closed() || !ring_.push(invoke, bytes, size)) return false;
+  pause_at(PausePoint::ring_filled);
   waker_.wake();
   return true;
 }
@@ -40,29 +72,38 @@ bool Mailbox::post_from_signal(void (*invoke)(void*), const void* bytes,
 void Mailbox::notify_signal(int signal) noexcept {
   const auto number = static_cast<unsigned>(signal);
   signals_[number / 64].fetch_or(std::uint64_t{1} << number % 64);
+  pause_at(PausePoint::signal_noted);
   waker_.wake();
 }
 
 void Mailbox::stop() noexcept {
   if (closed()) return;
   stop_.store(true);
+  pause_at(PausePoint::stop_stored);
   waker_.wake();
 }
 
 void Mailbox::close() {
   closed_.store(true);
+  pause_at(PausePoint::refusal_began);
   // A thread of the parent may hold the lock, and is not here to let it go.
   if (!ours()) (void)queue_.after_fork();
   const auto unrun = queue_.close();
+  lanes_.clear();
+  pause_at(PausePoint::queue_closed);
   waker_.close();
 }
 
 bool Mailbox::after_fork() {
   waker_.rebuild();
+  lanes_.wake_up();
+  pause_at(PausePoint::fork_waker_rebuilt);
   const bool ring_whole = ring_.after_fork();
   const bool queue_whole = queue_.after_fork();
+  pause_at(PausePoint::fork_queue_whole);
   // Last: from here on the other threads of the child are let in.
   epoch_.store(fork_epoch(), std::memory_order_release);
+  pause_at(PausePoint::fork_let_in);
   return ring_whole && queue_whole;
 }
 

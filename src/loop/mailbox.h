@@ -8,7 +8,10 @@
 #include <thread>
 
 #include "loop/callback_queue.h"
+#include "loop/lanes.h"
 #include "loop/signal_ring.h"
+#include "platform/current_cpu.h"
+#include "platform/fork_epoch.h"
 #include "tornado/waker.h"
 
 namespace tornado {
@@ -21,6 +24,8 @@ class Mailbox {
 
   // Any thread. False if closed or the parent process's.
   bool post(Callback&& callback, const std::source_location& where);
+  bool post(LoopLane& lane, Callback&& callback, const std::source_location& where);
+  std::shared_ptr<LoopLane> open_lane();
 
   // Any thread, any signal handler.
   bool post_from_signal(void (*invoke)(void*), const void* bytes,
@@ -29,18 +34,26 @@ class Mailbox {
   void stop() noexcept;
   [[nodiscard]] bool closed() const noexcept { return closed_.load() || !ours(); }
   /// Whether this process made the loop, or took it over.
-  [[nodiscard]] bool ours() const noexcept;
+  [[nodiscard]] bool ours() const noexcept {
+    return epoch_.load(std::memory_order_acquire) == fork_epoch();
+  }
   /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept {
     return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
 
   // The loop's thread.
+  /// Whether whoever woke the loop last did so on this very processor.
+  [[nodiscard]] bool woken_from_here() const noexcept {
+    const int cpu = waking_cpu_.load(std::memory_order_relaxed);
+    return cpu != -1 && cpu == current_cpu();
+  }
   void set_runner(std::thread::id runner) noexcept { runner_.store(runner); }
   [[nodiscard]] Waker& waker() noexcept { return waker_; }
   [[nodiscard]] const Waker& waker() const noexcept { return waker_; }
   [[nodiscard]] CallbackQueue& queue() noexcept { return queue_; }
   [[nodiscard]] const CallbackQueue& queue() const noexcept { return queue_; }
+  [[nodiscard]] Lanes& lanes() noexcept { return lanes_; }
   [[nodiscard]] SignalRing& ring() noexcept { return ring_; }
   [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(); }
   // The exchange costs as much as a turn's other looks together.
@@ -65,14 +78,18 @@ class Mailbox {
  private:
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
+  void wake_for_post() noexcept;
+
   Waker waker_;
   CallbackQueue queue_;
+  Lanes lanes_;
   SignalRing ring_;
   std::array<std::atomic<std::uint64_t>, NSIG / 64 + 1> signals_{};
   std::atomic<bool> stop_{false};
   std::atomic<bool> closed_{false};
   std::atomic<std::thread::id> runner_{};  // none unless the loop runs
   std::atomic<std::uint64_t> epoch_;
+  std::atomic<int> waking_cpu_{-1};  // of the last post that found the queue empty
 };
 
 }  // namespace tornado

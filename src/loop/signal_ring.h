@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "platform/pause_point.h"
 #include "platform/std_memory.h"
 
 namespace tornado {
@@ -47,6 +48,7 @@ class BasicSignalRing {
         position = tail_.load(std::memory_order_relaxed);
       } else if (tail_.compare_exchange_weak(position, position + 1,
                                              std::memory_order_relaxed)) {
+        pause_at(PausePoint::ring_claimed);
         cell.item = item;
         cell.sequence.store(position + 1, std::memory_order_release);
         return true;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <memory>
 #include <mutex>
-#include <vector>
+#include <string>
+#include <string_view>
 
 #include "loop/signal_watch.h"
 #include "platform/fork_epoch.h"
@@ -11,16 +13,20 @@
 namespace tornado {
 namespace {
 
-using Watchers = std::vector<std::shared_ptr<Mailbox>>;
+struct Watcher {
+  std::shared_ptr<Mailbox> mailbox;
+  std::atomic<Watcher*> next{nullptr};  // read by the signal handler
+  Watcher* removed_before = nullptr;
+};
 
 struct Watched {
-  std::atomic<const Watchers*> watchers{nullptr};  // read by the signal handler
+  std::atomic<Watcher*> first{nullptr};  // read by the signal handler
   struct sigaction previous {};
 };
 
-// The list of a signal is never changed, only replaced by another. An old one is kept
-// until no handler runs that may have found it; who replaces never waits for handlers,
-// one of which may have interrupted it.
+// A watcher taken out of its list still leads to the rest of it, and is kept until no
+// handler runs that may have found it; who removes never waits for handlers, one of
+// which may have interrupted it, and needs no memory.
 Watched watched[NSIG];
 std::atomic<int> handlers_running{0};
 
@@ -28,7 +34,7 @@ struct Registry {
   std::uint64_t process;
   const Registry* parents;  // so that it is not taken for lost
   std::mutex mutex;
-  std::vector<std::unique_ptr<const Watchers>> replaced;  // guarded
+  Watcher* last_removed;  // guarded
 };
 
 // A forked child gets its own: a thread that is not there may hold its parent's.
@@ -36,26 +42,25 @@ Registry& registry() {
   static std::atomic<Registry*> current{nullptr};
   Registry* seen = current.load();
   if (seen && seen->process == fork_epoch()) return *seen;
-  std::unique_ptr<Registry> fresh(new Registry{fork_epoch(), seen, {}, {}});
+  std::unique_ptr<Registry> fresh(new Registry{fork_epoch(), seen, {}, nullptr});
   return current.compare_exchange_strong(seen, fresh.get()) ? *fresh.release() : *seen;
 }
 
 extern "C" void tornado_on_signal(int signal) {
   ErrnoKeeper keep;
   handlers_running.fetch_add(1);
-  if (const Watchers* watchers = watched[signal].watchers.load()) {
-    for (const auto& mailbox : *watchers) mailbox->notify_signal(signal);
+  for (const Watcher* one = watched[signal].first.load(); one; one = one->next.load()) {
+    one->mailbox->notify_signal(signal);
   }
   handlers_running.fetch_sub(1);
 }
 
-void publish(Watched& signal, std::unique_ptr<const Watchers> watchers,
-             std::vector<std::unique_ptr<const Watchers>>& replaced) {
-  replaced.reserve(replaced.size() + 1);
-  if (watchers && watchers->empty()) watchers.reset();
-  std::unique_ptr<const Watchers> old(signal.watchers.exchange(watchers.release()));
-  if (old) replaced.push_back(std::move(old));
-  if (handlers_running.load() == 0) replaced.clear();
+void free_removed(Registry& ours) noexcept {
+  if (handlers_running.load() != 0) return;
+  while (ours.last_removed) {
+    const std::unique_ptr<Watcher> doomed(ours.last_removed);
+    ours.last_removed = doomed->removed_before;
+  }
 }
 
 bool is_ours(const struct sigaction& action) noexcept {
@@ -90,26 +95,35 @@ void watch_signal(int signal, std::shared_ptr<Mailbox> mailbox) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 act_on_signal("sigaction", signal));
   }
+  auto watcher = std::make_unique<Watcher>();
+  watcher->mailbox = std::move(mailbox);
   Registry& ours = registry();
   const std::scoped_lock lock(ours.mutex);
   Watched& entry = watched[signal];
-  const Watchers* old = entry.watchers.load();
-  auto watchers = old ? std::make_unique<Watchers>(*old) : std::make_unique<Watchers>();
-  watchers->push_back(std::move(mailbox));
-  if (!old) install(signal, entry.previous);
-  publish(entry, std::move(watchers), ours.replaced);
+  Watcher* const first = entry.first.load();
+  if (!first) install(signal, entry.previous);
+  watcher->next.store(first);
+  entry.first.store(watcher.release());
+  free_removed(ours);
 }
 
 void unwatch_signal(int signal, const Mailbox& mailbox) {
   Registry& ours = registry();
   const std::scoped_lock lock(ours.mutex);
   Watched& entry = watched[signal];
-  const Watchers* old = entry.watchers.load();
-  if (!old) return;
-  auto watchers = std::make_unique<Watchers>(*old);
-  std::erase_if(*watchers, [&](const auto& one) { return one.get() == &mailbox; });
-  if (watchers->empty()) restore(signal, entry.previous);
-  publish(entry, std::move(watchers), ours.replaced);
+  if (!entry.first.load()) return;
+  std::atomic<Watcher*>* link = &entry.first;
+  while (Watcher* const one = link->load()) {
+    if (one->mailbox.get() != &mailbox) {
+      link = &one->next;
+      continue;
+    }
+    link->store(one->next.load());
+    one->removed_before = ours.last_removed;
+    ours.last_removed = one;
+  }
+  if (!entry.first.load()) restore(signal, entry.previous);
+  free_removed(ours);
 }
 
 }  // namespace tornado

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop/stack_probe.h"
 
-#include <execinfo.h>
-#include <semaphore.h>
-#include <unistd.h>
-
+#include <chrono>
 #include <csignal>
-#include <cstdlib>
-#include <ctime>
-#include <memory>
 #include <mutex>
+#include <thread>
 
+#include "loop/backtrace.h"
+#include "loop/probe_signal.h"
 #include "platform/system_error.h"
+#include "tornado/time.h"
 
 namespace tornado {
 namespace {
@@ -19,7 +17,7 @@ namespace {
 struct Probe {
   const std::atomic<const std::source_location*>* running;
   StackSample sample;
-  sem_t answered;
+  std::atomic<bool> answered{false};
 };
 
 std::mutex one_at_a_time;
@@ -39,24 +37,23 @@ std::atomic<Probe*> current_probe{nullptr};
 
 extern "C" void tornado_on_probe(int signal, siginfo_t* info, void* context) {
   ErrnoKeeper keep;
-  const bool mine = info->si_code == SI_QUEUE && info->si_pid == ::getpid() &&
-                    info->si_value.sival_ptr == &current_probe;
-  if (!mine) return pass_on(signal, info, context);
+  if (!is_probe(*info, &current_probe)) return pass_on(signal, info, context);
   Probe* probe = current_probe.exchange(nullptr);
   if (!probe) return;
   if (const auto* where = probe->running->load(std::memory_order_relaxed)) {
     probe->sample.callback = *where;
   }
-  probe->sample.depth = ::backtrace(probe->sample.frames.data(),
-                                    static_cast<int>(probe->sample.frames.size()));
-  ::sem_post(&probe->answered);
+  probe->sample.depth = take_backtrace(probe->sample.frames);
+  probe->answered.store(true, std::memory_order_release);
 }
 
-bool wait_one_second(sem_t& semaphore) {
-  timespec deadline{};
-  ::clock_gettime(CLOCK_REALTIME, &deadline);
-  deadline.tv_sec += 1;
-  return retry_eintr([&] { return ::sem_timedwait(&semaphore, &deadline); }) == 0;
+// Nobody is told, and asks again: what a signal handler may wake a thread with differs
+// from system to system, and this thread is not in a hurry.
+template <class Until>
+void wait_for_answer(const Probe& probe, Until is_over) {
+  while (!probe.answered.load(std::memory_order_acquire) && !is_over()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 /// SIGURG handled by us for as long as this lives.
@@ -85,25 +82,22 @@ class BorrowedSignal {
 std::optional<StackSample> probe_stack(
     pthread_t thread, const std::atomic<const std::source_location*>& running) {
   const std::scoped_lock lock(one_at_a_time);
-  // The first call of backtrace loads libgcc, which is not for signal handlers.
-  void* warm_up[1];
-  (void)::backtrace(warm_up, 1);
-  static auto* const probe = [] {
-    auto* made = new Probe{};
-    ::sem_init(&made->answered, 0, 0);
-    return made;
-  }();
+  std::array<void*, 1> warm_up;
+  (void)take_backtrace(warm_up);
+  static auto* const probe = new Probe{};
   const BorrowedSignal borrowed;
   if (!borrowed) return std::nullopt;
   probe->running = &running;
   probe->sample = {};
+  probe->answered = false;
   current_probe.store(probe);
-  const sigval value{.sival_ptr = &current_probe};
-  const bool sent = ::pthread_sigqueue(thread, SIGURG, value) == 0;
-  if (sent && wait_one_second(probe->answered)) return probe->sample;
+  if (send_probe(thread, &current_probe)) {
+    const TimePoint end = Clock::now() + std::chrono::seconds(1);
+    wait_for_answer(*probe, [end] { return Clock::now() >= end; });
+  }
   // If the handler has the probe already, its answer is on the way.
   if (!current_probe.exchange(nullptr)) {
-    retry_eintr([&] { return ::sem_wait(&probe->answered); });
+    wait_for_answer(*probe, [] { return false; });
     return probe->sample;
   }
   return std::nullopt;
@@ -116,10 +110,8 @@ std::string StackSample::text() const {
     result.append(":").append(std::to_string(callback->line()));
     result.append(" (").append(callback->function_name()).append(")");
   }
-  const std::unique_ptr<char*, void (*)(void*)> symbols(
-      ::backtrace_symbols(frames.data(), depth), &std::free);
-  for (int i = 0; symbols && i < depth; ++i) {
-    result.append("\n  ").append(symbols.get()[i]);
+  for (int i = 0; i < depth; ++i) {
+    result.append("\n  ").append(frame_text(frames[static_cast<std::size_t>(i)]));
   }
   return result;
 }

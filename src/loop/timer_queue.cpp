@@ -25,36 +25,45 @@ TimePoint TimerQueue::time_of(Tick tick) noexcept {
       std::chrono::nanoseconds(static_cast<std::int64_t>(tick << tick_bits)));
 }
 
-TimerQueue::Id TimerQueue::add(TimePoint deadline, QueuedCallback callback) {
-  const std::uint32_t slot = get_slot();
+TimerQueue::Id TimerQueue::add(TimePoint deadline, Callback&& callback,
+                               const std::source_location& where) {
+  if (free_ == none) make_slot();
+  const std::uint32_t slot = free_;
   Node& fresh = node(slot);
+  this->callback(slot).callback = std::move(callback);
+  this->callback(slot).where = where;
+  free_ = fresh.link;
+  if (free_ != none) prefetch_line(&this->callback(free_));  // the next add's
   fresh.deadline = deadline;
   fresh.sequence = next_sequence();
-  fresh.callback = std::move(callback);
   ++live_;
   place(slot);
   return {slot, fresh.sequence};
 }
 
-QueuedCallback TimerQueue::take(Id id) noexcept {
+TimeoutCallback TimerQueue::take(Id id) noexcept {
   Node* found = find(id);
   if (!found) return {};
-  QueuedCallback callback = std::move(found->callback);
+  TimeoutCallback taken = std::move(callback(id.slot));
   --live_;
   if (in_wheel(*found)) {
     leave_in_wheel(*found);
-    return callback;
+    return taken;
   }
   if (found->link != found_due) ++stale_keys_;
   release(id.slot);
   if (stale_keys_ > slots_) sweep_heap();
-  return callback;
+  return taken;
 }
 
 TimerQueue::Id TimerQueue::move(Id id, TimePoint deadline) {
   Node* found = find(id);
   if (!found) return {};
-  if (!in_wheel(*found) || deadline < found->deadline) return add(deadline, take(id));
+  if (!in_wheel(*found) || deadline < found->deadline) {
+    if (free_ == none) make_slot();  // may throw: before anything has changed
+    TimeoutCallback taken = take(id);
+    return add(deadline, std::move(taken.callback), taken.where);
+  }
   // Later than its bucket, which comes first and passes it on.
   if (found->deadline == next_in_wheel_) next_known_ = false;
   found->deadline = deadline;
@@ -62,8 +71,14 @@ TimerQueue::Id TimerQueue::move(Id id, TimePoint deadline) {
   return {id.slot, found->sequence};
 }
 
+// Bucket by bucket, so that the heap stays small, and what it reads in the cache.
 void TimerQueue::collect_due(TimePoint now, std::vector<Id>& due) {
-  advance(tick_of(now));
+  do {
+    collect_from_heap(now, due);
+  } while (advance(tick_of(now)));
+}
+
+void TimerQueue::collect_from_heap(TimePoint now, std::vector<Id>& due) {
   while (!heap_.empty() && heap_.front().deadline <= now) {
     const Key first = heap_.front();
     if (stale(first)) {
@@ -87,14 +102,8 @@ TimePoint TimerQueue::next_deadline() {
   return next_in_wheel_;
 }
 
-std::vector<QueuedCallback> TimerQueue::clear() {
-  std::vector<QueuedCallback> callbacks;
-  callbacks.reserve(live_);
-  for (std::uint32_t slot = 0; slot < slots_; ++slot) {
-    if (node(slot).sequence != 0) callbacks.push_back(std::move(node(slot).callback));
-  }
-  *this = TimerQueue();
-  return callbacks;
+TimerQueue TimerQueue::clear() noexcept {
+  return std::exchange(*this, TimerQueue());
 }
 
 // Nodes.
@@ -105,25 +114,20 @@ TimerQueue::Node* TimerQueue::find(Id id) noexcept {
   return found.sequence == id.sequence ? &found : nullptr;
 }
 
-std::uint32_t TimerQueue::get_slot() {
-  if (free_ == none) {
-    if (empty_nodes_ > slots_ / 2 + spare) {
-      sweep_wheel();
-    } else {
-      if (slots_ % page_size == 0) add_page();
-      release(slots_++);
-    }
+void TimerQueue::make_slot() {
+  if (empty_nodes_ > slots_ / 2 + spare) {
+    sweep_wheel();
+  } else {
+    if (slots_ % page_size == 0) add_page();
+    release(slots_++);
   }
-  const std::uint32_t slot = free_;
-  free_ = node(slot).link;
-  return slot;
 }
 
 void TimerQueue::add_page() {
   // Of as many stale ones as there may be before a sweep, and one for every node.
   const std::size_t keys = 2 * (std::size_t{slots_} + page_size);
   if (heap_.capacity() < keys) heap_.reserve(2 * keys);
-  pages_.push_back(std::make_unique<Node[]>(page_size));
+  pages_.push_back(std::make_unique<Page>());
 }
 
 std::uint32_t TimerQueue::next_sequence() noexcept {
@@ -205,24 +209,27 @@ TimePoint TimerQueue::look_into(const Bucket& bucket) const noexcept {
   return earliest;
 }
 
-void TimerQueue::advance(Tick now) noexcept {
+// Goes on to the next bucket that has begun by now. False if there is none.
+bool TimerQueue::advance(Tick now) noexcept {
   Bucket bucket{};
-  while (first_bucket(bucket) && bucket.begin <= now) {
-    elapsed_ = bucket.begin;
-    next_known_ = false;
-    std::uint32_t slot = wheel_[bucket.level].take(bucket.index);
-    while (slot != none) {
-      const std::uint32_t next = node(slot).link;
-      if (node(slot).sequence != 0) {
-        place(slot);
-      } else {
-        release(slot);
-        --empty_nodes_;
-      }
-      slot = next;
-    }
+  if (!first_bucket(bucket) || bucket.begin > now) {
+    elapsed_ = std::max(elapsed_, now);
+    return false;
   }
-  elapsed_ = std::max(elapsed_, now);
+  elapsed_ = bucket.begin;
+  next_known_ = false;
+  std::uint32_t slot = wheel_[bucket.level].take(bucket.index);
+  while (slot != none) {
+    const std::uint32_t next = node(slot).link;
+    if (node(slot).sequence != 0) {
+      place(slot);
+    } else {
+      release(slot);
+      --empty_nodes_;
+    }
+    slot = next;
+  }
+  return true;
 }
 
 void TimerQueue::leave_in_wheel(Node& left) noexcept {

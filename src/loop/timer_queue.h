@@ -7,14 +7,16 @@
 #include <source_location>
 #include <vector>
 
+#include "platform/prefetch.h"
 #include "tornado/callback.h"
 #include "tornado/time.h"
 
 namespace tornado {
 
-/// A callback and the place where it was added.
-struct QueuedCallback {
-  Callback callback;
+/// What a timeout calls, and the place where it was added. A callable of more than four
+/// pointers costs an allocation; the others cost less memory.
+struct TimeoutCallback {
+  UniqueFunction<void(), 32> callback;
   std::source_location where;
 };
 
@@ -32,15 +34,19 @@ class TimerQueue {
     std::uint32_t sequence = 0;  // 0: none
   };
 
-  Id add(TimePoint deadline, QueuedCallback callback);
+  /// Leaves `callback` empty. If this throws, for want of memory, nothing has changed.
+  Id add(TimePoint deadline, Callback&& callback, const std::source_location& where);
 
   /// Takes the callable out, whether the timeout still waits or was found due. Empty if
   /// it is gone.
-  [[nodiscard]] QueuedCallback take(Id id) noexcept;
+  [[nodiscard]] TimeoutCallback take(Id id) noexcept;
 
   /// Gives a timeout another deadline, as if it were taken and added, whether it still
   /// waits or was found due. Its new name, or none if it is gone.
   Id move(Id id, TimePoint deadline);
+
+  /// Says that take(id) comes soon.
+  void prefetch(Id id) const noexcept { prefetch_line(&callback(id.slot)); }
 
   /// Appends the timeouts whose deadline is not after `now`, in order. They stay to be
   /// taken.
@@ -52,15 +58,14 @@ class TimerQueue {
 
   [[nodiscard]] std::size_t size() const noexcept { return live_; }
 
-  /// Takes all callables out, to be destroyed by the caller.
-  [[nodiscard]] std::vector<QueuedCallback> clear();
+  /// Takes all out, to be destroyed by the caller.
+  [[nodiscard]] TimerQueue clear() noexcept;
 
  private:
   struct Node {
     TimePoint deadline;
     std::uint32_t sequence = 0;  // 0: nobody's
     std::uint32_t link = none;   // the next in the bucket, or of the free ones
-    QueuedCallback callback;
   };
   struct Key {
     TimePoint deadline;
@@ -79,7 +84,7 @@ class TimerQueue {
   static constexpr std::uint32_t none = ~0u;
   static constexpr std::uint32_t found_due = none - 1;  // the link of one that is
   static constexpr std::size_t spare = 256;  // empty nodes that do not matter
-  static constexpr std::uint32_t page_size = 1024;
+  static constexpr std::uint32_t page_size = 256;
   static constexpr unsigned tick_bits = 20;  // 2^20 ns
   static constexpr unsigned digit_bits = 8;
   static constexpr unsigned levels = (63 - tick_bits + digit_bits - 1) / digit_bits;
@@ -95,6 +100,12 @@ class TimerQueue {
     [[nodiscard]] std::size_t first() const noexcept;  // `buckets` if empty
     std::uint32_t take(std::size_t bucket) noexcept;
   };
+  // Apart, as to move a timeout, or to put it in order, is not to touch its callable:
+  // four nodes share a cache line.
+  struct Page {
+    std::array<Node, page_size> nodes;
+    std::array<TimeoutCallback, page_size> callbacks;
+  };
   struct Bucket {
     unsigned level;
     std::size_t index;
@@ -106,13 +117,16 @@ class TimerQueue {
   static TimePoint time_of(Tick tick) noexcept;
 
   [[nodiscard]] Node& node(std::uint32_t slot) const noexcept {
-    return pages_[slot / page_size][slot % page_size];
+    return pages_[slot / page_size]->nodes[slot % page_size];
+  }
+  [[nodiscard]] TimeoutCallback& callback(std::uint32_t slot) const noexcept {
+    return pages_[slot / page_size]->callbacks[slot % page_size];
   }
   [[nodiscard]] bool in_wheel(const Node& node) const noexcept {
     return tick_of(node.deadline) > elapsed_;
   }
   [[nodiscard]] Node* find(Id id) noexcept;
-  std::uint32_t get_slot();
+  void make_slot();
   void add_page();
   std::uint32_t next_sequence() noexcept;
   void release(std::uint32_t slot) noexcept;
@@ -121,7 +135,8 @@ class TimerQueue {
   void place_in_wheel(std::uint32_t slot, Tick tick) noexcept;
   [[nodiscard]] bool first_bucket(Bucket& bucket) const noexcept;
   [[nodiscard]] TimePoint look_into(const Bucket& bucket) const noexcept;
-  void advance(Tick now) noexcept;
+  bool advance(Tick now) noexcept;
+  void collect_from_heap(TimePoint now, std::vector<Id>& due);
   void leave_in_wheel(Node& node) noexcept;
   void sweep_wheel() noexcept;
 
@@ -132,7 +147,7 @@ class TimerQueue {
   void drop_stale_front() noexcept;
   void sweep_heap() noexcept;
 
-  std::vector<std::unique_ptr<Node[]>> pages_;
+  std::vector<std::unique_ptr<Page>> pages_;
   std::uint32_t slots_ = 0;
   std::uint32_t free_ = none;
   std::vector<Key> heap_;  // has room for a key of every node, so that only add() fails

@@ -6,6 +6,7 @@
 
 #include "loop/impl.h"
 #include "platform/log.h"
+#include "platform/pause_point.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -13,18 +14,22 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr Token waker_token = ~Token{0};
-constexpr std::chrono::milliseconds broken_waker_wait{100};
+constexpr nanoseconds short_wait = std::chrono::milliseconds(100);  // if wakes may fail
 constexpr std::uint64_t most_callbacks = 64;
 constexpr std::chrono::microseconds longest_run{20};
 constexpr std::size_t stream = 16;  // posts by others within one turn
 constexpr std::chrono::microseconds gathering{10};
+constexpr std::size_t ahead = 8;  // timeouts whose memory is fetched beforehand
 
 // One thread writes, so that the read and the write need not be one step.
 template <class T>
 void count(std::atomic<T>& counter, std::type_identity_t<T> more = 1) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + more,
                 std::memory_order_relaxed);
+}
+
+nanoseconds no_longer_than(nanoseconds limit, nanoseconds wait) noexcept {
+  return wait < wait.zero() || wait > limit ? limit : wait;
 }
 
 /// True for as long as this lives, also when an exception ends it.
@@ -40,15 +45,16 @@ class Flagged {
 };
 
 /// Removes the first of the list at its end, also if that is an exception.
+template <class List>
 class Spent {
  public:
-  explicit Spent(CallbackList& list) noexcept : list_(list) {}
+  explicit Spent(List& list) noexcept : list_(list) {}
   ~Spent() { list_.pop_front(); }
   Spent(const Spent&) = delete;
   Spent& operator=(const Spent&) = delete;
 
  private:
-  CallbackList& list_;
+  List& list_;
 };
 
 }  // namespace
@@ -59,6 +65,7 @@ void IOLoop::Impl::run() {
   for (;;) {
     monitor.begin_turn();
     dispatch();
+    pause_at(PausePoint::turn_dispatched);
     if (!closing) run_ready();
     if (closing || mailbox->take_stop()) return;
     monitor.end_turn();
@@ -72,6 +79,7 @@ void IOLoop::Impl::run_ready() {
   find_due_timeouts();
   run_from_signals();
   run_callbacks();
+  run_lanes();
   if (turn_policy == TurnPolicy::bounded) run_added_callbacks();
   run_due_timeouts();
 }
@@ -79,11 +87,17 @@ void IOLoop::Impl::run_ready() {
 void IOLoop::Impl::run_added_callbacks() {
   if (mailbox->queue().size() == 0) return;
   const std::uint64_t before = callbacks_run;
-  const TimePoint end = Clock::now() + longest_run;
+  const TimePoint end = now() + longest_run;
+  // The clock costs more than a callback. Asked after twice as many each time, it is
+  // asked seldom, and alike ones run for no more than twice as long as they may.
+  std::uint64_t next_look = 1;
   while (mailbox->queue().size() > 0 && !closing && !mailbox->stop_requested()) {
     run_callbacks();
     const std::uint64_t run = callbacks_run - before;
-    if (run >= most_callbacks || (run % 16 == 0 && Clock::now() >= end)) return;
+    if (run >= most_callbacks) return;
+    if (run < next_look) continue;
+    if (now() >= end) return;
+    next_look = 2 * run;
   }
 }
 
@@ -109,8 +123,20 @@ void IOLoop::Impl::run_callbacks() {
   while (!batch.empty() && !closing) {
     const Spent once(batch);
     count(callbacks_run);
-    call(batch.front_where(), [this] { batch.call_front(); });
+    call(batch.front().where(), [this] { batch.front().call(); });
   }
+}
+
+void IOLoop::Impl::run_lanes() {
+  from_lanes = 0;
+  if (mailbox->lanes().none() || closing) return;
+  mailbox->lanes().run([this](LoopLane& lane) {
+    const Spent once(lane);
+    count(callbacks_run);
+    ++from_lanes;
+    call(lane.front().where(), [&lane] { lane.front().call(); });
+    return !closing;
+  });
 }
 
 void IOLoop::Impl::find_due_timeouts() {
@@ -118,12 +144,14 @@ void IOLoop::Impl::find_due_timeouts() {
   if (due_next < due.size() || timers.size() == 0) return;
   due.clear();
   due_next = 0;
-  timers.collect_due(Clock::now(), due);
+  timers.collect_due(now(), due);
+  pause_at(PausePoint::timeouts_found);
 }
 
 void IOLoop::Impl::run_due_timeouts() {
   while (due_next < due.size() && !closing) {
-    QueuedCallback next = timers.take(due[due_next++]);
+    if (due_next + ahead < due.size()) timers.prefetch(due[due_next + ahead]);
+    TimeoutCallback next = timers.take(due[due_next++]);
     if (!next.callback) continue;  // removed by one before it
     count(timeouts_run);
     call(next.where, next.callback);
@@ -134,16 +162,15 @@ nanoseconds IOLoop::Impl::time_to_wait() {
   // The queue too: a thread that found it empty, and so is the one to wake the loop,
   // may not have come to that yet, and what the loop itself added behind is not to
   // wait.
-  const bool left_over =
-      !batch.empty() || due_next < due.size() || mailbox->queue().size() > 0;
+  const bool left_over = !batch.empty() || due_next < due.size() ||
+                         mailbox->queue().size() > 0 || mailbox->lanes().waiting();
   if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
   nanoseconds wait{-1};
   if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
-    const TimePoint now = Clock::now();
-    wait = next > now ? next - now : nanoseconds::zero();
+    const TimePoint current = now();
+    wait = next > current ? next - current : nanoseconds::zero();
   }
-  const nanoseconds limit = broken_waker_wait;
-  return waker_broken && (wait < wait.zero() || wait > limit) ? limit : wait;
+  return waker_broken ? no_longer_than(short_wait, wait) : wait;
 }
 
 bool IOLoop::Impl::did_something() noexcept {
@@ -155,30 +182,55 @@ bool IOLoop::Impl::did_something() noexcept {
 // them must have the queue's cache lines from the other. Taken in pieces, it flows
 // twice as fast.
 void IOLoop::Impl::let_posts_gather() {
-  if (!spin.on() || mailbox->queue().fetched() < stream) return;
+  if (!spin.on() || heard() < stream) return;
   for (const TimePoint end = Clock::now() + gathering; Clock::now() < end;) {
   }
 }
 
+// Callbacks from other threads in this turn.
+std::size_t IOLoop::Impl::heard() const noexcept {
+  return mailbox->queue().fetched() + from_lanes;
+}
+
+// Whether more may come if the loop looks for it. From its own processor it cannot: to
+// look is to keep whoever would post it from running.
+bool IOLoop::Impl::more_to_come() const noexcept {
+  return heard() > 0 && !mailbox->woken_from_here();
+}
+
 void IOLoop::Impl::wait() {
+  if (handlers.has_changes()) apply_changes();
   let_posts_gather();
-  spin.looked(spin_for_all ? did_something() : mailbox->queue().fetched() > 0);
-  const nanoseconds timeout = spin.on() ? nanoseconds::zero() : time_to_wait();
+  spin.looked(spin_for_all ? did_something() : more_to_come());
+  nanoseconds timeout = spin.on() ? nanoseconds::zero() : time_to_wait();
   if (timeout == timeout.zero()) {
     // Nobody needs to wake it. Whoever has tried to is answered before it sleeps.
     ready = poller->wait(timeout);
     if (woken() && !waker_edge) answer_waker();
     return;
   }
-  // Whoever posts from here on writes to the waker; whoever has posted is seen now.
-  if (mailbox->waker().arm()) {
-    const TimePoint before = Clock::now();
+  pause_at(PausePoint::wait_timed);
+  if (fall_asleep(timeout)) {
+    pause_at(PausePoint::wait_armed);
+    const TimePoint before = now();
     ready = poller->wait(timeout);
-    count(nanoseconds_asleep, (Clock::now() - before).count());
+    count(nanoseconds_asleep, (now() - before).count());
   } else {
     ready = poller->wait(nanoseconds::zero());
   }
+  pause_at(PausePoint::wait_ended);
+  mailbox->lanes().wake_up();
   answer_waker();
+  pause_at(PausePoint::wait_answered);
+}
+
+// Whoever posts from here on writes to the waker. False if some have posted already.
+bool IOLoop::Impl::fall_asleep(nanoseconds& timeout) noexcept {
+  if (!mailbox->waker().arm()) return false;
+  if (mailbox->lanes().none()) return true;
+  const Lanes::Rest rest = mailbox->lanes().fall_asleep();
+  if (rest == Lanes::Rest::unsure) timeout = no_longer_than(short_wait, timeout);
+  return rest != Lanes::Rest::refused;
 }
 
 bool IOLoop::Impl::woken() const noexcept {
@@ -216,6 +268,7 @@ void IOLoop::Impl::watch_waker() {
                has(poller->modes(), Events::edge);
   poller->add(mailbox->waker().fileno(),
               waker_edge ? Events::read | Events::edge : Events::read, waker_token);
+  mailbox->waker().set_door(poller->open_door());
 }
 
 void IOLoop::Impl::dispatch() {
@@ -224,9 +277,9 @@ void IOLoop::Impl::dispatch() {
     const Ready one = ready.front();
     ready = ready.subspan(1);
     if (one.token == waker_token) continue;
-    HandlerTable::Entry* entry = handlers.find(one.token);
+    HandlerTable::Entry* entry = handlers.find_token(one.token);
     if (!entry) {
-      orphan_seen |= !handlers.knows(one.token);
+      orphan_seen |= !handlers.knows_token(one.token);
       continue;
     }
     if (entry->interest == Events::none) continue;  // paused meanwhile

@@ -2,27 +2,16 @@
 #include "loop/watchdog.h"
 
 #include <algorithm>
-#include <csignal>
 #include <string>
 
+#include "loop/deaf_thread.h"
 #include "platform/log.h"
 
 namespace tornado {
 
 Watchdog::Watchdog(const TurnMonitor& monitor, std::chrono::nanoseconds threshold)
     : monitor_(monitor), threshold_(threshold) {
-  // Signals are for the program's own threads.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_deaf_thread([this] { run(); });
 }
 
 Watchdog::~Watchdog() {

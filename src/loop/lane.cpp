@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loop/lanes.h"
+#include "loop/mailbox.h"
+#include "tornado/loop_handle.h"
+
+namespace tornado {
+
+// If there is no memory, nothing has changed.
+void Lanes::admit() {
+  Joined* newest = joined_.load();
+  do {
+    std::size_t more = 0;
+    for (const Joined* one = newest; one; one = one->next) ++more;
+    lanes_.reserve(lanes_.size() + more);
+  } while (!joined_.compare_exchange_weak(newest, nullptr));
+  while (newest) {
+    const std::unique_ptr<Joined> one(newest);
+    newest = one->next;
+    lanes_.push_back(std::move(one->lane));
+  }
+}
+
+void Lanes::clear() noexcept {
+  const auto empty = [](LoopLane& lane) {
+    while (lane.taken() != lane.pushed()) lane.pop_front();
+  };
+  for (const auto& lane : lanes_) empty(*lane);
+  lanes_.clear();
+  for (Joined* next = joined_.exchange(nullptr); next;) {
+    const std::unique_ptr<Joined> one(next);
+    empty(*one->lane);
+    next = one->next;
+  }
+}
+
+struct Lane::State {
+  std::shared_ptr<Mailbox> mailbox;
+  std::shared_ptr<LoopLane> queue = mailbox->open_lane();
+  ~State() { queue->abandon(); }
+};
+
+Lane::Lane() noexcept = default;
+Lane::Lane(std::shared_ptr<Mailbox> mailbox)
+    : state_(mailbox ? new State{std::move(mailbox)} : nullptr) {}
+Lane::Lane(Lane&&) noexcept = default;
+Lane& Lane::operator=(Lane&&) noexcept = default;
+Lane::~Lane() = default;
+
+bool Lane::add_callback(Callback callback, Location where) {
+  return state_ && state_->mailbox->post(*state_->queue, std::move(callback), where);
+}
+
+Lane LoopHandle::open_lane() const {
+  return Lane(mailbox_);
+}
+
+}  // namespace tornado
