@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/conversation.h"
 
-#include <unistd.h>
-
 #include <array>
+#include <system_error>
 
-#include "platform/system_error.h"
-#include "process/quiet_write.h"
+#include "process/pipe_transfer.h"
 
 namespace tornado {
 
@@ -59,36 +57,35 @@ void Conversation::watch(PipeEnd& end, Events events, void (Conversation::*step)
   end.watched = true;
 }
 
-void Conversation::write_some() {
-  const long n = write_quietly(in_end.fd.get(), input_.data() + written_,
-                               input_.size() - written_);
-  if (n >= 0) {
-    written_ += static_cast<std::size_t>(n);
-  } else if (errno == EAGAIN) {
-    return;
-  } else if (errno != EPIPE) {
-    const int error = errno;
-    finish(in_end);
-    errno = error;
-    throw_errno("write to child");
+template <class F>
+void Conversation::transfer(PipeEnd& end, F step) {
+  Transferred done{Transfer::closed};
+  try {
+    done = step();
+  } catch (const std::system_error&) {
+    finish(end);
+    throw;
   }
-  if (n < 0 || written_ == input_.size()) finish(in_end);
+  if (done.what == Transfer::closed) finish(end);
+}
+
+void Conversation::write_some() {
+  transfer(in_end, [this] {
+    const std::span<const char> rest = std::span(input_).subspan(written_);
+    Transferred done = write_to_child(in_end.fd.get(), rest);
+    written_ += done.size;
+    if (written_ == input_.size()) done.what = Transfer::closed;
+    return done;
+  });
 }
 
 void Conversation::read_some(PipeEnd& end, std::string& text) {
-  std::array<char, 65536> bytes;
-  const long n =
-      retry_eintr([&] { return ::read(end.fd.get(), bytes.data(), bytes.size()); });
-  if (n > 0) {
-    text.append(bytes.data(), static_cast<std::size_t>(n));
-  } else if (n == 0) {
-    finish(end);
-  } else if (errno != EAGAIN) {
-    const int error = errno;
-    finish(end);
-    errno = error;
-    throw_errno("read from child");
-  }
+  transfer(end, [&end, &text] {
+    std::array<char, 65536> bytes;
+    const Transferred done = read_from_child(end.fd.get(), bytes);
+    text.append(bytes.data(), done.size);
+    return done;
+  });
 }
 
 void Conversation::finish(PipeEnd& end) {

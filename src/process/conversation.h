@@ -44,6 +44,8 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
 
  private:
   void watch(PipeEnd& end, Events events, void (Conversation::*step)());
+  template <class F>
+  void transfer(PipeEnd& end, F step);
   void write_some();
   void read_some(PipeEnd& end, std::string& text);
   void read_out() { read_some(out_end, result_.out); }

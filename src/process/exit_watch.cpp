@@ -1,63 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exit_watch.h"
 
-#include <thread>
 #include <utility>
 
-#include "platform/log.h"
-#include "process/signal_blocker.h"
+#include "platform/pause_point.h"
+#include "process/end_notice.h"
+#include "process/exit_descriptor.h"
 
 namespace tornado {
-namespace {
-
-// A thread is no part of a program's design that it did not ask for: it takes none of
-// its signals.
-template <class F>
-void start_detached(F body) {
-  const SignalBlocker blocker;
-  std::thread(std::move(body)).detach();
-}
-
-}  // namespace
 
 ExitWatch::ExitWatch(int pid, UniqueFd process, IOLoop& loop)
     : pid_(pid), process_(std::move(process)), loop_(loop) {}
 
 ExitWatch::~ExitWatch() {
-  if (status_ || reap(pid_, process_.get(), WaitFor::nothing)) return;
-  try {
-    start_detached([pid = pid_] { reap(pid, invalid_fd, WaitFor::end); });
-  } catch (const std::system_error& error) {
-    log(LogLevel::error,
-        "child " + std::to_string(pid_) + " will stay a zombie: " + error.what());
-  }
+  if (!status_ && !reap(pid_, process_.get(), WaitFor::nothing)) reap_later(pid_);
 }
 
 void ExitWatch::start() {
-  if (!process_) return start_thread();
+  if (!process_) end_ = open_exit_descriptor(pid_);
+  if (!is_readable_at_end(fileno())) return ask_for_notice();
   loop_.add_handler(
       *this, [self = shared_from_this()](ExitWatch&, Events) { self->on_end(); },
       Events::read);
+  watched_ = true;
+  pause_at(PausePoint::exit_watched);
 }
 
-// Where there is no descriptor to wait for. The thread does not reap, so that the pid
-// is the child's as long as the loop may signal it.
-void ExitWatch::start_thread() {
-  start_detached([self = shared_from_this(), handle = loop_.handle()]() mutable {
-    await_end(self->pid_);
-    handle.add_callback([moved = std::move(self)] { moved->on_end(); });
-  });
+void ExitWatch::ask_for_notice() {
+  notify_of_end(pid_, process_.get(),
+                [self = shared_from_this(), handle = loop_.handle()]() mutable {
+                  handle.add_callback([moved = std::move(self)] { moved->on_end(); });
+                });
 }
 
 void ExitWatch::on_end() {
+  pause_at(PausePoint::exit_seen);
   const auto self = shared_from_this();
   const auto status = reap(pid_, process_.get(), WaitFor::nothing);
   if (!status || status_) return;
   status_ = ExitStatus{status->error, status->returncode};
-  if (process_) {
-    loop_.remove_handler(*this);
-    process_.reset();
-  }
+  if (std::exchange(watched_, false)) loop_.remove_handler(*this);
+  close();
+  pause_at(PausePoint::exit_reaped);
   tell();
 }
 

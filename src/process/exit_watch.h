@@ -15,7 +15,7 @@ namespace tornado {
 class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
  public:
   ExitWatch(int pid, UniqueFd process, IOLoop& loop);
-  /// Hands a child that still runs to a thread, which reaps it.
+  /// A child that still runs is reaped later, if it has to be.
   ~ExitWatch();
   ExitWatch(const ExitWatch&) = delete;
   ExitWatch& operator=(const ExitWatch&) = delete;
@@ -30,17 +30,25 @@ class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
   bool send_signal(int signal);
 
   // What a loop needs of a file object.
-  [[nodiscard]] NativeFd fileno() const noexcept { return process_.get(); }
-  void close() noexcept { process_.reset(); }
+  [[nodiscard]] NativeFd fileno() const noexcept {
+    return process_ ? process_.get() : end_.get();
+  }
+  void close() noexcept {
+    process_.reset();
+    end_.reset();
+    watched_ = false;
+  }
 
  private:
-  void start_thread();
+  void ask_for_notice();
   void on_end();
   void tell();
 
   const int pid_;
   UniqueFd process_;
+  UniqueFd end_;  // for a child without that
   IOLoop& loop_;  // for the loop's own calls only: this may outlive it
+  bool watched_ = false;
   std::optional<ExitStatus> status_;
   Subprocess::ExitCallback callback_;
   std::vector<Subprocess::ExitCallback> waiters_;

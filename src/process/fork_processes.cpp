@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -184,6 +185,9 @@ class Supervisor {
       if (!worker.running()) continue;
       try {
         log(LogLevel::warning, worker.name() + what);
+      } catch (const std::bad_alloc&) {  // unsaid, then
+      }
+      try {
         (void)signal_child(worker.process.pid, worker.process.process.get(), SIGKILL);
       } catch (const std::exception&) {  // it runs as somebody else: nothing to be done
         worker.state = Worker::State::done;
@@ -209,7 +213,8 @@ class Supervisor {
     }
     const auto left = std::chrono::ceil<milliseconds>(until - now());
     const auto timeout = std::clamp(left, milliseconds(0), milliseconds(60'000));
-    ::poll(fds.data(), fds.size(), static_cast<int>(timeout.count()));
+    ::poll(fds.data(), static_cast<nfds_t>(fds.size()),
+           static_cast<int>(timeout.count()));
   }
 
   const int owner_ = ::getpid();

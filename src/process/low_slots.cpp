@@ -6,8 +6,10 @@
 
 #include <array>
 #include <atomic>
+#include <exception>
 #include <utility>
 
+#include "platform/birth.h"
 #include "platform/descriptor_maker.h"
 #include "platform/system_error.h"
 #include "tornado/spawn.h"
@@ -20,7 +22,7 @@ constexpr int low = 64;  // one word of the kernel's bitmap: nothing less to cop
 bool place(NativeFd fd, NativeFd number) noexcept {
   int result;
   do {
-    result = ::dup3(fd, number, O_CLOEXEC);
+    result = put_in_place(fd, number);
   } while (result == -1 && (errno == EINTR || errno == EBUSY));
   return result != -1;
 }
@@ -40,7 +42,7 @@ class Slots {
       free_[2] = more[1].release();
       for (const auto& slot : free_) set_maker(slot, "spawn slot");
       set_maker(placeholder_.get(), "spawn slot");
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
     }
   }
 

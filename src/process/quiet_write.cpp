@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <ctime>
-
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -21,8 +19,10 @@ long write_quietly(NativeFd fd, const char* data, std::size_t size) noexcept {
   const long written = retry_eintr([&] { return ::write(fd, data, size); });
   const ErrnoKeeper keep;
   if (written == -1 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0) {
-    const timespec now{};
-    retry_eintr([&] { return ::sigtimedwait(&pipe_signal, nullptr, &now); });
+    sigpending(&pending);
+    int signal = 0;
+    // Not there if it is ignored: sigwait would wait for ever.
+    if (sigismember(&pending, SIGPIPE) == 1) sigwait(&pipe_signal, &signal);
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return written;

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "platform/system_error.h"
+#include "process/signal_origin.h"
 
 namespace tornado {
 namespace {
@@ -14,8 +15,8 @@ std::atomic<int> pipe_of_handler{invalid_fd};
 
 extern "C" void tornado_on_stop_signal(int signal, siginfo_t* info, void*) {
   ErrnoKeeper keep;
-  const unsigned char arrival[] = {static_cast<unsigned char>(signal),
-                                   info->si_code == SI_KERNEL};
+  const unsigned char arrival[2] = {static_cast<unsigned char>(signal),
+                                    is_from_kernel(*info)};
   // A full pipe holds signals enough already.
   [[maybe_unused]] const auto written =
       ::write(pipe_of_handler.load(), arrival, sizeof arrival);

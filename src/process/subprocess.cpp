@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tornado/subprocess.h"
 
-#include <csignal>
-
 #include "platform/system_error.h"
 #include "process/conversation.h"
 #include "process/exit_watch.h"
@@ -100,11 +98,11 @@ bool Subprocess::send_signal(int signal) {
 }
 
 bool Subprocess::terminate() {
-  return send_signal(SIGTERM);
+  return send_signal(terminate_signal);
 }
 
 bool Subprocess::kill() {
-  return send_signal(SIGKILL);
+  return send_signal(kill_signal);
 }
 
 Communicated Subprocess::communicate(std::string input, std::optional<Delay> timeout) {

@@ -14,15 +14,19 @@ struct WaitStatus {
   int returncode = 0;
 };
 
+/// By their numbers, since not every system's <csignal> has both.
+inline constexpr int kill_signal = 9;
+inline constexpr int terminate_signal = 15;
+
 enum class WaitFor { end, nothing };
 
 /// Reaps one child. Nothing, if it still runs and `wait` is WaitFor::nothing.
 std::optional<WaitStatus> reap(int pid, NativeFd process, WaitFor wait);
 
+/// Waits for the end of a child, which stays a zombie.
+void await_end(int pid) noexcept;
+
 /// False if the child is no longer there. Never reaches a stranger.
 bool signal_child(int pid, NativeFd process, int signal);
-
-/// Returns when the child can be reaped, or is not there.
-void await_end(int pid) noexcept;
 
 }  // namespace tornado

@@ -51,6 +51,12 @@ bool signal_child(int pid, NativeFd process, int signal) {
   return true;
 }
 
+void await_end(int pid) noexcept {
+  siginfo_t info;
+  const int options = WEXITED | WNOWAIT | __WALL;
+  retry_eintr([&] { return ::waitid(P_PID, static_cast<id_t>(pid), &info, options); });
+}
+
 std::optional<WaitStatus> reap(int pid, NativeFd process, WaitFor wait) {
   siginfo_t info;
   const int options = WEXITED | __WALL | (wait == WaitFor::nothing ? WNOHANG : 0);
@@ -60,11 +66,6 @@ std::optional<WaitStatus> reap(int pid, NativeFd process, WaitFor wait) {
   }
   if (info.si_pid == 0) return {};
   return WaitStatus{{}, to_returncode(info)};
-}
-
-void await_end(int pid) noexcept {
-  siginfo_t info;
-  wait_call(pid, invalid_fd, &info, WEXITED | WNOWAIT | __WALL);
 }
 
 }  // namespace tornado

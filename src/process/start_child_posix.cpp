@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/pause_point.h"
+#include "platform/system_error.h"
+#include "process/launch.h"
+#include "process/preparation.h"
+#include "process/start_child.h"
+
+namespace tornado {
+
+Child start_child(const SpawnOptions& options) {
+  reserve_spawn_slots();
+  Preparation preparation(options);
+  pause_at(PausePoint::spawn_prepared);
+  Launched launched = launch(preparation.task());
+  pause_at(PausePoint::spawn_launched);
+  if (launched.pid == -1) {
+    throw_error({preparation.task().report.error, std::system_category()},
+                preparation.failed_act());
+  }
+  Child child;
+  child.pid = launched.pid;
+  child.process = std::move(launched.process);
+  preparation.hand_over(child);
+  return child;
+}
+
+}  // namespace tornado

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <optional>
+#include <string>
+
+#include "process/child_handles_windows.h"
+#include "process/child_job_windows.h"
+#include "process/command_line.h"
+#include "process/creation_attributes_windows.h"
+#include "process/environment_block_windows.h"
+#include "process/program_search_windows.h"
+#include "process/start_child.h"
+#include "process/wait_status.h"
+#include "process/wide_text_windows.h"
+
+namespace tornado {
+namespace {
+
+[[noreturn]] void refuse(std::errc reason, const std::string& why) {
+  throw_error(std::make_error_code(reason), "spawn: " + why);
+}
+
+void check_meaning_here(const SpawnOptions& options) {
+  const char* stranger = options.new_session                      ? "new_session"
+                         : options.process_group.value_or(0) != 0 ? "process_group"
+                         : options.umask                          ? "umask"
+                         : !options.limits.empty()                ? "limits"
+                         : options.nice != 0                      ? "nice"
+                         : options.uid                            ? "uid"
+                         : options.gid                            ? "gid"
+                         : options.groups                         ? "groups"
+                         : !options.blocked_signals.empty()       ? "blocked_signals"
+                                                                  : nullptr;
+  if (stranger) {
+    refuse(std::errc::not_supported, std::string(stranger) + " is not of Windows");
+  }
+  const int signal = options.parent_death_signal;
+  if (signal != 0 && signal != kill_signal) {
+    refuse(std::errc::not_supported,
+           "parent_death_signal " + std::to_string(signal) + ": only SIGKILL here");
+  }
+}
+
+std::wstring system_directory() {
+  std::wstring name(MAX_PATH, L'\0');
+  name.resize(::GetSystemDirectoryW(name.data(), static_cast<UINT>(name.size())));
+  if (name.empty()) throw_windows_error("GetSystemDirectory");
+  return name;
+}
+
+/// What the child is, in the words of CreateProcess.
+class Program {
+ public:
+  explicit Program(const SpawnOptions& options)
+      : environment(environment_block(options)),
+        cwd(options.cwd.empty() ? L""
+                                : absolute_path(to_wide(options.cwd, "cwd"), {})) {
+    if (options.argv.empty() == options.shell.empty()) {
+      refuse(std::errc::invalid_argument, "give either argv or shell");
+    }
+    check_cwd(options);
+    if (options.shell.empty()) {
+      take_arguments(options);
+    } else {
+      file = system_directory() + L"\\cmd.exe";
+      line = to_wide(shell_command_line(options.shell), "shell");
+    }
+    constexpr std::size_t longest = 32'766;
+    if (line.size() > longest) {
+      refuse(std::errc::argument_list_too_long,
+             "a command line of " + std::to_string(line.size()) + " UTF-16 units");
+    }
+  }
+
+  std::wstring environment;
+  std::wstring cwd;
+  std::wstring file;
+  std::wstring line;
+
+ private:
+  void take_arguments(const SpawnOptions& options) {
+    const std::string& program =
+        options.executable.empty() ? options.argv.front() : options.executable;
+    if (is_batch_file(program)) {
+      refuse(
+          std::errc::invalid_argument,
+          "\"" + program + "\" is a batch file, for which arguments cannot be quoted");
+    }
+    line = to_wide(join_command_line(options.argv), "argv");
+    file =
+        find_program(program, find_variable(environment, L"PATH").value_or(L""), cwd);
+  }
+  void check_cwd(const SpawnOptions& options) const {
+    if (cwd.empty()) return;
+    const DWORD attributes = ::GetFileAttributesW(cwd.c_str());
+    if (attributes == INVALID_FILE_ATTRIBUTES)
+      throw_windows_error("chdir " + options.cwd);
+    if (!(attributes & FILE_ATTRIBUTE_DIRECTORY)) {
+      throw_error(std::make_error_code(std::errc::not_a_directory),
+                  "chdir " + options.cwd);
+    }
+  }
+};
+
+STARTUPINFOEXW startup_info(ChildHandles& handles,
+                            const CreationAttributes& attributes) {
+  STARTUPINFOEXW info{};
+  info.StartupInfo.cb = sizeof info;
+  info.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+  info.StartupInfo.hStdInput = handles.stream(0);
+  info.StartupInfo.hStdOutput = handles.stream(1);
+  info.StartupInfo.hStdError = handles.stream(2);
+  info.StartupInfo.cbReserved2 = static_cast<WORD>(handles.runtime_block().size());
+  info.StartupInfo.lpReserved2 =
+      handles.runtime_block().empty() ? nullptr : handles.runtime_block().data();
+  info.lpAttributeList = attributes.get();
+  return info;
+}
+
+PROCESS_INFORMATION create(Program& program, ChildHandles& handles,
+                           const SpawnOptions& options) {
+  HANDLE job = options.parent_death_signal ? dies_with_this_process() : nullptr;
+  handles.make_inheritable();
+  CreationAttributes attributes(job ? 2 : 1);
+  attributes.set_handles(handles.list());
+  if (job) attributes.set_job(job);
+  STARTUPINFOEXW info = startup_info(handles, attributes);
+  PROCESS_INFORMATION result{};
+  const DWORD flags = CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT |
+                      (options.process_group ? CREATE_NEW_PROCESS_GROUP : 0);
+  if (!::CreateProcessW(program.file.c_str(), program.line.data(), nullptr, nullptr,
+                        TRUE, flags, program.environment.data(),
+                        program.cwd.empty() ? nullptr : program.cwd.c_str(),
+                        &info.StartupInfo, &result)) {
+    throw_windows_error("exec " + to_utf8(program.file));
+  }
+  return result;
+}
+
+}  // namespace
+
+Child start_child(const SpawnOptions& options) {
+  check_meaning_here(options);
+  Program program(options);
+  ChildHandles handles(options);
+  const PROCESS_INFORMATION made = create(program, handles, options);
+  ::CloseHandle(made.hThread);
+  Child child;
+  child.pid = static_cast<int>(made.dwProcessId);
+  child.process.reset(as_fd(made.hProcess));
+  handles.hand_over(child);
+  return child;
+}
+
+// Handles have no low numbers to be kept free.
+void reserve_spawn_slots() {}
+
+SpawnMeans spawn_means() {
+  return {};
+}
+
+}  // namespace tornado

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+
+#include <csignal>
+#include <string>
+
+#include "platform/system_error.h"
+#include "process/wait_status.h"
+#include "tornado/error.h"
+
+namespace tornado {
+namespace {
+
+int to_returncode(int status) noexcept {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int look_at(int pid, int options) noexcept {
+  siginfo_t info;
+  return retry_eintr([&] {
+    return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT | options);
+  });
+}
+
+}  // namespace
+
+void await_end(int pid) noexcept {
+  (void)look_at(pid, 0);
+}
+
+// While the child is there to be waited for, its pid is nobody else's.
+bool signal_child(int pid, NativeFd, int signal) {
+  if (look_at(pid, WNOHANG) == -1) return false;
+  if (::kill(pid, signal) == -1) throw_errno("kill " + std::to_string(pid));
+  return true;
+}
+
+std::optional<WaitStatus> reap(int pid, NativeFd, WaitFor wait) {
+  int status = 0;
+  const int options = wait == WaitFor::nothing ? WNOHANG : 0;
+  const int reaped = retry_eintr([&] { return ::waitpid(pid, &status, options); });
+  if (reaped == 0) return {};
+  if (reaped == pid) return WaitStatus{{}, to_returncode(status)};
+  if (errno == ECHILD) return WaitStatus{Errc::status_taken, 0};
+  return WaitStatus{last_error(), 0};
+}
+
+}  // namespace tornado
