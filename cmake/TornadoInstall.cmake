@@ -10,6 +10,10 @@ install(TARGETS tornado EXPORT tornadoTargets
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+if(TARGET tornado_testing)
+  install(TARGETS tornado_testing EXPORT tornadoTargets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tornado"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
@@ -18,7 +22,7 @@ install(EXPORT tornadoTargets NAMESPACE tornado:: DESTINATION "${tornado_cmake_d
 # A static library hands on what it is linked with.
 get_target_property(tornado_type tornado TYPE)
 set(tornado_config_liburing "")
-if(LIBURING_FOUND AND tornado_type STREQUAL "STATIC_LIBRARY")
+if(TORNADO_HAS_LIBURING AND tornado_type STREQUAL "STATIC_LIBRARY")
   string(CONCAT tornado_config_liburing
     "find_dependency(PkgConfig)\n"
     "pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET GLOBAL liburing)\n")
@@ -55,7 +59,7 @@ endif()
 tornado_pc_directory(tornado_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
 tornado_pc_directory(tornado_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
 set(tornado_pc_liburing "")
-if(LIBURING_FOUND)
+if(TORNADO_HAS_LIBURING)
   set(tornado_pc_liburing " -luring")
 endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado.pc.in"

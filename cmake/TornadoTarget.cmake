@@ -9,6 +9,10 @@ function(tornado_target target)
     CXX_EXTENSIONS OFF
     CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON)
+  if(WIN32)  # Windows 10, and without the macros min and max
+    target_compile_definitions(${target} PRIVATE
+      _WIN32_WINNT=0x0A00 UNICODE NOMINMAX WIN32_LEAN_AND_MEAN)
+  endif()
   if(NOT MSVC)
     target_compile_options(${target} PRIVATE
       -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
@@ -28,4 +32,13 @@ function(tornado_target target)
       -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=${sanitizers})
   endif()
+endfunction()
+
+# The sources below `folder` that run in a child which shares its parent's memory: no
+# sanitizer and no guard may add a write to them, and clang no call of std::terminate.
+# Holds in the directory of the caller.
+function(tornado_bare_sources folder)
+  set_source_files_properties("${folder}/process/child_linux.cpp"
+    "${folder}/process/close_others_linux.cpp"
+    PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-fno-stack-protector;-fno-exceptions")
 endfunction()

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sets TORNADO_HAS_KQUEUE where the system has one. With TORNADO_KQUEUE_SHIM, also where
+# it has none: for the tests, over libkqueue, or else over the shim that lives with them.
+
+include(CheckCXXSymbolExists)
+
+check_cxx_symbol_exists(kqueue "sys/types.h;sys/event.h" TORNADO_SYSTEM_HAS_KQUEUE)
+set(has_kqueue ${TORNADO_SYSTEM_HAS_KQUEUE})
+if(TORNADO_KQUEUE_SHIM AND NOT TORNADO_SYSTEM_HAS_KQUEUE)
+  if(BUILD_SHARED_LIBS OR NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    message(FATAL_ERROR "TORNADO_KQUEUE_SHIM is for a static library on Linux")
+  endif()
+  set(has_kqueue TRUE)
+  find_package(PkgConfig QUIET)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(LIBKQUEUE QUIET IMPORTED_TARGET GLOBAL libkqueue)
+  endif()
+endif()
+set(TORNADO_HAS_KQUEUE "${has_kqueue}" CACHE INTERNAL "Whether to build what is for kqueue")
+
+function(tornado_use_kqueue target)
+  if(NOT TORNADO_HAS_KQUEUE)
+    return()
+  endif()
+  target_compile_definitions(${target} PRIVATE TORNADO_HAS_KQUEUE)
+  if(TORNADO_SYSTEM_HAS_KQUEUE)
+    return()
+  endif()
+  if(TARGET PkgConfig::LIBKQUEUE)
+    target_link_libraries(${target} PRIVATE PkgConfig::LIBKQUEUE)
+  else()
+    set(shim "${PROJECT_SOURCE_DIR}/test/kqueue_shim")
+    target_sources(${target} PRIVATE "${shim}/kqueue.cpp")
+    target_include_directories(${target} SYSTEM PRIVATE "${shim}")
+  endif()
+endfunction()
