@@ -30,6 +30,10 @@ TEST(Examples, wake_from_threads_loses_no_result) {
                 "a post to the closed loop: refused\n");
 }
 
+TEST(Examples, lane_loses_no_callback) {
+  expect_output("lane", "1000000 callbacks, sum 500000500000\n");
+}
+
 TEST(Examples, periodic_work_skips_what_it_missed) {
   expect_output("periodic_work", "5 ticks in the time of 8 or more, 0 early\n");
 }
@@ -56,6 +60,13 @@ TEST(Examples, children_get_what_they_are_given) {
                 "apple\nfig\npear\n"
                 "the child has the forgotten descriptor: no\n"
                 "exec /no/such/program: No such file or directory\n");
+}
+
+TEST(Examples, simulated_time_takes_none) {
+  expect_output("simulated_time",
+                "6 attempts in 31 hours\n"
+                "a loop that nothing can stop: deadlock\n"
+                "a seed that loses an update loses it always\n");
 }
 
 TEST(Examples, inherited_stdin_leaves_a_shared_pipe_blocking) {

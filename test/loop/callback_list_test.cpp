@@ -49,8 +49,8 @@ class CallbackLists : public testing::Test {
   }
   void run(CallbackList& list, std::size_t most) {
     for (; most > 0 && !list.empty(); --most) {
-      EXPECT_EQ(list.front_where().line(), here.line());
-      list.call_front();
+      EXPECT_EQ(list.front().where().line(), here.line());
+      list.front().call();
       list.pop_front();
     }
   }
@@ -126,7 +126,7 @@ TEST_F(CallbackLists, let_an_exception_pass) {
   CallbackList list;
   list.push_back([] { throw 1; }, here);
   push(list, 0, 1);
-  EXPECT_THROW(list.call_front(), int);
+  EXPECT_THROW(list.front().call(), int);
   list.pop_front();
   run(list, 1);
   expect_run(1);

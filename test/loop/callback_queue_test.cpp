@@ -16,7 +16,7 @@ namespace {
 using Pushed = CallbackQueue::Pushed;
 
 void run_all(CallbackList& batch) {
-  for (; !batch.empty(); batch.pop_front()) batch.call_front();
+  for (; !batch.empty(); batch.pop_front()) batch.front().call();
 }
 
 TEST(CallbackQueue, tells_the_first_push_from_the_others) {

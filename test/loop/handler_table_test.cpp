@@ -22,9 +22,9 @@ TEST(HandlerTable, finds_by_descriptor_and_by_token) {
   EXPECT_EQ(table.find(-1), nullptr);
   HandlerTable::Entry& entry = add(table, 5);
   EXPECT_EQ(table.find(5), &entry);
-  EXPECT_EQ(table.find(HandlerTable::token(entry)), &entry);
-  EXPECT_EQ(table.find(~Token{0}), nullptr);
-  EXPECT_FALSE(table.knows(~Token{0}));
+  EXPECT_EQ(table.find_token(table.token(entry)), &entry);
+  EXPECT_EQ(table.find_token(~Token{0}), nullptr);
+  EXPECT_FALSE(table.knows_token(~Token{0}));
   EXPECT_EQ(table.size(), 1u);
 }
 
@@ -33,18 +33,18 @@ TEST(HandlerTable, keeps_what_was_removed_whole_until_it_is_reclaimed) {
   const auto alive = std::make_shared<int>(0);
   HandlerTable::Entry& entry =
       table.add(7, [alive](NativeFd, Events) {}, Events::read, {});
-  const Token token = HandlerTable::token(entry);
+  const Token token = table.token(entry);
   table.remove(entry);
   EXPECT_EQ(table.find(7), nullptr);
-  EXPECT_EQ(table.find(token), nullptr);
-  EXPECT_TRUE(table.knows(token));
+  EXPECT_EQ(table.find_token(token), nullptr);
+  EXPECT_TRUE(table.knows_token(token));
   EXPECT_EQ(alive.use_count(), 2);
   // The number's next owner is another registration.
   HandlerTable::Entry& next = add(table, 7);
   EXPECT_NE(&next, &entry);
   table.reclaim();
   EXPECT_EQ(alive.use_count(), 1);
-  EXPECT_FALSE(table.knows(token));
+  EXPECT_FALSE(table.knows_token(token));
   EXPECT_EQ(table.find(7), &next);
 }
 
@@ -53,7 +53,7 @@ TEST(HandlerTable, never_gives_a_token_twice) {
   std::set<Token> seen;
   for (int i = 0; i < 1000; ++i) {
     HandlerTable::Entry& entry = add(table, i % 3);
-    EXPECT_TRUE(seen.insert(HandlerTable::token(entry)).second);
+    EXPECT_TRUE(seen.insert(table.token(entry)).second);
     table.remove(entry);
     if (i % 5 == 0) table.reclaim();
   }
@@ -67,22 +67,21 @@ TEST(HandlerTable, does_what_a_map_does) {
   for (std::uint64_t i = 0; i < scaled(50'000); ++i) {
     const auto fd = static_cast<NativeFd>(random.below(700));
     if (!model.contains(fd)) {
-      model[fd] = HandlerTable::token(add(table, fd));
+      model[fd] = table.token(add(table, fd));
     } else if (random.one_in(2)) {
       removed.insert(model[fd]);
-      table.remove(*table.find(model[fd]));
+      table.remove(*table.find_token(model[fd]));
       model.erase(fd);
     } else if (random.one_in(50)) {
       table.reclaim();
-      for (const Token token : removed) EXPECT_FALSE(table.knows(token));
+      for (const Token token : removed) EXPECT_FALSE(table.knows_token(token));
       removed.clear();
     }
   }
   EXPECT_EQ(table.size(), model.size());
   std::map<NativeFd, Token> found;
-  table.for_each([&](HandlerTable::Entry& entry) {
-    found[entry.fd] = HandlerTable::token(entry);
-  });
+  table.for_each(
+      [&](HandlerTable::Entry& entry) { found[entry.fd] = table.token(entry); });
   EXPECT_EQ(found, model);
 }
 

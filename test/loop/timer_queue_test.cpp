@@ -64,7 +64,7 @@ class TimerQueueModel {
 
   void add(TimePoint deadline) {
     const auto number = added_++;
-    const auto id = queue_.add(deadline, {[number, this] { ran_ = number; }, {}});
+    const auto id = queue_.add(deadline, [number, this] { ran_ = number; }, {});
     model_.emplace(Key(deadline, number), std::pair(id, number));
   }
   auto some_entry() {
@@ -145,7 +145,7 @@ TEST(TimerQueue, ignores_ids_that_it_did_not_give) {
   TimerQueue queue;
   EXPECT_FALSE(queue.take({}).callback);
   EXPECT_FALSE(queue.take({5, 1}).callback);
-  const auto id = queue.add(TimePoint(), {[] {}, {}});
+  const auto id = queue.add(TimePoint(), [] {}, {});
   EXPECT_FALSE(queue.take({id.slot, id.sequence + 1}).callback);
   EXPECT_EQ(queue.move({id.slot, 0}, TimePoint()).sequence, 0u);
   EXPECT_TRUE(queue.take(id).callback);
@@ -153,7 +153,7 @@ TEST(TimerQueue, ignores_ids_that_it_did_not_give) {
 
 TEST(TimerQueue, moves_what_it_has_found_due) {
   TimerQueue queue;
-  const auto id = queue.add(TimePoint(nanoseconds(1)), {[] {}, {}});
+  const auto id = queue.add(TimePoint(nanoseconds(1)), [] {}, {});
   std::vector<TimerQueue::Id> due;
   queue.collect_due(TimePoint(nanoseconds(1)), due);
   ASSERT_EQ(due.size(), 1u);
@@ -167,7 +167,7 @@ TEST(TimerQueue, moves_what_it_has_found_due) {
 TEST(TimerQueue, has_no_deadline_when_it_is_empty) {
   TimerQueue queue;
   EXPECT_EQ(queue.next_deadline(), (TimePoint::max)());
-  const auto id = queue.add(TimePoint(nanoseconds(5)), {[] {}, {}});
+  const auto id = queue.add(TimePoint(nanoseconds(5)), [] {}, {});
   EXPECT_EQ(queue.next_deadline(), TimePoint(nanoseconds(5)));
   (void)queue.take(id);
   EXPECT_EQ(queue.next_deadline(), (TimePoint::max)());
@@ -176,8 +176,8 @@ TEST(TimerQueue, has_no_deadline_when_it_is_empty) {
 TEST(TimerQueue, finds_timeouts_that_stayed_behind_a_moved_one) {
   TimerQueue queue;
   const auto at = [](int seconds) { return TimePoint(std::chrono::seconds(seconds)); };
-  const auto moved = queue.add(at(10), {[] {}, {}});
-  queue.add(at(20), {[] {}, {}});
+  const auto moved = queue.add(at(10), [] {}, {});
+  queue.add(at(20), [] {}, {});
   ASSERT_NE(queue.move(moved, at(30)).sequence, 0u);
   EXPECT_LE(queue.next_deadline(), at(20));
   std::vector<TimerQueue::Id> due;

@@ -59,6 +59,26 @@ TEST(UniqueFunction, holds_small_callables_inside_and_large_ones_on_the_heap) {
   EXPECT_EQ(alive, 0);
 }
 
+TEST(UniqueFunction, moves_to_one_with_another_room) {
+  using Small = UniqueFunction<int(int), 16>;
+  const auto alive = std::make_shared<int>(40);
+  Function fits = [alive](int n) { return *alive + n; };
+  Small small = std::move(fits);
+  EXPECT_FALSE(fits);
+  EXPECT_EQ(small(2), 42);
+  const std::array<int, 8> numbers{1, 2, 3, 4, 5, 6, 7, 8};
+  Function large = [alive, numbers](int n) { return numbers[5] + *alive + n; };
+  small = std::move(large);
+  EXPECT_FALSE(large);
+  EXPECT_EQ(small(2), 48);
+  EXPECT_EQ(alive.use_count(), 2) << "what was assigned to is destroyed";
+  Function back = std::move(small);
+  EXPECT_EQ(back(3), 49);
+  back = Small();
+  EXPECT_FALSE(back);
+  EXPECT_EQ(alive.use_count(), 1);
+}
+
 TEST(UniqueFunction, takes_what_moves_by_throwing_to_the_heap) {
   struct Throws {
     Throws() = default;
@@ -109,8 +129,8 @@ TEST(UniqueFunction, is_empty_before_its_callable_is_destroyed) {
   f.reset();
 }
 
-TEST(UniqueFunction, has_room_for_48_bytes_in_56) {
-  static_assert(sizeof(UniqueFunction<void()>) == 56);
+TEST(UniqueFunction, has_room_for_48_bytes_and_takes_one_pointer_more) {
+  static_assert(sizeof(UniqueFunction<void()>) == 48 + sizeof(void*));
 }
 
 }  // namespace

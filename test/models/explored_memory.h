@@ -108,6 +108,10 @@ struct ExploredMemory {
     }
     // The checker's own weak one fails for no reason whenever it can, for ever.
     bool compare_exchange_weak(T& expected, T desired, std::memory_order order,
+                               std::memory_order, At at = At::current()) {
+      return compare_exchange_weak(expected, desired, order, at);
+    }
+    bool compare_exchange_weak(T& expected, T desired, std::memory_order order,
                                At at = At::current()) {
       return compare_exchange_strong(expected, desired, order, at);
     }
@@ -138,11 +142,22 @@ struct ExploredMemory {
     }
 
    private:
-    using Raw = std::uint32_t;
-    static_assert(sizeof(T) <= sizeof(Raw));
+    using Raw = std::conditional_t<sizeof(T) <= 4, std::uint32_t, std::uint64_t>;
 
-    static Raw raw(T value) { return static_cast<Raw>(value); }
-    static T cooked(Raw value) { return static_cast<T>(value); }
+    static Raw raw(T value) {
+      if constexpr (std::is_pointer_v<T>) {
+        return reinterpret_cast<Raw>(value);
+      } else {
+        return static_cast<Raw>(value);
+      }
+    }
+    static T cooked(Raw value) {
+      if constexpr (std::is_pointer_v<T>) {
+        return reinterpret_cast<T>(value);
+      } else {
+        return static_cast<T>(value);
+      }
+    }
 
     template <class F>
     T in_two_steps(At at, F f) {
@@ -172,6 +187,12 @@ struct ExploredMemory {
     mutable rl::var<int> touched_;
   };
 
+  template <class T>
+  static void publish(Atomic<T>& to, std::type_identity_t<T> value,
+                      At at = At::current()) {
+    to.store(value, std::memory_order_seq_cst, at);
+  }
+  static bool fence_heavily() { return true; }
   static void pause(unsigned) { rl::ctx().yield(1, info()); }
 
   static rl::debug_info info(At at = At::current()) {

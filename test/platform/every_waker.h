@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <string>
@@ -28,21 +26,26 @@ inline void PrintTo(WakerKind kind, std::ostream* out) {
   *out << to_string(kind);
 }
 
-/// Writes from outside until the waker takes no more.
-inline void fill_from_outside(Waker& waker) {
-  if (waker.kind() == WakerKind::eventfd) {
-    const std::uint64_t greatest = ~std::uint64_t{0} - 1;
-    ASSERT_EQ(::write(waker.write_fileno(), &greatest, sizeof greatest), 8);
-  } else {
-    ASSERT_GT(fill(waker.write_fileno()), 0u);
-  }
+/// Whether one descriptor is both ends.
+inline bool is_one_descriptor(WakerKind kind) {
+  return kind == WakerKind::eventfd || kind == WakerKind::kqueue;
 }
 
-/// What happens when somebody outside puts another file on the writer's number.
-inline void replace_the_writer(Waker& waker) {
-  const UniqueFd null = open_file("/dev/null", O_RDWR);
-  ASSERT_NE(::dup3(null.get(), waker.write_fileno(), O_CLOEXEC), -1);
+/// Whether there are bytes, which anybody may write and which fill a buffer; and a flag
+/// that makes calls non-blocking. A kqueue has neither: it is told by a call of its
+/// own, which never waits.
+inline bool is_made_of_bytes(WakerKind kind) {
+  return kind != WakerKind::kqueue;
 }
+
+/// Writes to the waker as somebody outside may.
+void write_from_outside(Waker& waker);
+
+/// Writes from outside until the waker takes no more.
+void fill_from_outside(Waker& waker);
+
+/// What happens when somebody outside puts another file on the writer's number.
+void replace_the_writer(Waker& waker);
 
 inline void expect_to_work(Waker& waker) {
   (void)waker.consume();

@@ -10,6 +10,7 @@
 
 #include "poller/backends.h"
 #include "support/loopback.h"
+#include "support/pollers.h"
 #include "support/wait.h"
 #include "tornado/waker.h"
 
@@ -50,15 +51,16 @@ std::vector<Maker> makers() {
   };
   for (WakerKind kind : waker_kinds()) {
     all.push_back({"waker_" + std::string(to_string(kind)),
-                   [kind] { return std::make_shared<Waker>(kind); }});
+                   [kind] { return std::make_shared<Waker>(kind); },
+                   kind != WakerKind::kqueue});
   }
   all.push_back({"poller_epoll",
                  [] { return std::shared_ptr(make_poller(PollerKind::epoll)); },
                  false});
-  if (poller_kinds().back() == PollerKind::io_uring) {
-    all.push_back({"poller_io_uring",
-                   [] { return std::shared_ptr(make_poller(PollerKind::io_uring)); },
-                   false});
+  for (PollerKind kind : working_poller_kinds()) {
+    if (kind != PollerKind::kqueue && kind != PollerKind::io_uring) continue;
+    all.push_back({"poller_" + std::string(to_string(kind)),
+                   [kind] { return std::shared_ptr(make_poller(kind)); }, false});
   }
   return all;
 }

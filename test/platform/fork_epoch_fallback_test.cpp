@@ -18,5 +18,13 @@ TEST(ForkEpoch, falls_back_to_pthread_atfork_where_pages_cannot_be_wiped) {
   }));
 }
 
+TEST(ForkEpoch, does_not_believe_a_system_that_takes_every_advice) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({{SYS_madvise, 0}})) << "each succeeds and does nothing";
+    expect_epochs_of_three_generations_to_differ();
+  }));
+}
+
 }  // namespace
 }  // namespace tornado::test

@@ -83,6 +83,7 @@ TEST(Fork, gives_each_its_own_close_on_exec_flag) {
 }
 
 TEST(Fork, lets_the_child_close_what_it_does_not_need_before_exec) {
+  TORNADO_SKIP_UNLESS_REPORTER_RUNS();
   const UniqueFd file = plain_file();
   const Report report = execute_reporter([&] { (void)try_close(file.get()); });
   EXPECT_EQ(find(report.descriptors, file.get()), nullptr);
@@ -90,6 +91,7 @@ TEST(Fork, lets_the_child_close_what_it_does_not_need_before_exec) {
 }
 
 TEST(Exec, keeps_descriptors_though_the_variables_that_held_them_are_gone) {
+  TORNADO_SKIP_UNLESS_REPORTER_RUNS();
   const UniqueFd file = plain_file();
   const FdPair pipe = plain_pipe();
   const auto mine = open_descriptors();
@@ -114,6 +116,7 @@ TEST(CloseExec, is_off_by_default) {
 }
 
 TEST(CloseExec, closes_at_exec_what_was_marked_when_it_was_opened) {
+  TORNADO_SKIP_UNLESS_REPORTER_RUNS();
   const UniqueFd marked = plain_file();
   set_close_exec(marked.get());
   const UniqueFd unmarked = plain_file();
@@ -135,6 +138,7 @@ TEST(CloseExec, leaves_a_marked_descriptor_usable_after_fork) {
 }
 
 TEST(CloseExec, cleared_again_lets_exec_keep_it) {
+  TORNADO_SKIP_UNLESS_REPORTER_RUNS();
   const UniqueFd file = plain_file();
   set_close_exec(file.get());
   set_close_exec(file.get(), false);
@@ -234,6 +238,7 @@ TEST(Waker, is_like_a_pipe) {
 }
 
 TEST(Waker, has_both_ends_non_blocking_and_close_on_exec) {
+  TORNADO_SKIP_UNLESS_REPORTER_RUNS();
   Waker waker(WakerKind::pipe);
   for (int fd : {waker.fileno(), waker.write_fileno()}) {
     EXPECT_TRUE(is_nonblocking(fd));

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+
 #include "platform/every_waker.h"
 #include "support/child.h"
 #include "support/deny.h"
@@ -83,6 +85,11 @@ TEST(WakerChoice, falls_to_the_next_when_one_cannot_be_created) {
     };
     expect_chosen(WakerKind::eventfd);
     ASSERT_TRUE(deny({{SYS_eventfd2, ENOSYS}}));
+    const auto kinds = waker_kinds();
+    if (std::ranges::find(kinds, WakerKind::kqueue) != kinds.end()) {
+      expect_chosen(WakerKind::kqueue);
+      ASSERT_TRUE(deny({{SYS_epoll_create1, EPERM}}));  // what ours is made of here
+    }
     expect_chosen(WakerKind::pipe);
     ASSERT_TRUE(deny({{SYS_pipe2, EPERM}}));
     expect_chosen(WakerKind::socketpair);

@@ -2,6 +2,8 @@
 // close() while other threads wake, with canaries on the numbers that become free: a
 // byte that arrives in one was written to a stranger, a byte that goes was read from
 // one.
+#include <unistd.h>
+
 #include <barrier>
 #include <memory>
 #include <vector>

@@ -142,9 +142,12 @@ void DifferentialScript::on_each(const std::string& what, Call call) {
 }
 
 bool DifferentialScript::look() {
-  // The first time one that finds a closed number may only notice that, and io_uring
-  // only let go of its file, which the others see, too.
-  for (const auto& poller : pollers_) (void)poller->wait(at_once);
+  // The first time one that finds a closed number may only notice that. io_uring lets
+  // go of its file then, which the others see, too; or the second time, if it had asked
+  // for edges because a level would have told of nothing again and again.
+  for (int i = 0; i < 2; ++i) {
+    for (const auto& poller : pollers_) (void)poller->wait(at_once);
+  }
   std::vector<Told> each;
   for (const auto& poller : pollers_) each.push_back(told_by(*poller));
   events_ += each.front().size();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <map>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <string>
 
 #include "poller/backends.h"
+#include "support/pollers.h"
 #include "support/wait.h"
 #include "tornado/fd.h"
 
@@ -54,6 +54,8 @@ inline std::string name_of_poller(const testing::TestParamInfo<PollerKind>& test
 /// Parameter of the suites that run over every poller.
 class PollerSuite : public testing::TestWithParam<PollerKind> {
  protected:
+  void SetUp() override { TORNADO_SKIP_IF_REPLACED(GetParam(), poller_->kind()); }
+
   using Found = std::map<Token, Events>;
 
   /// What one wait finds, by token. A token that comes twice is a failure.
@@ -76,10 +78,6 @@ class PollerSuite : public testing::TestWithParam<PollerKind> {
 
   std::unique_ptr<Poller> poller_ = make_poller(GetParam());
 };
-
-inline void put_byte(const UniqueFd& fd) {
-  ASSERT_EQ(::write(fd.get(), "x", 1), 1);
-}
 
 template <class F>
 std::error_code code_of(F act) {

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a ring does that others need not: it holds files, and works for a thread.
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <functional>
+#include <set>
+#include <thread>
 
 #include "poller/every_poller.h"
+#include "support/child.h"
+#include "support/descriptors.h"
+#include "support/limits.h"
+#include "support/scale.h"
+#include "support/wait.h"
+#include "tornado/ioloop.h"
+#include "tornado/waker.h"
 
 namespace tornado::test {
 namespace {
@@ -12,9 +24,7 @@ namespace {
 class IoUring : public testing::Test {
  protected:
   void SetUp() override {
-    if (poller_->kind() != PollerKind::io_uring) {
-      GTEST_SKIP() << "no io_uring in this build or on this machine";
-    }
+    TORNADO_SKIP_IF_REPLACED(PollerKind::io_uring, poller_->kind());
     poller_->add(pair_.first.get(), Events::read, 1);
   }
 
@@ -62,6 +72,22 @@ TEST_F(IoUring, lets_go_of_a_file_that_was_closed_when_it_is_removed) {
   EXPECT_TRUE(is_let_go_of());
 }
 
+TEST_F(IoUring, loses_nothing_of_what_its_ring_has_no_room_for) {
+  constexpr std::size_t many = 5'000;  // the ring holds 4,096 answers
+  const DescriptorLimit room(many + 100);
+  std::vector<UniqueFd> ready;
+  for (Token token = 2; token < many + 2; ++token) {
+    ready.emplace_back(::eventfd(1, EFD_CLOEXEC));
+    ASSERT_TRUE(ready.back());
+    poller_->add(ready.back().get(), Events::read, token);
+  }
+  std::set<Token> found;
+  for (int looks = 0; looks < 100 && found.size() < many; ++looks) {
+    for (const Ready& one : poller_->wait(at_once)) found.insert(one.token);
+  }
+  EXPECT_EQ(found.size(), many);
+}
+
 TEST_F(IoUring, goes_on_in_another_thread) {
   Thread([this] { EXPECT_EQ(look(), 0u); }).join();
   put_byte(pair_.second);
@@ -92,6 +118,100 @@ TEST_F(IoUring, lets_go_of_a_file_while_the_thread_that_asked_is_busy) {
   pair_.first.reset();
   EXPECT_TRUE(wait_until([this] { return is_let_go_of(); }));
   done = true;
+}
+
+/// A waker that sleeps in a ring. This thread has used one, and so can send messages.
+class RingWaker : public IoUring {
+ protected:
+  void SetUp() override {
+    IoUring::SetUp();
+    if (IsSkipped()) return;
+    waker_.set_door(poller_->open_door());
+    ASSERT_TRUE(waker_.arm());
+  }
+
+  bool was_written_to() {
+    std::uint64_t count = 0;
+    return ::read(waker_.fileno(), &count, sizeof count) == sizeof count;
+  }
+  bool wait_ends() {
+    const TimePoint end = Clock::now() + patience;
+    EXPECT_TRUE(poller_->wait(patience).empty());
+    return Clock::now() < end;
+  }
+
+  Waker waker_{WakerKind::eventfd};
+};
+
+TEST_F(RingWaker, is_woken_by_a_message_from_another_ring) {
+  waker_.wake();
+  EXPECT_FALSE(was_written_to());
+  EXPECT_TRUE(wait_ends());
+}
+
+TEST_F(RingWaker, is_written_to_by_threads_that_have_no_ring) {
+  std::thread([&] { waker_.wake(); }).join();
+  EXPECT_TRUE(was_written_to());
+}
+
+TEST_F(RingWaker, is_written_to_when_it_has_left_the_ring) {
+  waker_.set_door({});
+  waker_.wake();
+  EXPECT_TRUE(was_written_to());
+}
+
+TEST_F(RingWaker, stays_what_it_is_after_its_ring_is_gone) {
+  poller_.reset();
+  waker_.wake();
+  waker_.close();
+  waker_.wake();
+}
+
+TEST_F(RingWaker, of_a_parent_is_not_woken_by_its_child) {
+  EXPECT_TRUE(passes_in_child([&] {
+    waker_.wake();
+    waker_.rebuild();
+    EXPECT_TRUE(was_written_to()) << "its own, by rebuild()";
+    (void)waker_.arm();
+    waker_.wake();
+  }));
+  EXPECT_FALSE(was_written_to());
+  EXPECT_TRUE(poller_->wait(at_once).empty());
+  waker_.wake();
+  EXPECT_TRUE(wait_ends()) << "it was asleep still";
+}
+
+TEST_F(RingWaker, gives_all_its_descriptors_back) {
+  const auto before = open_descriptors();
+  {
+    Waker other(WakerKind::eventfd);
+    for (int i = 0; i < 3; ++i) {
+      other.set_door(poller_->open_door());
+      if (i == 1) other.set_door({});
+      other.wake();
+    }
+    other.close();
+    EXPECT_EQ(open_descriptors(), before);
+  }
+}
+
+TEST_F(IoUring, loops_that_wake_each_other_lose_no_wake) {
+  LoopOptions options{PollerKind::io_uring, WakerKind::eventfd, false};
+  IOLoop here(options);
+  IOLoop there(options);
+  std::size_t left = scaled(20'000);
+  std::function<void()> serve = [&] {
+    if (left-- == 0) {
+      there.stop();
+      here.stop();
+      return;
+    }
+    there.add_callback([&] { here.add_callback([&] { serve(); }); });
+  };
+  here.add_callback([&] { serve(); });
+  std::thread thread([&] { there.start(); });
+  here.start();
+  thread.join();
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ UniqueFd at_number(int number, const UniqueFd& of) {
 class EveryPollerAtLimits : public PollerSuite {
  protected:
   void SetUp() override {
+    PollerSuite::SetUp();
     if (!can_have(greatest_number + 1000)) {
       GTEST_SKIP() << "RLIMIT_NOFILE cannot be raised enough here";
     }
@@ -111,7 +112,7 @@ TEST_P(EveryPollerAtLimits, finds_each_of_thousands) {
     for (const auto& [token, events] : wait()) {
       EXPECT_EQ(events, Events::read);
       EXPECT_TRUE(seen.insert(token).second) << "drained, and ready again: " << token;
-      EXPECT_EQ(drain(crowd.end(token).get()), 1u);
+      EXPECT_EQ(drain(crowd.end(static_cast<std::size_t>(token)).get()), 1u);
     }
   }
   EXPECT_EQ(seen.size(), crowd.size());

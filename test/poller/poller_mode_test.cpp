@@ -26,7 +26,7 @@ class EveryPollerMode : public PollerSuite {
 };
 
 TEST_P(EveryPollerMode, offers_both_or_none) {
-  const bool both = is(PollerKind::epoll) || is(PollerKind::io_uring);
+  const bool both = !is(PollerKind::poll) && !is(PollerKind::select);
   EXPECT_EQ(offers(Events::edge), both);
   EXPECT_EQ(offers(Events::one_shot), both);
 }
@@ -63,6 +63,38 @@ TEST_P(EveryPollerMode, one_shot_reports_once_until_it_is_modified) {
   EXPECT_TRUE(wait().empty());
   poller_->modify(pipe_.first.get(), once, 2);
   EXPECT_EQ(wait(), (Found{{2, Events::read}}));
+  EXPECT_TRUE(wait().empty());
+}
+
+TEST_P(EveryPollerMode, one_shot_that_is_spent_by_one_event_reports_no_other) {
+  const FdPair pair = make_socket_pair();
+  if (!offers(Events::one_shot)) return expect_not_supported(Events::one_shot);
+  poller_->add(pair.first.get(), read_write | Events::one_shot, 1);
+  EXPECT_EQ(wait_for_one(), Events::write);
+  put_byte(pair.second);
+  EXPECT_TRUE(wait().empty());
+  poller_->modify(pair.first.get(), read_write | Events::one_shot, 1);
+  EXPECT_EQ(wait_for_one(), read_write);
+}
+
+TEST_P(EveryPollerMode, edge_of_a_pipe_that_nobody_reads_is_reported_once) {
+  if (!offers(Events::edge)) return expect_not_supported(Events::edge);
+  pipe_.first.reset();
+  poller_->add(pipe_.second.get(), Events::write | Events::edge, 1);
+  EXPECT_EQ(told(Events::write, wait_for_one()), Events::write | Events::error);
+  EXPECT_TRUE(wait().empty());
+}
+
+TEST_P(EveryPollerMode, can_be_changed) {
+  if (!offers(Events::edge)) return expect_not_supported(Events::edge);
+  put_byte(pipe_.second);
+  poller_->add(pipe_.first.get(), Events::read | Events::edge, 1);
+  EXPECT_EQ(wait_for_one(), Events::read);
+  poller_->modify(pipe_.first.get(), Events::read, 1);
+  EXPECT_EQ(wait_for_one(), Events::read);
+  EXPECT_EQ(wait_for_one(), Events::read);
+  poller_->modify(pipe_.first.get(), Events::read | Events::edge, 1);
+  EXPECT_EQ(wait_for_one(), Events::read);
   EXPECT_TRUE(wait().empty());
 }
 

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every poller does.
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <vector>
 
 #include "poller/every_poller.h"
-#include "support/descriptors.h"
 
 namespace tornado::test {
 namespace {
+
+constexpr NativeFd never_open = 999;
 
 class EveryPoller : public PollerSuite {
  protected:
@@ -119,15 +116,15 @@ TEST_P(EveryPoller, takes_a_removed_descriptor_back) {
 
 TEST_P(EveryPoller, remove_of_what_is_not_there_is_no_error) {
   poller_->remove(pair_.first.get());
-  poller_->remove(999);
-  poller_->remove(-1);
-  const int closed = make_socket_pair().first.get();
+  poller_->remove(never_open);
+  poller_->remove(invalid_fd);
+  const NativeFd closed = make_socket_pair().first.get();
   poller_->remove(closed);
   EXPECT_TRUE(wait().empty());
 }
 
 TEST_P(EveryPoller, refuses_a_number_that_is_not_open) {
-  for (int fd : {999, -1}) {
+  for (const NativeFd fd : {never_open, invalid_fd}) {
     EXPECT_EQ(code_of([&] { poller_->add(fd, Events::read, 1); }),
               std::errc::bad_file_descriptor);
     EXPECT_EQ(code_of([&] { poller_->modify(fd, Events::read, 1); }),
@@ -136,21 +133,9 @@ TEST_P(EveryPoller, refuses_a_number_that_is_not_open) {
   EXPECT_TRUE(wait().empty());
 }
 
-TEST_P(EveryPoller, names_the_act_and_the_number_of_what_it_refuses) {
-  try {
-    poller_->add(999, Events::read, 1);
-    ADD_FAILURE() << "nothing was thrown";
-  } catch (const std::system_error& e) {
-    const std::string message = e.what();
-    EXPECT_NE(message.find("add fd 999: Bad file descriptor"), std::string::npos)
-        << message;
-    EXPECT_NE(message.find(to_string(GetParam())), std::string::npos) << message;
-  }
-}
-
 TEST_P(EveryPoller, a_refused_modify_leaves_the_others_as_they_were) {
   poller_->add(pair_.first.get(), Events::write, 1);
-  EXPECT_TRUE(code_of([&] { poller_->modify(999, Events::read, 2); }));
+  EXPECT_TRUE(code_of([&] { poller_->modify(never_open, Events::read, 2); }));
   EXPECT_EQ(wait(), (Found{{1, Events::write}}));
 }
 
@@ -163,117 +148,6 @@ TEST_P(EveryPoller, forgets_what_was_closed_and_finds_the_others) {
       << "the first wait may only notice that it is gone";
   EXPECT_EQ(found, (Found{{2, Events::write}}));
   EXPECT_EQ(wait(), (Found{{2, Events::write}}));
-}
-
-TEST_P(EveryPoller, takes_the_next_owner_of_a_closed_number) {
-  poller_->add(pipe_.first.get(), Events::read, 1);
-  const int number = pipe_.first.get();
-  pipe_.first.reset();
-  FdPair next = make_socket_pair();
-  ASSERT_EQ(next.first.get(), number);
-  poller_->add(number, Events::write, 2);
-  EXPECT_EQ(wait(), (Found{{2, Events::write}}));
-}
-
-TEST_P(EveryPoller, knows_duplicates_apart) {
-  const UniqueFd copy = duplicate(pipe_.first.get());
-  poller_->add(pipe_.first.get(), Events::read, 1);
-  poller_->add(copy.get(), Events::read, 2);
-  put_byte(pipe_.second);
-  EXPECT_EQ(wait(), (Found{{1, Events::read}, {2, Events::read}}));
-  poller_->remove(pipe_.first.get());
-  EXPECT_EQ(wait(), (Found{{2, Events::read}}));
-}
-
-TEST_P(EveryPoller, reports_a_hang_up_of_a_pipe_to_its_reader) {
-  poller_->add(pipe_.first.get(), Events::read, 1);
-  put_byte(pipe_.second);
-  pipe_.second.reset();
-  EXPECT_EQ(told(Events::read, wait_for_one()), Events::read | Events::error);
-  drain(pipe_.first.get());
-  EXPECT_EQ(told(Events::read, wait_for_one()), Events::read | Events::error);
-}
-
-TEST_P(EveryPoller, reports_to_the_writer_of_a_pipe_that_nobody_reads) {
-  fill(pipe_.second.get());
-  poller_->add(pipe_.second.get(), Events::write, 1);
-  pipe_.first.reset();
-  EXPECT_EQ(told(Events::write, wait_for_one()), Events::write | Events::error);
-}
-
-TEST_P(EveryPoller, reports_the_end_of_a_peers_writing_as_readable_alone) {
-  poller_->add(pair_.first.get(), read_write, 1);
-  ::shutdown(pair_.second.get(), SHUT_WR);
-  EXPECT_EQ(wait_for_one(), read_write);
-}
-
-TEST_P(EveryPoller, reports_a_peer_that_is_gone_whatever_was_asked_for) {
-  pair_.second.reset();
-  for (Events interest : {Events::read, Events::write, read_write}) {
-    poller_->add(pair_.first.get(), interest, 1);
-    EXPECT_EQ(told(interest, wait_for_one()), interest | Events::error);
-    poller_->remove(pair_.first.get());
-  }
-}
-
-TEST_P(EveryPoller, reports_a_hang_up_to_a_writer_who_cannot_write_but_for_select) {
-  fill(pair_.first.get());
-  ::shutdown(pair_.second.get(), SHUT_RDWR);
-  poller_->add(pair_.first.get(), Events::write, 1);
-  EXPECT_EQ(wait_for_one(), is(PollerKind::select) ? Events::none : Events::error)
-      << "to select a hang-up is a matter of reading";
-  poller_->modify(pair_.first.get(), read_write, 1);
-  EXPECT_EQ(told(read_write, wait_for_one()), read_write | Events::error);
-}
-
-TEST_P(EveryPoller, reports_errors_alone_when_nothing_else_was_asked_for) {
-  const auto add = [&] { poller_->add(pair_.first.get(), Events::error, 1); };
-  if (is(PollerKind::select)) {
-    EXPECT_EQ(code_of(add), std::errc::not_supported);
-    return;
-  }
-  add();
-  put_byte(pair_.second);
-  EXPECT_TRUE(wait().empty());
-  pair_.second.reset();
-  EXPECT_EQ(wait_for_one(), Events::error);
-}
-
-TEST_P(EveryPoller, reports_a_refused_connection_as_an_error) {
-  UniqueFd listener = make_socket(AF_INET, SOCK_STREAM);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(::bind(listener.get(), generic, size), 0);  // bound, and not listening
-  ASSERT_EQ(::getsockname(listener.get(), generic, &size), 0);
-  const UniqueFd client = make_socket(AF_INET, SOCK_STREAM);
-  ASSERT_EQ(::connect(client.get(), generic, size), -1);
-  poller_->add(client.get(), Events::write, 1);
-  EXPECT_EQ(told(Events::write, wait_for_one(patience)), Events::write | Events::error);
-}
-
-TEST_P(EveryPoller, calls_a_regular_file_ready_or_refuses_it_as_epoll_does) {
-  const UniqueFd file = open_file("/proc/self/exe", O_RDONLY);
-  const auto add = [&] { poller_->add(file.get(), Events::read, 1); };
-  if (is(PollerKind::epoll)) {
-    EXPECT_EQ(code_of(add), std::errc::operation_not_permitted);
-  } else {
-    add();
-    EXPECT_EQ(wait_for_one(), Events::read);
-  }
-}
-
-TEST_P(EveryPoller, gives_its_own_descriptors_back) {
-  const std::set<int> before = open_numbers();
-  {
-    const auto other = make_poller(GetParam());
-    other->add(pair_.first.get(), Events::write, 1);
-    EXPECT_EQ(other->wait(at_once).size(), 1u);
-  }
-  EXPECT_EQ(open_numbers(), before);
-  EXPECT_TRUE(wait().empty());
 }
 
 TEST_P(EveryPoller, keeps_no_list_in_common_with_another_of_its_kind) {

@@ -37,11 +37,40 @@ void append(Filter& filter, const Denied& call) {
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error));
 }
 
+// What a C library of 32-bit systems calls instead.
+#if defined(SYS_fcntl64)
+constexpr int number_of_fcntl64 = SYS_fcntl64;
+#else
+constexpr int number_of_fcntl64 = -1;
+#endif
+#if defined(SYS_socketcall)
+constexpr int number_of_socketcall = SYS_socketcall;
+#else
+constexpr int number_of_socketcall = -1;
+#endif
+
+void append_old_ways(Filter& filter, const Denied& call) {
+  if (number_of_fcntl64 >= 0 && call.number == SYS_fcntl) {
+    append(filter, {number_of_fcntl64, call.error, call.when});
+  }
+  if (number_of_socketcall < 0 || call.when) return;
+  constexpr std::uint32_t socket = 1;  // of <linux/net.h>
+  constexpr std::uint32_t socketpair = 8;
+  if (call.number == SYS_socket) {
+    append(filter, {number_of_socketcall, call.error, Denied::Argument{0, socket}});
+  } else if (call.number == SYS_socketpair) {
+    append(filter, {number_of_socketcall, call.error, Denied::Argument{0, socketpair}});
+  }
+}
+
 }  // namespace
 
 bool deny(std::initializer_list<Denied> calls) {
   Filter filter;
-  for (const Denied& call : calls) append(filter, call);
+  for (const Denied& call : calls) {
+    append(filter, call);
+    append_old_ways(filter, call);
+  }
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&

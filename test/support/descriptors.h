@@ -2,9 +2,10 @@
 #pragma once
 
 #include <iosfwd>
-#include <set>
 #include <string>
 #include <vector>
+
+#include "support/open_numbers.h"
 
 namespace tornado::test {
 
@@ -22,8 +23,6 @@ struct Descriptor {
 
 /// What is open in this process now, in the order of the numbers.
 std::vector<Descriptor> open_descriptors();
-/// The numbers alone; quicker. Compare two to see what was left behind.
-std::set<int> open_numbers();
 
 /// One line of text, and back.
 std::string to_line(const Descriptor& descriptor);

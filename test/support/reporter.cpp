@@ -26,6 +26,15 @@ Report parse_report(const std::string& text) {
   return report;
 }
 
+bool reporter_runs() {
+  try {
+    (void)execute_reporter();
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
 Report execute_reporter(const std::function<void()>& before_exec,
                         const std::optional<Write>& write) {
   int ends[2];

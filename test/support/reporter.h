@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -29,7 +31,15 @@ struct Write {
 Report execute_reporter(const std::function<void()>& before_exec = {},
                         const std::optional<Write>& write = {});
 
+/// Not where another program has to run those of this build, and children do not get
+/// it.
+bool reporter_runs();
+
 /// What the reporter wrote, parsed, for those who start it themselves.
 Report parse_report(const std::string& text);
 
 }  // namespace tornado::test
+
+#define TORNADO_SKIP_UNLESS_REPORTER_RUNS() \
+  if (!tornado::test::reporter_runs())      \
+  GTEST_SKIP() << "the kernel does not execute a program of this build"

@@ -20,7 +20,10 @@ class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
   /// 0 ... n-1
-  std::uint64_t below(std::uint64_t n) { return engine_() % n; }
+  template <class Number>
+  Number below(Number n) {
+    return static_cast<Number>(engine_() % static_cast<std::uint64_t>(n));
+  }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
 
  private:

@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "tornado/fd.h"
+
 namespace tornado::test {
 
 /// How long a test waits for what must happen: so long that only a bug gets there.
@@ -17,19 +19,22 @@ bool wait_until(const std::function<bool()>& predicate,
                 std::chrono::nanoseconds deadline = patience);
 
 /// Whether `fd` is readable now, or is at its end or in error.
-bool is_readable(int fd);
+bool is_readable(NativeFd fd);
 /// The same of writing.
-bool is_writable(int fd);
+bool is_writable(NativeFd fd);
 /// Sleeps in poll until `fd` is readable.
-bool becomes_readable(int fd, std::chrono::milliseconds deadline = patience);
+bool becomes_readable(NativeFd fd, std::chrono::milliseconds deadline = patience);
+
+/// Writes one byte, for which there must be room.
+void put_byte(const UniqueFd& fd);
 
 /// Everything until the end of file, blocking or not.
-std::string read_to_end(int fd);
+std::string read_to_end(NativeFd fd);
 
 /// Writes until a non-blocking `fd` takes no more. The number of bytes.
-std::size_t fill(int fd);
+std::size_t fill(NativeFd fd);
 /// Reads until a non-blocking `fd` has no more. The number of bytes.
-std::size_t drain(int fd);
+std::size_t drain(NativeFd fd);
 
 /// A thread that is joined at the end of its scope.
 class Thread {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/deny.h"
+#include "support/pollers.h"
 #include "tool/tool.h"
 #include "tornado/poller_kind.h"
 #include "tornado/waker.h"
@@ -34,8 +35,10 @@ TEST(TornadoDoctor, finds_every_poller_and_waker_working) {
   ASSERT_EQ(object.at("pollers").size(), poller_kinds().size());
   for (const auto kind : poller_kinds()) {
     const json& one = named(object.at("pollers"), to_string(kind));
-    EXPECT_EQ(one.at("works"), true) << one;
-    EXPECT_GT(one.at("wake_ns"), 0);
+    EXPECT_EQ(one.at("works"), works_here(kind)) << one;
+    if (works_here(kind)) {
+      EXPECT_GT(one.at("wake_ns"), 0);
+    }
     EXPECT_EQ(one.at("default"), kind == poller_kinds().front());
   }
   for (const auto kind : waker_kinds()) {

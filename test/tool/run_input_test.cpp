@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `tornado run` is told: Procfiles, commands and options.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "tool/run_session.h"
+#include "tornado/fd.h"
 
 namespace tornado::test {
 namespace {
@@ -34,6 +38,28 @@ TEST(RunInput, each_line_of_a_procfile_is_for_the_shell) {
             (std::vector{"the-worker_1.x | one"s, "web            | 42 a: b"s}));
   EXPECT_TRUE(contains(finish.err, "the-worker_1.x | two\n"));
   EXPECT_TRUE(contains(finish.err, "web            * exited with status 0\n"));
+}
+
+TEST(RunInput, a_procfile_comes_from_a_pipe_whose_writer_takes_its_time) {
+  const TemporaryFile name("");
+  const std::string path = name.path() + ".fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  std::thread writer([&path] {
+    const UniqueFd pipe(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    for (const std::string_view part : {"one: ", "echo 1", "\ntwo: echo 2\n"}) {
+      EXPECT_EQ(::write(pipe.get(), part.data(), part.size()),
+                static_cast<ssize_t>(part.size()));
+    }
+  });
+  const Finish finish = RunSession({path}).finish();
+  {
+    // Lets go of a writer whom nobody has read.
+    const UniqueFd reader = open_file(path.c_str(), O_RDONLY);
+    writer.join();
+  }
+  ::unlink(path.c_str());
+  EXPECT_EQ(finish.status, 0) << finish.err;
+  EXPECT_EQ(sorted_lines(finish.out), (std::vector{"one | 1"s, "two | 2"s}));
 }
 
 TEST(RunInput, the_procfile_of_the_directory_is_the_default) {

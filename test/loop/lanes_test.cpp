@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/syscall.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "every_loop.h"
+#include "support/child.h"
+#include "support/deny.h"
+#include "support/scale.h"
+#include "tornado/error.h"
+
+namespace tornado::test {
+namespace {
+
+class Lanes : public EveryLoop {};
+
+TEST_P(Lanes, keep_the_order_of_each) {
+  constexpr std::size_t threads = 4;
+  const std::size_t share = scaled(50'000);
+  std::array<std::size_t, threads> next{};
+  std::size_t left = threads;
+  bool in_order = true;
+  std::vector<std::thread> posters;
+  for (std::size_t id = 0; id < threads; ++id) {
+    posters.emplace_back([&, id] {
+      Lane lane = loop.handle().open_lane();
+      for (std::size_t i = 0; i < share; ++i) {
+        lane.add_callback([&, id, i] { in_order &= next[id]++ == i; });
+      }
+      lane.add_callback([&] {
+        if (--left == 0) loop.stop();
+      });
+    });
+  }
+  start();
+  for (std::thread& poster : posters) poster.join();
+  EXPECT_TRUE(in_order);
+  for (const std::size_t count : next) EXPECT_EQ(count, share);
+}
+
+// Each post finds the other loop asleep, going to sleep, or getting up.
+TEST_P(Lanes, wake_a_sleeping_loop_each_time) {
+  const std::size_t trips = scaled(20'000);
+  IOLoop other(LoopOptions{GetParam(), WakerKind::best, false});
+  Lane there = other.handle().open_lane();
+  Lane here = loop.handle().open_lane();
+  std::size_t left = trips;
+  std::thread thread([&] { other.start(); });
+  const std::function<void()> serve = [&] {
+    if (left-- == 0) {
+      there.add_callback([&] { other.stop(); });
+      loop.stop();
+      return;
+    }
+    there.add_callback([&] { here.add_callback([&] { serve(); }); });
+  };
+  here.add_callback([&] { serve(); });
+  start();
+  thread.join();
+}
+
+TEST_P(Lanes, hold_callables_of_any_kind_and_size) {
+  Lane lane = loop.handle().open_lane();
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < 1000; ++i) {
+    lane.add_callback([&sum] { ++sum; });
+    lane.add_callback([&sum, i, large = std::array<std::size_t, 20>()]() mutable {
+      large[i % large.size()] = 1;
+      for (const std::size_t one : large) sum += one;
+    });
+    lane.add_callback([&sum, one = std::make_unique<int>(1)] {
+      sum += static_cast<std::size_t>(*one);
+    });
+  }
+  lane.add_callback([this] { loop.stop(); });
+  start();
+  EXPECT_EQ(sum, 3000u);
+}
+
+TEST_P(Lanes, run_what_is_added_meanwhile_in_the_next_turn) {
+  Lane lane = loop.handle().open_lane();
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  lane.add_callback([&] {
+    first = loop.counters().turns;
+    lane.add_callback([&] {
+      second = loop.counters().turns;
+      loop.stop();
+    });
+  });
+  start();
+  EXPECT_EQ(second, first + 1);
+}
+
+TEST_P(Lanes, still_run_what_was_added_before_they_were_destroyed) {
+  int runs = 0;
+  for (int i = 0; i < 100; ++i) {
+    loop.handle().open_lane().add_callback([&] {
+      if (++runs == 100) loop.stop();
+    });
+  }
+  start();
+  EXPECT_EQ(runs, 100);
+}
+
+TEST_P(Lanes, may_be_moved) {
+  int runs = 0;
+  Lane first = loop.handle().open_lane();
+  first.add_callback([&] { EXPECT_EQ(++runs, 1); });
+  Lane second = std::move(first);
+  second.add_callback([&] { EXPECT_EQ(++runs, 2); });
+  second.add_callback([&] { loop.stop(); });
+  start();
+  EXPECT_EQ(runs, 2);
+}
+
+TEST_P(Lanes, lose_nothing_to_an_exception) {
+  loop.set_exception_policy(ExceptionPolicy::rethrow);
+  Lane lane = loop.handle().open_lane();
+  int runs = 0;
+  for (int i = 0; i < 3; ++i) {
+    lane.add_callback([&] {
+      ++runs;
+      throw std::runtime_error("thrown");
+    });
+  }
+  lane.add_callback([&] { loop.stop(); });
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_THROW(loop.start(), std::runtime_error);
+    EXPECT_EQ(runs, i);
+  }
+  start();
+  EXPECT_EQ(runs, 3);
+}
+
+TEST_P(Lanes, refuse_after_the_loop_has_closed_and_destroy_what_waits) {
+  const auto alive = std::make_shared<int>();
+  Lane lane = loop.handle().open_lane();
+  EXPECT_TRUE(lane.add_callback([alive] {}));
+  EXPECT_TRUE(lane.add_callback([alive, large = std::array<int, 100>()] {}));
+  EXPECT_EQ(alive.use_count(), 3);
+  loop.close();
+  EXPECT_EQ(alive.use_count(), 1);
+  EXPECT_FALSE(lane.add_callback([alive] {}));
+  EXPECT_EQ(alive.use_count(), 1);
+}
+
+TEST_P(Lanes, may_close_the_loop_that_runs_them) {
+  Lane lane = loop.handle().open_lane();
+  lane.add_callback([&] { loop.close(); });
+  lane.add_callback([] { FAIL() << "ran after close()"; });
+  loop.start();
+  EXPECT_FALSE(lane.add_callback([] {}));
+}
+
+TEST_P(Lanes, of_a_parent_refuse_until_the_loop_is_made_the_childs) {
+  Lane lane = loop.handle().open_lane();
+  int runs = 0;
+  EXPECT_TRUE(lane.add_callback([&] { ++runs; }));
+  EXPECT_TRUE(passes_in_child([&] {
+    EXPECT_FALSE(lane.add_callback([] {}));
+    loop.after_fork();
+    EXPECT_TRUE(lane.add_callback([&] { loop.stop(); }));
+    start();
+    EXPECT_EQ(runs, 1) << "what waited at the fork was lost";
+  }));
+}
+
+// An old kernel, or a filter: from the beginning, and from a moment when lanes are
+// open.
+TEST_P(Lanes, lose_no_wake_where_membarrier_is_refused) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  const auto exchange = [this](Lane& lane) {
+    // From within the loop and from another thread, to a loop that sleeps.
+    for (int i = 0; i < 100; ++i) {
+      std::thread poster([&] { lane.add_callback([this] { loop.stop(); }); });
+      start();
+      poster.join();
+    }
+  };
+  for (const bool late : {false, true}) {
+    EXPECT_TRUE(passes_in_child([&] {
+      loop.after_fork();
+      std::optional<Lane> lane;
+      if (late) lane = loop.handle().open_lane();
+      ASSERT_TRUE(deny({{SYS_membarrier, EPERM}}));
+      if (!late) lane = loop.handle().open_lane();
+      exchange(*lane);
+    }));
+  }
+}
+
+TEST(Lane, of_no_loop_refuses) {
+  Lane none;
+  EXPECT_FALSE(none.add_callback([] {}));
+  EXPECT_FALSE(LoopHandle().open_lane().add_callback([] {}));
+}
+
+TEST(Lane, without_a_callable_is_an_error) {
+  IOLoop loop;
+  Lane lane = loop.handle().open_lane();
+  EXPECT_THROW(lane.add_callback(nullptr), std::system_error);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Lanes, testing::ValuesIn(poller_kinds()), poller_name);
+
+}  // namespace
+}  // namespace tornado::test

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "platform/every_waker.h"
+
+namespace tornado::test {
+
+void write_from_outside(Waker& waker) {
+  const std::uint64_t one = 1;  // eventfd takes eight bytes only
+  ASSERT_EQ(::write(waker.write_fileno(), &one, sizeof one), 8);
+}
+
+void fill_from_outside(Waker& waker) {
+  if (waker.kind() == WakerKind::eventfd) {
+    const std::uint64_t greatest = ~std::uint64_t{0} - 1;
+    ASSERT_EQ(::write(waker.write_fileno(), &greatest, sizeof greatest), 8);
+  } else {
+    ASSERT_GT(fill(waker.write_fileno()), 0u);
+  }
+}
+
+void replace_the_writer(Waker& waker) {
+  const UniqueFd null = open_file("/dev/null", O_RDWR);
+  ASSERT_NE(::dup3(null.get(), waker.write_fileno(), O_CLOEXEC), -1);
+}
+
+}  // namespace tornado::test
