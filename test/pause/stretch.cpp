@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stretch.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+namespace tornado {
+namespace {
+
+std::array<std::atomic<int>, pause_points> counts{};
+std::atomic<test::Stretch*> current{nullptr};
+
+constexpr std::array<std::string_view, pause_points> names = {"wake_began",
+                                                              "wake_found_it_armed",
+                                                              "wake_let_in",
+                                                              "drain_let_in",
+                                                              "consume_drained",
+                                                              "answer_drained",
+                                                              "rebuild_opened",
+                                                              "rebuild_let_in",
+                                                              "rebuild_replaced",
+                                                              "rebuild_owned",
+                                                              "shut",
+                                                              "post_allowed",
+                                                              "post_pushed",
+                                                              "lane_added",
+                                                              "lane_pushed",
+                                                              "sign_put_up",
+                                                              "sign_fenced",
+                                                              "ring_claimed",
+                                                              "ring_filled",
+                                                              "stop_stored",
+                                                              "signal_noted",
+                                                              "refusal_began",
+                                                              "queue_closed",
+                                                              "fetch_began",
+                                                              "fetched",
+                                                              "turn_dispatched",
+                                                              "wait_timed",
+                                                              "wait_armed",
+                                                              "wait_ended",
+                                                              "wait_answered",
+                                                              "timeouts_found",
+                                                              "loop_closing",
+                                                              "poller_closed",
+                                                              "fork_waker_rebuilt",
+                                                              "fork_queue_whole",
+                                                              "fork_let_in",
+                                                              "spawn_prepared",
+                                                              "spawn_launched",
+                                                              "exit_watched",
+                                                              "exit_seen",
+                                                              "exit_reaped"};
+static_assert(!names.back().empty());
+
+std::size_t index(PausePoint point) {
+  return static_cast<std::size_t>(point);
+}
+
+}  // namespace
+
+void pause_at(PausePoint point) noexcept {
+  counts[index(point)].fetch_add(1);
+  if (test::Stretch* stretch = current.load()) stretch->arrive(point);
+}
+
+namespace test {
+namespace {
+
+std::array<bool, pause_points> stretched{};
+
+}  // namespace
+
+std::string_view name_of(PausePoint point) {
+  return names[index(point)];
+}
+
+Arrivals arrivals() {
+  Arrivals now{};
+  for (std::size_t i = 0; i < now.size(); ++i) now[i] = counts[i].load();
+  return now;
+}
+
+int arrivals_at(PausePoint point) {
+  return counts[index(point)].load();
+}
+
+Stretch::Stretch(PausePoint point, int nth, std::function<void()> meanwhile)
+    : point_(point), left_(nth), meanwhile_(std::move(meanwhile)) {
+  current = this;
+}
+
+Stretch::~Stretch() {
+  current = nullptr;
+}
+
+void Stretch::arrive(PausePoint point) {
+  if (point == point_ && left_.fetch_sub(1) == 0) meanwhile_();
+}
+
+void on_another_thread(const std::function<void()>& body) {
+  std::thread(body).join();
+}
+
+int stretch_each(const std::function<void()>& play,
+                 const std::function<void()>& meanwhile,
+                 const std::function<void()>& clean) {
+  const Arrivals before = arrivals();
+  play();
+  const Arrivals after = arrivals();
+  clean();
+  int played = 0;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    const auto point = static_cast<PausePoint>(i);
+    for (int nth = 0; nth < std::min(after[i] - before[i], 2); ++nth) {
+      SCOPED_TRACE(std::string(name_of(point)) + ", arrival " + std::to_string(nth));
+      {
+        const Stretch stretch(point, nth, meanwhile);
+        play();
+        EXPECT_TRUE(stretch.reached() || nth > 0);
+      }
+      clean();
+      count_as_stretched(point);
+      ++played;
+      if (testing::Test::HasFailure()) return played;
+    }
+  }
+  return played;
+}
+
+const std::array<bool, pause_points>& stretched_points() {
+  return stretched;
+}
+
+void count_as_stretched(PausePoint point) {
+  stretched[index(point)] = true;
+}
+
+}  // namespace test
+}  // namespace tornado

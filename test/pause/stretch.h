@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <string_view>
+
+#include "platform/pause_point.h"
+
+namespace tornado::test {
+
+std::string_view name_of(PausePoint point);
+
+/// How often each point was reached since the program began.
+using Arrivals = std::array<int, pause_points>;
+Arrivals arrivals();
+int arrivals_at(PausePoint point);
+
+/// In this scope, whoever is the `nth` (from 0) to reach `point` stands there until
+/// `meanwhile` has run to its end.
+class Stretch {
+ public:
+  Stretch(PausePoint point, int nth, std::function<void()> meanwhile);
+  ~Stretch();
+  Stretch(const Stretch&) = delete;
+  Stretch& operator=(const Stretch&) = delete;
+
+  [[nodiscard]] bool reached() const { return left_ < 0; }
+  void arrive(PausePoint point);
+
+ private:
+  const PausePoint point_;
+  std::atomic<int> left_;
+  const std::function<void()> meanwhile_;
+};
+
+/// Runs `body` on a thread of its own, to its end.
+void on_another_thread(const std::function<void()>& body);
+
+/// Plays a scenario once to see which points it reaches, and then again for each, and
+/// for its first two arrivals there, with that one stretched by `meanwhile`. How many
+/// times it was played so. A second arrival may be due to chance, and then not come.
+/// `clean` is called after each, and not stretched.
+int stretch_each(
+    const std::function<void()>& play, const std::function<void()>& meanwhile,
+    const std::function<void()>& clean = [] {});
+
+/// The points that stretch_each() has stretched so far, and those that were said to be.
+const std::array<bool, pause_points>& stretched_points();
+void count_as_stretched(PausePoint point);
+
+}  // namespace tornado::test

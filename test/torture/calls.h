@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <string_view>
+
+namespace tornado::torture {
+
+/// Not an errno: the call moves one byte at most.
+constexpr int moves_one_byte = -1;
+
+/// A call that the library makes, and how its manual page says that it may fail.
+struct Call {
+  std::string_view name;
+  std::array<int, 16> errors;  ///< up to the first 0
+};
+
+inline constexpr std::array calls = std::to_array<Call>({
+    {"accept4",
+     {EAGAIN, EBADF, ECONNABORTED, EINTR, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM,
+      ENOTSOCK, EPERM, EPROTO}},
+    {"access", {EACCES, EIO, ELOOP, ENOENT, ENOMEM, ENOTDIR}},
+    {"bind", {EACCES, EADDRINUSE, EADDRNOTAVAIL, EBADF, EINVAL, ENOTSOCK}},
+    {"clone", {EAGAIN, EINVAL, ENOMEM, ENOSPC, EPERM, EUSERS}},
+    {"close", {EINTR, EIO, ENOSPC, EDQUOT}},
+    {"connect",
+     {EACCES, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EALREADY, EBADF, ECONNREFUSED,
+      EINPROGRESS, EINTR, EISCONN, ENETUNREACH, EPERM, ETIMEDOUT}},
+    {"dup3", {EBADF, EBUSY, EINTR, EINVAL, EMFILE}},
+    {"epoll_create1", {EINVAL, EMFILE, ENFILE, ENOMEM}},
+    {"epoll_ctl", {EBADF, EEXIST, EINVAL, ELOOP, ENOENT, ENOMEM, ENOSPC, EPERM}},
+    {"epoll_wait", {EBADF, EFAULT, EINTR, EINVAL}},
+    {"eventfd", {EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM}},
+    {"fcntl", {EACCES, EAGAIN, EBADF, EINTR, EINVAL, EMFILE, EPERM}},
+    {"fork", {EAGAIN, ENOMEM, ENOSYS}},
+    {"getpeername", {EBADF, EINVAL, ENOBUFS, ENOTCONN, ENOTSOCK}},
+    {"getsockname", {EBADF, EINVAL, ENOBUFS, ENOTSOCK}},
+    {"io_uring_queue_init_params",
+     {EFAULT, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM}},
+    {"kill", {EINVAL, EPERM, ESRCH}},
+    {"listen", {EADDRINUSE, EBADF, ENOTSOCK, EOPNOTSUPP}},
+    {"madvise", {EACCES, EAGAIN, EBADF, EINVAL, EIO, ENOMEM, EPERM}},
+    {"mmap", {EACCES, EAGAIN, EINVAL, ENFILE, ENOMEM, EPERM}},
+    {"mprotect", {EACCES, EINVAL, ENOMEM}},
+    {"nanosleep", {EINTR}},
+    {"open",
+     {EACCES, EINTR, EINVAL, EISDIR, ELOOP, EMFILE, ENAMETOOLONG, ENFILE, ENODEV,
+      ENOENT, ENOMEM, ENOSPC, ENOTDIR, EPERM, EROFS}},
+    {"opendir", {EACCES, EMFILE, ENFILE, ENOENT, ENOMEM, ENOTDIR}},
+    {"operator new", {ENOMEM}},
+    {"pipe2", {EINVAL, EMFILE, ENFILE, ENOMEM}},
+    {"poll", {EFAULT, EINTR, EINVAL, ENOMEM}},
+    {"ppoll", {EFAULT, EINTR, EINVAL, ENOMEM}},
+    {"prctl", {EACCES, EINVAL, EPERM}},
+    {"pselect", {EBADF, EINTR, EINVAL, ENOMEM}},
+    {"pthread_create", {EAGAIN, EINVAL, EPERM}},
+    {"read", {EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EIO, EISDIR, moves_one_byte}},
+    {"readlink", {EACCES, EINVAL, EIO, ELOOP, ENOENT, ENOMEM, ENOTDIR}},
+    {"send",
+     {EACCES, EAGAIN, EBADF, ECONNRESET, EINTR, ENOBUFS, ENOMEM, ENOTCONN, EPIPE,
+      moves_one_byte}},
+    {"sem_wait", {EINTR}},
+    {"setsockopt", {EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK}},
+    {"sigaction", {EFAULT, EINVAL}},
+    {"socket",
+     {EACCES, EAFNOSUPPORT, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPROTONOSUPPORT}},
+    {"socketpair", {EAFNOSUPPORT, EMFILE, ENFILE, EOPNOTSUPP, EPROTONOSUPPORT}},
+    {"stat", {EACCES, EBADF, ELOOP, ENOENT, ENOMEM, ENOTDIR, EOVERFLOW}},
+    {"syscall close_range", {EINVAL, EMFILE, ENOMEM, ENOSYS, EPERM}},
+    {"syscall dup3", {EBADF, EBUSY, EINTR, EINVAL, EMFILE}},
+    {"syscall epoll_pwait2", {EBADF, EFAULT, EINTR, EINVAL, ENOSYS, EPERM}},
+    {"syscall execve",
+     {E2BIG, EACCES, EAGAIN, EFAULT, EINVAL, EIO, ELOOP, EMFILE, ENFILE, ENOENT,
+      ENOEXEC, ENOMEM, ENOTDIR, EPERM, ETXTBSY}},
+    {"syscall fcntl", {EBADF, EINTR, EINVAL}},
+    {"syscall kcmp", {EBADF, EINVAL, ENOSYS, EPERM, ESRCH}},
+    {"syscall membarrier", {EINVAL, ENOSYS, EPERM}},
+    {"syscall pidfd_open",
+     {EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, ENOSYS, EPERM, ESRCH}},
+    {"syscall pidfd_send_signal", {EBADF, EINVAL, ENOSYS, EPERM, ESRCH}},
+    {"waitid", {ECHILD, EINTR, EINVAL}},
+    {"waitpid", {ECHILD, EINTR}},  // EINVAL is for unknown options only
+    {"write",
+     {EAGAIN, EBADF, EDQUOT, EFAULT, EFBIG, EINTR, EINVAL, EIO, ENOSPC, EPERM, EPIPE,
+      moves_one_byte}},
+});
+
+/// calls.size() for a name that is not there.
+constexpr std::size_t call_id(std::string_view name) {
+  std::size_t id = 0;
+  while (id < calls.size() && calls[id].name != name) ++id;
+  return id;
+}
+
+}  // namespace tornado::torture
