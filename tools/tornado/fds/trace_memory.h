@@ -2,22 +2,18 @@
 #pragma once
 
 /// \file
-/// What a stopped process has in its memory, and what /proc says of it.
+/// What a stopped process has in its memory.
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace tornado::cli {
 
 using Bytes = std::vector<unsigned char>;
-
-/// What a file of /proc says; empty if it cannot be read.
-std::string read_file(const std::string& path);
 
 /// Up to `size` bytes; fewer where memory ends, none where there is none.
 Bytes read_memory(pid_t pid, std::uint64_t address, std::size_t size);

@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "fds/trace_memory.h"
+#include "system/file.h"
 #include "tornado/audit.h"
 
 namespace tornado::cli {
@@ -23,6 +24,15 @@ std::string proc(pid_t pid, const char* what) {
   return "/proc/" + std::to_string(pid) + "/" + what;
 }
 
+/// Empty if it is gone, or not ours to look at.
+std::string told_by_proc(pid_t pid, const char* what) {
+  try {
+    return read_file(proc(pid, what));
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
 std::string executable_of(pid_t pid) {
   std::array<char, PATH_MAX> path;
   const ssize_t n = ::readlink(proc(pid, "exe").c_str(), path.data(), path.size());
@@ -30,7 +40,7 @@ std::string executable_of(pid_t pid) {
 }
 
 std::vector<std::string> arguments_of(pid_t pid) {
-  const std::string text = read_file(proc(pid, "cmdline"));
+  const std::string text = told_by_proc(pid, "cmdline");
   std::vector<std::string> words;
   for (std::size_t at = 0; at < text.size();) {
     const auto end = std::min(text.find('\0', at), text.size());
@@ -52,7 +62,7 @@ struct Family {
 };
 
 Family family_of(pid_t tid) {
-  const std::string text = read_file(proc(tid, "status"));
+  const std::string text = told_by_proc(tid, "status");
   const auto number = [&](const std::string& key) {
     const auto at = text.find("\n" + key + ":");
     return at == std::string::npos ? 0 : std::atoi(text.c_str() + at + key.size() + 2);

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <charconv>
 #include <memory>
 #include <system_error>
@@ -9,9 +6,9 @@
 #include "command.h"
 #include "run/procfile.h"
 #include "run/supervisor.h"
+#include "system/file.h"
 #include "text/byte_text.h"
 #include "text/words.h"
-#include "tornado/fd.h"
 
 namespace tornado::cli {
 namespace {
@@ -33,32 +30,17 @@ struct Request {
   throw UsageError(fmt::format("{}: {}", printable(path), why));
 }
 
-std::string read_file(const std::string& path) {
-  try {
-    const UniqueFd file = open_file(path.c_str(), O_RDONLY);
-    std::string text;
-    char bytes[4096];
-    for (;;) {
-      const ssize_t n = ::read(file.get(), bytes, sizeof bytes);
-      if (n == 0) return text;
-      if (n < 0) throw std::system_error(errno, std::system_category(), "read");
-      text.append(bytes, static_cast<std::size_t>(n));
-    }
-  } catch (const std::system_error& error) {
-    refuse_file(path, error.code().message());
-  }
-}
-
 std::vector<Job> jobs_of_procfile(const std::string& path) {
-  const std::string text = read_file(path);
   std::vector<Job> jobs;
   try {
-    for (auto& entry : parse_procfile(text)) {
+    for (auto& entry : parse_procfile(read_file(path))) {
       jobs.push_back(
           {.name = std::move(entry.name), .shell = std::move(entry.command)});
     }
   } catch (const UsageError& error) {
     refuse_file(path, error.what());
+  } catch (const std::system_error& error) {
+    refuse_file(path, error.code().message());
   }
   return jobs;
 }

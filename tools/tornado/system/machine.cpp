@@ -17,6 +17,7 @@
 #include "system/worker.h"
 #include "text/words.h"
 #include "tornado/ioloop.h"
+#include "tornado/log.h"
 
 namespace tornado::cli {
 namespace {
@@ -68,6 +69,18 @@ Choice choose(const char* variable, Make make) {
   return choice;
 }
 
+/// What is tried here is reported here.
+class Silence {
+ public:
+  Silence() : before_(set_log_sink([](LogLevel, std::string_view) noexcept {})) {}
+  ~Silence() { set_log_sink(before_); }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+
+ private:
+  LogSink before_;
+};
+
 }  // namespace
 
 System this_system() {
@@ -86,13 +99,14 @@ std::string identity(const System& system) {
 
 Trial try_loop(std::string name, const LoopOptions& options) {
   Trial trial{std::move(name), "", {}};
+  const Silence silence;
   try {
     LoopOptions own = options;
     own.make_current = false;
     IOLoop loop(own);
     if (own.poller != PollerKind::best && loop.poller() != own.poller) {
-      trial.error = fmt::format("not in this kernel, or forbidden: {} instead",
-                                to_string(loop.poller()));
+      trial.error =
+          fmt::format("forbidden, or not here: {} instead", to_string(loop.poller()));
       return trial;
     }
     std::optional<Worker> other;
