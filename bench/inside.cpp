@@ -39,7 +39,7 @@ void callback_queue_push_take(State& state) {
   for (auto unused : state) {
     for (std::int64_t i = 0; i < batch_size; ++i) queue.push([&ran] { ++ran; }, here);
     queue.take(batch);
-    for (; !batch.empty(); batch.pop_front()) batch.call_front();
+    for (; !batch.empty(); batch.pop_front()) batch.front().call();
   }
   state.SetItemsProcessed(state.iterations() * batch_size);
   if (ran != static_cast<std::size_t>(state.iterations() * batch_size)) {
@@ -59,7 +59,7 @@ void callback_queue_push_own_take(State& state) {
       queue.push_own([&ran] { ++ran; }, here);
     }
     queue.take(batch);
-    for (; !batch.empty(); batch.pop_front()) batch.call_front();
+    for (; !batch.empty(); batch.pop_front()) batch.front().call();
   }
   state.SetItemsProcessed(state.iterations() * batch_size);
   benchmark::DoNotOptimize(ran);
@@ -72,7 +72,8 @@ void timer_queue_add_take(State& state) {
   std::vector<TimerQueue::Id> ids(deadlines.size());
   for (auto unused : state) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      ids[i] = timers.add(deadlines[i], {[] {}, here});
+      ids[i] = timers.add(
+          deadlines[i], [] {}, here);
     }
     for (const auto id : ids) benchmark::DoNotOptimize(timers.take(id));
   }
@@ -85,7 +86,9 @@ void timer_queue_move_later(State& state) {
   TimerQueue timers;
   std::vector<TimerQueue::Id> ids(n);
   TimePoint deadline(std::chrono::hours(1));
-  for (auto& id : ids) id = timers.add(deadline, {[] {}, here});
+  for (auto& id : ids)
+    id = timers.add(
+        deadline, [] {}, here);
   std::mt19937 random(20211);
   for (auto unused : state) {
     deadline += std::chrono::microseconds(1);
@@ -102,7 +105,9 @@ void timer_queue_fire(State& state) {
   for (auto unused : state) {
     state.PauseTiming();
     auto timers = std::make_unique<TimerQueue>();
-    for (const TimePoint deadline : deadlines) timers->add(deadline, {[] {}, here});
+    for (const TimePoint deadline : deadlines)
+      timers->add(
+          deadline, [] {}, here);
     due.clear();
     state.ResumeTiming();
     timers->collect_due(TimePoint(std::chrono::hours(2)), due);

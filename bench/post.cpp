@@ -41,13 +41,29 @@ class TornadoTarget {
   void post(F closure) {
     loop_.add_callback(closure);
   }
-  void stop_when_empty() {
-    loop_.add_callback([this] { loop_.stop(); });
-  }
+  void stop() { loop_.stop(); }
+  const LoopHandle& handle() const { return loop_.handle(); }
   void run() { loop_.start(); }
 
  private:
   IOLoop loop_;
+};
+
+/// With a lane for each thread that posts.
+class TornadoLaneTarget : public TornadoTarget {
+ public:
+  class Way {
+   public:
+    explicit Way(Lane lane) : lane_(std::move(lane)) {}
+    template <class F>
+    void post(F closure) {
+      lane_.add_callback(closure);
+    }
+
+   private:
+    Lane lane_;
+  };
+  Way way() { return Way(handle().open_lane()); }
 };
 
 /// What users of a C library put beside its wake: a mutex and a vector.
@@ -63,9 +79,7 @@ class QueueTarget {
     }
     loop_.wake();
   }
-  void stop_when_empty() {
-    post([this] { loop_.stop(); });
-  }
+  void stop() { loop_.stop(); }
   void run() { loop_.run(); }
 
  private:
@@ -114,9 +128,7 @@ class EventOnceTarget {
         },
         new F(closure), &now);
   }
-  void stop_when_empty() {
-    post([this] { loop_.stop(); });
-  }
+  void stop() { loop_.stop(); }
   void run() { loop_.run(); }
 
  private:
@@ -131,9 +143,7 @@ class AsioTarget {
   void post(F closure) {
     asio::post(loop_.context(), closure);
   }
-  void stop_when_empty() {
-    post([this] { loop_.stop(); });
-  }
+  void stop() { loop_.stop(); }
   void run() { loop_.run(); }
 
  private:
@@ -142,6 +152,16 @@ class AsioTarget {
 #endif
 
 /// Every producer posts its share; the last one to finish posts the end.
+/// Where a thread posts: its lane, or the target itself.
+template <class Target>
+decltype(auto) way_into(Target& target) {
+  if constexpr (requires { target.way(); }) {
+    return target.way();
+  } else {
+    return (target);
+  }
+}
+
 template <class Target>
 void throughput(Round& round, std::size_t producers) {
   const std::size_t share = round.times(1000000) / producers;
@@ -149,15 +169,21 @@ void throughput(Round& round, std::size_t producers) {
   Target target;
   Tally tally(producers);
   std::atomic<bool> go{false};
-  std::atomic<std::size_t> posting{producers};
+  std::atomic<std::size_t> ready{0};
+  std::size_t posting = producers;
   std::vector<std::thread> threads;
   for (std::uint32_t id = 0; id < producers; ++id) {
     threads.emplace_back([&, id] {
+      auto&& way = way_into(target);
+      ++ready;
       while (!go.load()) std::this_thread::yield();
-      for (std::uint32_t i = 0; i < share; ++i) target.post(Closure{&tally, id, i});
-      if (--posting == 0) target.stop_when_empty();
+      for (std::uint32_t i = 0; i < share; ++i) way.post(Closure{&tally, id, i});
+      way.post([&] {
+        if (--posting == 0) target.stop();
+      });
     });
   }
+  while (ready.load() < producers) std::this_thread::yield();
   const Usage usage;
   const auto begin = Clock::now();
   go = true;
@@ -187,7 +213,7 @@ void post_to_busy(Round& round) {
       for (std::uint32_t i = 0; i < all; ++i) target.post(Closure{&tally, 0, i});
       time = std::chrono::duration<double, std::nano>(Clock::now() - begin).count();
     }
-    target.stop_when_empty();
+    target.post([&target] { target.stop(); });
     posted = true;
   });
   target.post([&] {
@@ -205,6 +231,7 @@ template <class Make>
 std::vector<Contestant> every_target(Make make) {
   return {
     make("tornado", Role::ours, LoopType<TornadoTarget>()),
+        make("tornado, lanes", Role::ours, LoopType<TornadoLaneTarget>()),
         make("mutex and vector, spinning", Role::floor,
              LoopType<QueueTarget<SpinLoop>>()),
 #if BENCH_LIBUV

@@ -290,6 +290,10 @@ void add_and_cancel(Round& round, std::size_t n) {
   Timers timers(n, fired);
   const auto far = random_deadlines(n, Clock::now() + std::chrono::seconds(60),
                                     std::chrono::hours(1));
+  // As in a program that has run for a while: the memory is there.
+  for (std::size_t i = 0; i < n; ++i) timers.start(i, far[i]);
+  for (std::size_t i = 0; i < n; ++i) timers.cancel(i);
+  timers.settle();
   round.set("add", each(
                        n, [&](std::size_t i) { timers.start(i, far[i]); }, [] {}));
   round.set("cancel",
