@@ -29,7 +29,7 @@ class Beside {
 
   void finish() {
     std::map<NativeFd, Token> found;
-    table_.for_each([&](auto& entry) { found[entry.fd] = HandlerTable::token(entry); });
+    table_.for_each([&](auto& entry) { found[entry.fd] = table_.token(entry); });
     FUZZ_CHECK(found == live_);
   }
 
@@ -38,7 +38,7 @@ class Beside {
     if (live_.contains(fd)) return;
     auto handler = [held = alive_](NativeFd, Events) {};
     const Token token =
-        HandlerTable::token(table_.add(fd, std::move(handler), Events::read, {}));
+        table_.token(table_.add(fd, std::move(handler), Events::read, {}));
     FUZZ_CHECK(given_.insert(token).second);
     live_[fd] = token;
   }
@@ -46,7 +46,7 @@ class Beside {
   void remove(NativeFd fd) {
     const auto at = live_.find(fd);
     if (at == live_.end()) return;
-    HandlerTable::Entry* entry = table_.find(at->second);
+    HandlerTable::Entry* entry = table_.find_token(at->second);
     FUZZ_CHECK(entry && entry->fd == fd);
     table_.remove(*entry);
     removed_.insert(at->second);
@@ -55,7 +55,7 @@ class Beside {
 
   void reclaim() {
     table_.reclaim();
-    for (const Token token : removed_) FUZZ_CHECK(!table_.knows(token));
+    for (const Token token : removed_) FUZZ_CHECK(!table_.knows_token(token));
     removed_.clear();
   }
 
@@ -63,10 +63,10 @@ class Beside {
     const auto at = live_.find(fd);
     HandlerTable::Entry* entry = table_.find(fd);
     FUZZ_CHECK((entry != nullptr) == (at != live_.end()));
-    FUZZ_CHECK(!entry || HandlerTable::token(*entry) == at->second);
+    FUZZ_CHECK(!entry || table_.token(*entry) == at->second);
     FUZZ_CHECK(table_.size() == live_.size());
     for (const Token token : removed_) {
-      FUZZ_CHECK(table_.knows(token) && !table_.find(token));
+      FUZZ_CHECK(table_.knows_token(token) && !table_.find_token(token));
     }
     // Each handler lives until it is reclaimed, and no longer.
     const auto handlers = static_cast<std::size_t>(alive_.use_count() - 1);

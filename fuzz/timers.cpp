@@ -71,7 +71,7 @@ class Beside {
 
   void add(TimePoint deadline) {
     const auto number = added_++;
-    const auto id = queue_.add(deadline, {[number, this] { ran_ = number; }, {}});
+    const auto id = queue_.add(deadline, [number, this] { ran_ = number; }, {});
     model_.emplace(Key(deadline, number), Timer{id, number});
   }
   void take() {
