@@ -34,7 +34,8 @@ struct LoopOptions {
   /// wake; it burns a core meanwhile. Left off while it does not pay (nothing comes in
   /// time, again and again), and always on a machine with one processor. At any value,
   /// a loop that has run callbacks of other threads looks for 10 microseconds, unless
-  /// they came from its own processor: whoever posts a stream need not wake it for each.
+  /// they came from its own processor: whoever posts a stream need not wake it for
+  /// each.
   std::chrono::nanoseconds spin{0};
   /// Another clock and another way to wait, for tests: see Simulation::options().
   LoopSeam* seam = nullptr;
