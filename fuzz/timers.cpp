@@ -77,8 +77,13 @@ class Beside {
   void take() {
     if (model_.empty()) return;
     const auto at = some();
-    take_out(at->second);
-    FUZZ_CHECK(!queue_.take(at->second.id).callback);
+    TimeoutCallback removed;
+    if (at->second.number % 2 == 0) {
+      take_out(at->second);
+    } else {
+      FUZZ_CHECK(queue_.remove(at->second.id, removed));
+    }
+    FUZZ_CHECK(!queue_.remove(at->second.id, removed));
     model_.erase(at);
   }
   void take_out(const Timer& timer) {

@@ -139,6 +139,8 @@ class UniqueFunction<R(Args...), InlineSize> {
   ~UniqueFunction() { reset(); }
 
   explicit operator bool() const noexcept { return ops_ != nullptr; }
+  /// Whether to destroy what it holds is to do nothing.
+  [[nodiscard]] bool is_plain() const noexcept { return !ops_ || !ops_->destroy; }
 
   R operator()(Args... args) {  // NOLINT(performance-unnecessary-value-param)
     return ops_->invoke(storage_, std::forward<Args>(args)...);

@@ -145,8 +145,8 @@ TimeoutHandle IOLoop::call_later(Delay delay, Callback callback, Location where)
 bool IOLoop::remove_timeout(TimeoutHandle timeout) {
   impl_->check("remove_timeout");
   if (timeout.loop != impl_->id) return false;
-  const auto taken = impl_->timers.take({timeout.slot, timeout.sequence});
-  return static_cast<bool>(taken.callback);
+  TimeoutCallback removed;
+  return impl_->timers.remove({timeout.slot, timeout.sequence}, removed);
 }
 
 bool IOLoop::update_timeout(TimeoutHandle& timeout, TimePoint deadline) {

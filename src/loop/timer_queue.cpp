@@ -32,6 +32,7 @@ TimerQueue::Id TimerQueue::add(TimePoint deadline, Callback&& callback,
   Node& fresh = node(slot);
   this->callback(slot).callback = std::move(callback);
   this->callback(slot).where = where;
+  plain(slot) = this->callback(slot).callback.is_plain();
   free_ = fresh.link;
   if (free_ != none) prefetch_line(&this->callback(free_));  // the next add's
   fresh.deadline = deadline;
@@ -42,18 +43,19 @@ TimerQueue::Id TimerQueue::add(TimePoint deadline, Callback&& callback,
 }
 
 TimeoutCallback TimerQueue::take(Id id) noexcept {
-  Node* found = find(id);
-  if (!found) return {};
+  if (!find(id)) return {};
   TimeoutCallback taken = std::move(callback(id.slot));
-  --live_;
-  if (in_wheel(*found)) {
-    leave_in_wheel(*found);
-    return taken;
-  }
-  if (found->link != found_due) ++stale_keys_;
-  release(id.slot);
-  if (stale_keys_ > slots_) sweep_heap();
+  retire(id.slot);
   return taken;
+}
+
+// Most callables are plain, and what is not read costs nothing: of a million timeouts
+// that are removed, the callables are most of the memory.
+bool TimerQueue::remove(Id id, TimeoutCallback& removed) noexcept {
+  if (!find(id)) return false;
+  if (!plain(id.slot)) removed = std::move(callback(id.slot));
+  retire(id.slot);
+  return true;
 }
 
 TimerQueue::Id TimerQueue::move(Id id, TimePoint deadline) {
@@ -92,6 +94,7 @@ void TimerQueue::collect_from_heap(TimePoint now, std::vector<Id>& due) {
 }
 
 TimePoint TimerQueue::next_deadline() {
+  if (live_ == 0) return (TimePoint::max)();  // nobody wakes for empty nodes
   drop_stale_front();
   if (!heap_.empty()) return heap_.front().deadline;
   if (!next_known_) {
@@ -114,13 +117,38 @@ TimerQueue::Node* TimerQueue::find(Id id) noexcept {
   return found.sequence == id.sequence ? &found : nullptr;
 }
 
-void TimerQueue::make_slot() {
-  if (empty_nodes_ > slots_ / 2 + spare) {
-    sweep_wheel();
-  } else {
-    if (slots_ % page_size == 0) add_page();
-    release(slots_++);
+void TimerQueue::retire(std::uint32_t slot) noexcept {
+  Node& left = node(slot);
+  --live_;
+  if (in_wheel(left)) {
+    leave_in_wheel(left);
+    return;
   }
+  if (left.link != found_due) ++stale_keys_;
+  release(slot);
+  if (stale_keys_ > slots_) sweep_heap();
+}
+
+void TimerQueue::make_slot() {
+  if (live_ == 0 && empty_nodes_ > spare) {
+    begin_anew();
+  } else if (empty_nodes_ > slots_ / 2 + spare) {
+    return sweep_wheel();
+  }
+  if (slots_ == pages_.size() * page_size) add_page();
+  release(slots_++);
+}
+
+// Keeps the pages. Since nobody is in the wheel, nobody need be found there.
+void TimerQueue::begin_anew() noexcept {
+  wheel_.fill(Level());
+  heap_.clear();
+  stale_keys_ = 0;
+  free_ = none;
+  slots_ = 0;
+  empty_nodes_ = 0;
+  next_in_wheel_ = (TimePoint::max)();
+  next_known_ = true;
 }
 
 void TimerQueue::add_page() {

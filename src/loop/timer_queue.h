@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <source_location>
@@ -40,6 +41,10 @@ class TimerQueue {
   /// Takes the callable out, whether the timeout still waits or was found due. Empty if
   /// it is gone.
   [[nodiscard]] TimeoutCallback take(Id id) noexcept;
+
+  /// As take() and destroying it. False if it is gone. What has a destructor comes back
+  /// in `removed`, to run it where it may call the queue; nothing else is touched.
+  bool remove(Id id, TimeoutCallback& removed) noexcept;
 
   /// Gives a timeout another deadline, as if it were taken and added, whether it still
   /// waits or was found due. Its new name, or none if it is gone.
@@ -104,6 +109,7 @@ class TimerQueue {
   // four nodes share a cache line.
   struct Page {
     std::array<Node, page_size> nodes;
+    std::bitset<page_size> plain;  // whose callables need not be destroyed
     std::array<TimeoutCallback, page_size> callbacks;
   };
   struct Bucket {
@@ -122,12 +128,18 @@ class TimerQueue {
   [[nodiscard]] TimeoutCallback& callback(std::uint32_t slot) const noexcept {
     return pages_[slot / page_size]->callbacks[slot % page_size];
   }
+  [[nodiscard]] std::bitset<page_size>::reference plain(
+      std::uint32_t slot) const noexcept {
+    return pages_[slot / page_size]->plain[slot % page_size];
+  }
   [[nodiscard]] bool in_wheel(const Node& node) const noexcept {
     return tick_of(node.deadline) > elapsed_;
   }
   [[nodiscard]] Node* find(Id id) noexcept;
+  void retire(std::uint32_t slot) noexcept;
   void make_slot();
   void add_page();
+  void begin_anew() noexcept;
   std::uint32_t next_sequence() noexcept;
   void release(std::uint32_t slot) noexcept;
   void place(std::uint32_t slot) noexcept;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 
 #include "support/scale.h"
 
@@ -18,6 +19,7 @@ class TimerQueueModel {
   explicit TimerQueueModel(std::uint64_t seed) : random_(seed), now_(first_time()) {}
 
   void step() {
+    if (random_.one_in(500)) return remove_all();
     switch (random_.below(9)) {
       case 0:
       case 1:
@@ -42,6 +44,7 @@ class TimerQueueModel {
     }
     EXPECT_EQ(queue_.clear().size(), model_.size());
     EXPECT_EQ(queue_.size(), 0u);
+    EXPECT_EQ(owned_, 0u);
   }
 
  private:
@@ -64,8 +67,17 @@ class TimerQueueModel {
 
   void add(TimePoint deadline) {
     const auto number = added_++;
-    const auto id = queue_.add(deadline, [number, this] { ran_ = number; }, {});
+    const auto id = random_.one_in(2) ? queue_.add(deadline, plain(number), {})
+                                      : queue_.add(deadline, owning(number), {});
     model_.emplace(Key(deadline, number), std::pair(id, number));
+  }
+  Callback plain(std::uint64_t number) {
+    return [number, this] { ran_ = number; };
+  }
+  Callback owning(std::uint64_t number) {
+    ++owned_;
+    std::shared_ptr<void> owned(nullptr, [this](void*) { --owned_; });
+    return [number, this, owned] { ran_ = number; };
   }
   auto some_entry() {
     auto at = model_.lower_bound(Key(some_deadline(), 0));
@@ -74,9 +86,25 @@ class TimerQueueModel {
   void take() {
     if (model_.empty()) return;
     const auto at = some_entry();
-    EXPECT_TRUE(queue_.take(at->second.first).callback);
-    EXPECT_FALSE(queue_.take(at->second.first).callback);
+    if (random_.one_in(2)) {
+      EXPECT_TRUE(queue_.take(at->second.first).callback);
+      EXPECT_FALSE(queue_.take(at->second.first).callback);
+    } else {
+      remove(at->second.first);
+    }
     model_.erase(at);
+  }
+  void remove(TimerQueue::Id id) {
+    TimeoutCallback removed;
+    EXPECT_TRUE(queue_.remove(id, removed));
+    EXPECT_FALSE(queue_.remove(id, removed));
+  }
+  void remove_all() {
+    for (const auto& [key, entry] : model_) remove(entry.first);
+    model_.clear();
+    EXPECT_EQ(queue_.size(), 0u);
+    EXPECT_EQ(queue_.next_deadline(), (TimePoint::max)());
+    EXPECT_EQ(owned_, 0u);
   }
   void move() {
     if (model_.empty()) return;
@@ -126,6 +154,7 @@ class TimerQueueModel {
   std::map<Key, std::pair<TimerQueue::Id, std::uint64_t>> model_;
   std::uint64_t added_ = 0;
   std::uint64_t ran_ = 0;
+  std::uint64_t owned_ = 0;  // callables with something to destroy, that live
   TimePoint now_;
 };
 
@@ -145,6 +174,8 @@ TEST(TimerQueue, ignores_ids_that_it_did_not_give) {
   TimerQueue queue;
   EXPECT_FALSE(queue.take({}).callback);
   EXPECT_FALSE(queue.take({5, 1}).callback);
+  TimeoutCallback removed;
+  EXPECT_FALSE(queue.remove({5, 1}, removed));
   const auto id = queue.add(TimePoint(), [] {}, {});
   EXPECT_FALSE(queue.take({id.slot, id.sequence + 1}).callback);
   EXPECT_EQ(queue.move({id.slot, 0}, TimePoint()).sequence, 0u);
