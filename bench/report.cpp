@@ -40,6 +40,12 @@ std::vector<Json> read_results(const fs::path& directory) {
   return results;
 }
 
+/// What Google Benchmark has written of the parts; null where it was not there.
+Json read_inside(const fs::path& directory) {
+  std::ifstream stream(directory / "inside.json");
+  return stream ? Json::parse(stream) : Json();
+}
+
 std::vector<Json> all_contests(const std::vector<Json>& results) {
   std::vector<Json> contests;
   for (const Json& result : results) {
@@ -85,7 +91,7 @@ class Page {
  public:
   explicit Page(const fs::path& path) : file_(path) {}
 
-  void write(const std::vector<Json>& results) {
+  void write(const std::vector<Json>& results, const Json& inside) {
     file_ << "# Benchmarks\n\n"
           << describe(results.front()["machine"]) << "\n\n"
           << "Ratios are ours to theirs in the same round: their median, and the "
@@ -97,6 +103,7 @@ class Page {
                                              : "");
       for (const Json& contest : result["contests"]) write_contest(contest);
     }
+    if (!inside.is_null()) write_inside(inside["benchmarks"]);
     file_ << "\n## Won and lost\n\nAgainst peers: " << peers_.better << " better, "
           << peers_.even << " even, " << peers_.worse
           << " worse. Against floors: " << floors_.better << " better, " << floors_.even
@@ -116,6 +123,18 @@ class Page {
             << (one.contains("calls") ? calls_text(one["calls"])
                                       : "not countable: tracing is forbidden")
             << '\n';
+    }
+  }
+
+  void write_inside(const Json& benchmarks) {
+    file_
+        << "\n## inside\n\nThe parts without system calls, of so many items at a time; "
+           "the dispatch of events over a poller that is an array, and beside it the "
+           "calls alone.\n\n| part/items | ns per item |\n|---|---|\n";
+    for (const Json& one : benchmarks) {
+      if (!one.contains("items_per_second")) continue;
+      file_ << "| " << text(one["name"]) << " | "
+            << number(1e9 / one["items_per_second"].get<double>()) << " |\n";
     }
   }
 
@@ -265,7 +284,7 @@ void write_plot_data(const fs::path& directory, const std::vector<Json>& contest
 
 int report(const fs::path& directory) {
   const auto results = read_results(directory);
-  Page(directory / "summary.md").write(results);
+  Page(directory / "summary.md").write(results, read_inside(directory));
   write_plot_data(directory / "plot", all_contests(results));
   return 0;
 }

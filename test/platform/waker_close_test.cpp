@@ -35,7 +35,7 @@ class Canary {
 
 class EveryWakerClosed : public WakerSuite {
  protected:
-  static constexpr int waking_threads = 4;
+  static constexpr int waking_threads = 8;
 };
 
 /// What the threads of a race share. Each round has its own waker, which lives on.
