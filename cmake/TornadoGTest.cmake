@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# GoogleTest: the installed one; when the build is for another machine, from its sources.
+# GoogleTest: the installed one; for another machine, or another standard library than
+# that of the system's packages, from its sources.
 
-if(NOT CMAKE_CROSSCOMPILING)
+option(TORNADO_GTEST_FROM_SOURCE "Build GoogleTest from its sources"
+  ${CMAKE_CROSSCOMPILING})
+if(NOT TORNADO_GTEST_FROM_SOURCE)
   find_package(GTest REQUIRED)
   foreach(target gtest gtest_main gmock)
     if(TARGET GTest::${target})
@@ -11,7 +14,7 @@ if(NOT CMAKE_CROSSCOMPILING)
   return()
 endif()
 set(TORNADO_GTEST_SOURCE /usr/src/googletest CACHE PATH
-  "Sources of GoogleTest, for cross builds")
+  "Sources of GoogleTest")
 set(INSTALL_GTEST OFF CACHE BOOL "")
 add_subdirectory("${TORNADO_GTEST_SOURCE}" "${PROJECT_BINARY_DIR}/googletest"
   EXCLUDE_FROM_ALL)
