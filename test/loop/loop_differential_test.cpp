@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // One random script, run on a loop of each poller, must call the same things.
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <iostream>
@@ -9,8 +7,10 @@
 #include <stdexcept>
 
 #include "every_loop.h"
+#include "poller/comparable.h"
 #include "support/pollers.h"
 #include "support/scale.h"
+#include "support/streams.h"
 #include "support/wait.h"
 #include "tornado/log.h"
 
@@ -90,8 +90,9 @@ class Script {
                }));
   }
   void on(std::size_t i, int behaviour, Events events) {
-    heard_.events.push_back("e" + std::to_string(i) + ":" +
-                            std::to_string(static_cast<int>(events)));
+    heard_.events.push_back(
+        "e" + std::to_string(i) + ":" +
+        std::to_string(static_cast<int>(comparable_to_handlers(events))));
     switch (behaviour) {
       case 0:
         loop_.remove_handler(ours(i));
@@ -118,7 +119,7 @@ class Script {
   void write() {
     const std::size_t i = any();
     if (pairs_[i].second)
-      note("w" + std::to_string(::write(pairs_[i].second.get(), "x", 1)));
+      note("w" + std::to_string(try_write(pairs_[i].second.get(), 1)));
   }
   void drain() { note("d" + std::to_string(test::drain(ours(any())))); }
   void hang_up() {

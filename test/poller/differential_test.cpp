@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <cstdio>
 
 #include "poller/differential_script.h"
 #include "support/pollers.h"
-#include "support/signals.h"
 
 namespace tornado::test {
 namespace {
 
 TEST(Pollers, tell_the_same_of_the_same_random_life) {
-  const SignalScope no_sigpipe(SIGPIPE, SIG_IGN);
   const std::uint64_t seed = test_seed();
   const std::uint64_t steps = scaled(150'000);
   const auto kinds = working_poller_kinds();

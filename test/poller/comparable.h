@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "tornado/events.h"
+
+namespace tornado::test {
+
+/// Of what a poller tells, that which every poller of this system tells alike; none: no
+/// news that can be compared.
+Events comparable(bool is_socket, Events interest, Events told) noexcept;
+
+/// The same of what a loop tells a handler.
+Events comparable_to_handlers(Events told) noexcept;
+
+}  // namespace tornado::test
