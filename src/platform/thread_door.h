@@ -5,9 +5,10 @@
 
 namespace tornado {
 
+using SendToDoor = bool (*)(NativeFd door) noexcept;
+
 /// How this thread sends a message to a door, where not every thread can. Null: it
 /// cannot.
-inline constinit thread_local bool (*send_from_this_thread)(NativeFd door) noexcept =
-    nullptr;
+inline constinit thread_local SendToDoor send_from_this_thread = nullptr;
 
 }  // namespace tornado

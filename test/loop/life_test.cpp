@@ -161,7 +161,7 @@ TEST_P(Life, counts_what_it_does) {
   loop.add_handler(
       pipe.first.get(), [&](NativeFd fd, Events) { loop.remove_handler(fd); },
       Events::read);
-  loop.call_later(20ms, [&] { loop.stop(); });
+  loop.call_later(200ms, [&] { loop.stop(); });
   loop.add_callback([] {});
   EXPECT_EQ(loop.counters().queue_depth, 1u);
   loop.start();

@@ -8,7 +8,6 @@
 
 #include "every_loop.h"
 #include "poller/comparable.h"
-#include "support/pollers.h"
 #include "support/scale.h"
 #include "support/streams.h"
 #include "support/wait.h"
@@ -183,7 +182,7 @@ class Script {
 
 TEST(IOLoopDifferential, the_same_script_calls_the_same_on_every_poller) {
   const LogSink before = set_log_sink([](LogLevel, std::string_view) noexcept {});
-  const auto kinds = working_poller_kinds();
+  const auto kinds = comparable_kinds();
   const std::uint64_t seed = test_seed();
   const std::uint64_t scripts = scaled(100);
   const int steps = 500;

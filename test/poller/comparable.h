@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <vector>
+
 #include "tornado/events.h"
+#include "tornado/poller_kind.h"
 
 namespace tornado::test {
+
+/// The pollers that work here and tell the same.
+std::vector<PollerKind> comparable_kinds();
 
 /// Of what a poller tells, that which every poller of this system tells alike; none: no
 /// news that can be compared.

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "poller/comparable.h"
+#include "support/pollers.h"
 
 namespace tornado::test {
+
+std::vector<PollerKind> comparable_kinds() {
+  return working_poller_kinds();
+}
 
 // A socket that was shut down both ways, and has a full buffer, hangs up but cannot be
 // written; to select a hang-up is a matter of reading.

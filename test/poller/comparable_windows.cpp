@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "poller/comparable.h"
+#include "support/pollers.h"
 
 namespace tornado::test {
+
+// Not WSAPoll, to which the end of a peer's writing is a hang-up: it tells it to those
+// who only write, and then hides from them that there is room.
+std::vector<PollerKind> comparable_kinds() {
+  std::vector<PollerKind> kinds = working_poller_kinds();
+  std::erase(kinds, PollerKind::poll);
+  return kinds;
+}
 
 // That something is wrong is told by an error, or by what was asked for; a handler is
 // told the latter in any case.

@@ -3,8 +3,8 @@
 
 #include <cstdio>
 
+#include "poller/comparable.h"
 #include "poller/differential_script.h"
-#include "support/pollers.h"
 
 namespace tornado::test {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 TEST(Pollers, tell_the_same_of_the_same_random_life) {
   const std::uint64_t seed = test_seed();
   const std::uint64_t steps = scaled(150'000);
-  const auto kinds = working_poller_kinds();
+  const auto kinds = comparable_kinds();
   DifferentialScript script(seed, kinds);
   for (std::uint64_t step = 0; step < steps; ++step) {
     ASSERT_TRUE(script.step())
