@@ -165,7 +165,7 @@ class Iocp final : public Poller {
     } else if (is_socket(watch.fd)) {
       tell(watch, Events::error);
     } else {
-      watches_.erase(watch.fd);  // closed
+      forget(watch.fd);
     }
   }
 
@@ -210,13 +210,15 @@ class Iocp final : public Poller {
   void hear(Watch& watch, ULONG answer) {
     watch.question = nullptr;
     if (answer & AfdEvents::local_close) {
-      watches_.erase(watch.fd);
+      forget(watch.fd);
     } else if (const Events events = from_afd(answer); events != Events::none) {
       tell(watch, events);
     } else {
       unasked_.push_back(watch.fd);  // the thread that had asked is gone
     }
   }
+
+  void forget(NativeFd closed) { watches_.erase(closed); }
 
   void tell(const Watch& watch, Events events) {
     unasked_.push_back(watch.fd);

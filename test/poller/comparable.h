@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "tornado/events.h"
@@ -10,6 +11,9 @@ namespace tornado::test {
 
 /// The pollers that work here and tell the same.
 std::vector<PollerKind> comparable_kinds();
+
+/// How long a script for pollers is, at the scale 1.
+extern const std::uint64_t script_steps;
 
 /// Of what a poller tells, that which every poller of this system tells alike; none: no
 /// news that can be compared.

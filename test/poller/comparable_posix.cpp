@@ -4,6 +4,8 @@
 
 namespace tornado::test {
 
+const std::uint64_t script_steps = 150'000;
+
 std::vector<PollerKind> comparable_kinds() {
   return working_poller_kinds();
 }

@@ -4,6 +4,8 @@
 
 namespace tornado::test {
 
+const std::uint64_t script_steps = 20'000;  // a wait asks AFD for each socket
+
 // Not WSAPoll, to which the end of a peer's writing is a hang-up: it tells it to those
 // who only write, and then hides from them that there is room.
 std::vector<PollerKind> comparable_kinds() {

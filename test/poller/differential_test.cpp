@@ -11,7 +11,7 @@ namespace {
 
 TEST(Pollers, tell_the_same_of_the_same_random_life) {
   const std::uint64_t seed = test_seed();
-  const std::uint64_t steps = scaled(150'000);
+  const std::uint64_t steps = scaled(script_steps);
   const auto kinds = comparable_kinds();
   DifferentialScript script(seed, kinds);
   for (std::uint64_t step = 0; step < steps; ++step) {
