@@ -203,15 +203,17 @@ TEST_F(IocpDoor, keeps_the_last_error) {
 
 // The door's number must not be anybody else's while a wake may be under way.
 TEST_F(IocpDoor, is_closed_by_the_last_one_out) {
-  const std::set<NativeFd> before = open_numbers();
-  for (int i = 0; i < 50; ++i) {
+  const auto run = [] {
     const auto poller = make_poller(PollerKind::iocp);
     Waker waker;
     waker.set_door(poller->open_door());
     Thread one([&] { waker.wake(); });
     Thread two([&] { waker.wake(); });
     waker.close();
-  }
+  };
+  run();  // what Windows and the runtime open once and keep
+  const std::set<NativeFd> before = open_numbers();
+  for (int i = 0; i < 20; ++i) run();
   EXPECT_EQ(open_numbers(), before);
 }
 
