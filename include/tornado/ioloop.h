@@ -142,10 +142,10 @@ class TORNADO_API IOLoop {
   /// @}
 
   /// @name Signals
-  /// `handler` runs on the loop some time after the signal; several arrivals may make
-  /// one call. Any number of loops may watch one signal. When the last stops watching,
-  /// the sigaction from before the first comes back as it was, unless somebody has
-  /// replaced the library's meanwhile. EINVAL what cannot be caught; EEXIST twice.
+  /// `handler` runs on the loop some time after the signal, at times once for several.
+  /// Any number of loops may watch one. After the last the sigaction from before comes
+  /// back as it was, unless somebody has replaced the library's. EINVAL what cannot be
+  /// caught; EEXIST twice; not_supported on Windows but SIGINT, SIGBREAK of a console.
   /// @{
   void add_signal_handler(int signal, SignalHandler handler,
                           Location where = Location::current());

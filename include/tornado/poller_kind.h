@@ -17,8 +17,11 @@ enum class PollerKind : std::uint8_t {
   epoll,   ///< Linux; nanosecond timeouts from 5.11 on, rounded up to milliseconds
            ///< before
   kqueue,  ///< BSD, macOS; a regular file is ready until it is read to its end
+  iocp,    ///< Windows: a completion port; milliseconds, rounded up; sockets alone. An
+           ///< event may be told that something else has used up since
   poll,    ///< everywhere; cost grows with the number of registered descriptors
-  select,  ///< everywhere; refuses descriptors of FD_SETSIZE (1024) and above
+  select,  ///< everywhere; refuses descriptors of FD_SETSIZE (1024) and above, but on
+           ///< Windows any number of them will do
 
   /// Linux 5.19, if the library was built with liburing. Never `best`: it is chosen by
   /// name. Where the build or the kernel does not have it, or a filter forbids it, the

@@ -42,7 +42,7 @@ class WakeEnds {
   void signal() noexcept {
     ErrnoKeeper keep;
     const NativeFd door = door_.load();
-    if (door != invalid_fd && send_to_door && send_to_door(door)) return;
+    if (door != invalid_fd && send_to_door(door)) return;
     mechanism_.signal(writer());
   }
   bool drain() noexcept {

@@ -19,6 +19,9 @@ constexpr const PollerBackend* table[] = {
 #if defined(TORNADO_HAS_KQUEUE)
     &kqueue_backend,
 #endif
+#if defined(_WIN32)
+    &iocp_backend,
+#endif
     &poll_backend,   &select_backend, &io_uring_backend,
 };
 

@@ -23,6 +23,7 @@ std::unique_ptr<Poller> make_poller(PollerKind kind);
 
 extern const PollerBackend epoll_backend;
 extern const PollerBackend kqueue_backend;
+extern const PollerBackend iocp_backend;
 extern const PollerBackend poll_backend;
 extern const PollerBackend select_backend;
 extern const PollerBackend io_uring_backend;

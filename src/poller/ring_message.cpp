@@ -9,7 +9,7 @@
 #include "platform/descriptor_maker.h"
 #include "platform/descriptors.h"
 #include "platform/fork_epoch.h"
-#include "platform/wake_door.h"
+#include "platform/thread_door.h"
 
 namespace tornado {
 namespace {
@@ -47,7 +47,7 @@ class Messenger {
 
  private:
   void drop() noexcept {
-    send_to_door = nullptr;
+    send_from_this_thread = nullptr;
     epoch_ = 0;
     users_ = 0;
     if (!std::exchange(made_, false)) return;
@@ -96,7 +96,7 @@ thread_local Messenger messenger;
 
 void use_ring_messages() noexcept {
   if (!messenger.use()) return;
-  send_to_door = [](NativeFd door) noexcept { return messenger.send(door); };
+  send_from_this_thread = [](NativeFd door) noexcept { return messenger.send(door); };
 }
 
 void leave_ring_messages() noexcept {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "platform/pause_point.h"
+#include "platform/system_error.h"
 #include "process/end_notice.h"
 #include "process/exit_descriptor.h"
 
@@ -26,9 +27,12 @@ void ExitWatch::start() {
   pause_at(PausePoint::exit_watched);
 }
 
+// No handler is added, which a closed loop would refuse.
 void ExitWatch::ask_for_notice() {
+  LoopHandle loop = loop_.handle();
+  if (loop.closed()) throw_error(Errc::loop_closed, "Subprocess");
   notify_of_end(pid_, process_.get(),
-                [self = shared_from_this(), handle = loop_.handle()]() mutable {
+                [self = shared_from_this(), handle = std::move(loop)]() mutable {
                   handle.add_callback([moved = std::move(self)] { moved->on_end(); });
                 });
 }

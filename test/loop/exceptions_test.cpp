@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
-#include <csignal>
 #include <new>
 #include <stdexcept>
 
 #include "every_loop.h"
+#include "support/deliver.h"
 #include "support/log_capture.h"
 #include "support/wait.h"
 #include "tornado/periodic_callback.h"
@@ -22,12 +20,12 @@ class Exceptions : public EveryLoop {
   /// Makes everything that a loop calls throw `thrown` once.
   template <class T>
   void throw_everywhere(T thrown) {
-    ASSERT_EQ(::write(pipe_.second.get(), "x", 1), 1);
+    put_byte(pipe_.second);
     loop.add_callback([=] { throw thrown; });
     loop.call_later(0ms, [=] { throw thrown; });
     loop.add_callback_from_signal([] { throw T(); });
-    loop.add_signal_handler(SIGUSR1, [this, thrown](int) {
-      loop.remove_signal_handler(SIGUSR1);
+    loop.add_signal_handler(a_signal, [this, thrown](int signal) {
+      loop.remove_signal_handler(signal);
       throw thrown;
     });
     loop.add_handler(
@@ -37,7 +35,7 @@ class Exceptions : public EveryLoop {
           throw thrown;
         },
         Events::read);
-    ::raise(SIGUSR1);
+    deliver(a_signal);
   }
 
   FdPair pipe_ = make_pipe();
@@ -104,7 +102,7 @@ TEST_P(Exceptions, that_leave_start_keep_the_events_that_were_reported) {
   int read = 0;
   for (int i = 0; i < 5; ++i) {
     FdPair& pipe = pipes.emplace_back(make_pipe());
-    ASSERT_EQ(::write(pipe.second.get(), "x", 1), 1);
+    put_byte(pipe.second);
     loop.add_handler(
         pipe.first.get(),
         [&](NativeFd fd, Events) {

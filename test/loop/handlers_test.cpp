@@ -1,17 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
-#include <sys/select.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <memory>
 
 #include "every_loop.h"
-#include "support/child.h"
-#include "support/deny.h"
-#include "support/descriptors.h"
-#include "support/limits.h"
 #include "support/wait.h"
 
 namespace tornado::test {
@@ -19,11 +9,9 @@ namespace {
 
 class Handlers : public EveryLoop {
  protected:
-  static void write_byte(const UniqueFd& fd) {
-    ASSERT_EQ(::write(fd.get(), "x", 1), 1);
-  }
   bool has_edges() const {
-    return GetParam() != PollerKind::poll && GetParam() != PollerKind::select;
+    return GetParam() != PollerKind::poll && GetParam() != PollerKind::select &&
+           GetParam() != PollerKind::iocp;
   }
 };
 
@@ -31,7 +19,7 @@ TEST_P(Handlers, report_the_same_mistake_by_the_same_code) {
   FdPair pipe = make_pipe();
   const NativeFd fd = pipe.first.get();
   const auto ignore = [](NativeFd, Events) {};
-  EXPECT_EQ(error_of([&] { loop.add_handler(-1, ignore, Events::read); }),
+  EXPECT_EQ(error_of([&] { loop.add_handler(invalid_fd, ignore, Events::read); }),
             std::errc::bad_file_descriptor);
   EXPECT_EQ(error_of([&] { loop.update_handler(fd, Events::read); }),
             std::errc::no_such_file_or_directory);
@@ -45,7 +33,7 @@ TEST_P(Handlers, report_the_same_mistake_by_the_same_code) {
   EXPECT_EQ(text_of([&] { loop.add_handler(fd, ignore, Events::read); }),
             "add_handler fd " + std::to_string(fd) + ": Bad file descriptor");
   EXPECT_NO_THROW(loop.remove_handler(fd));
-  EXPECT_NO_THROW(loop.remove_handler(-1));
+  EXPECT_NO_THROW(loop.remove_handler(invalid_fd));
 }
 
 TEST_P(Handlers, that_could_not_be_added_leave_no_trace) {
@@ -66,28 +54,12 @@ TEST_P(Handlers, that_could_not_be_added_leave_no_trace) {
   EXPECT_NO_THROW(add(Events::read));
 }
 
-TEST_P(Handlers, are_told_of_a_hang_up_by_read_and_error) {
-  FdPair pipe = make_pipe();
-  Events seen = Events::none;
-  loop.add_handler(
-      pipe.first.get(),
-      [&](NativeFd fd, Events events) {
-        seen = events;
-        loop.remove_handler(fd);
-        loop.stop();
-      },
-      Events::read);
-  pipe.second.reset();
-  start();
-  EXPECT_EQ(seen, Events::read | Events::error);
-}
-
 TEST_P(Handlers, that_are_paused_hear_nothing_and_cost_nothing) {
   FdPair pipe = make_pipe();
   int calls = 0;
   loop.add_handler(
       pipe.first.get(), [&](NativeFd, Events) { ++calls; }, Events::none);
-  write_byte(pipe.second);
+  put_byte(pipe.second);
   pipe.second.reset();  // a hang-up, too
   loop.call_later(20ms, [&] { loop.stop(); });
   start();
@@ -109,7 +81,7 @@ TEST_P(Handlers, may_change_what_they_wait_for) {
       [&](NativeFd fd, Events events) {
         seen.push_back(events);
         if (seen.size() == 1) {
-          write_byte(pair.second);
+          put_byte(pair.second);
           loop.update_handler(fd, Events::read);
         } else {
           loop.remove_handler(fd);
@@ -119,59 +91,6 @@ TEST_P(Handlers, may_change_what_they_wait_for) {
       Events::write);
   start();
   EXPECT_EQ(seen, (std::vector{Events::write, Events::read}));
-}
-
-TEST_P(Handlers, changed_and_changed_back_between_two_looks_cost_no_system_call) {
-  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
-  const FdPair pair = make_socket_pair();
-  loop.add_handler(
-      pair.first.get(), [](NativeFd, Events) {}, Events::read);
-  EXPECT_TRUE(passes_in_child([&] {
-    loop.after_fork();
-    std::vector<std::error_code> errors;
-    loop.handle_callback_exception([&](std::exception_ptr error) {
-      errors.push_back(error_of([&] { std::rethrow_exception(error); }));
-    });
-    turn();
-    ASSERT_TRUE(deny({{SYS_epoll_ctl, EPERM}}));
-    loop.update_handler(pair.first.get(), Events::read);
-    turn();
-    for (int i = 0; i < 10; ++i) {
-      loop.update_handler(pair.first.get(), Events::read | Events::write);
-      loop.update_handler(pair.first.get(), Events::read);
-    }
-    turn();
-    EXPECT_TRUE(errors.empty());
-    for (int i = 0; i < 10; ++i) {
-      loop.update_handler(pair.first.get(), Events::read);
-      loop.update_handler(pair.first.get(), Events::write);
-    }
-    turn();
-    // One call, refused, and reported once.
-    if (GetParam() == PollerKind::epoll) {
-      ASSERT_EQ(errors.size(), 1u);
-      EXPECT_EQ(errors[0], std::errc::operation_not_permitted);
-    }
-  }));
-}
-
-TEST_P(Handlers, changed_and_then_removed_leave_the_next_of_the_number_alone) {
-  FdPair old = make_socket_pair();
-  FdPair fresh = make_socket_pair();
-  const NativeFd number = old.first.get();
-  loop.add_handler(
-      number, [](NativeFd, Events) {}, Events::read);
-  loop.update_handler(number, Events::write);
-  loop.remove_handler(number);
-  ASSERT_EQ(::dup3(fresh.first.get(), number, O_CLOEXEC), number);
-  std::vector<Events> seen;
-  loop.add_handler(
-      number, [&](NativeFd, Events events) { seen.push_back(events); }, Events::read);
-  turn();
-  EXPECT_TRUE(seen.empty()) << "waited for what its predecessor wanted";
-  write_byte(fresh.second);
-  turn();
-  EXPECT_EQ(seen, std::vector{Events::read});
 }
 
 TEST_P(Handlers, changed_and_then_closed_are_forgotten_in_silence) {
@@ -187,69 +106,9 @@ TEST_P(Handlers, changed_and_then_closed_are_forgotten_in_silence) {
   loop.remove_handler(number);
 }
 
-TEST_P(Handlers, beyond_the_limit_of_select_are_refused_by_it) {
-  const FdPair pipe = make_pipe();
-  const DescriptorLimit room(FD_SETSIZE + 1);
-  const UniqueFd high(::fcntl(pipe.first.get(), F_DUPFD_CLOEXEC, FD_SETSIZE));
-  ASSERT_EQ(high.get(), FD_SETSIZE);
-  const auto alive = std::make_shared<int>(0);
-  const auto add = [&] {
-    loop.add_handler(
-        high.get(), [alive](NativeFd, Events) {}, Events::read);
-  };
-  if (GetParam() == PollerKind::select) {
-    EXPECT_EQ(error_of(add), std::errc::invalid_argument);
-    EXPECT_NE(text_of(add).find(std::to_string(FD_SETSIZE)), std::string::npos);
-    EXPECT_EQ(alive.use_count(), 1);
-  } else {
-    EXPECT_FALSE(error_of(add));
-    loop.remove_handler(high.get());
-  }
-}
-
-TEST_P(Handlers, of_a_closed_number_are_not_called_for_its_next_owner) {
-  // Two descriptors are ready at once. The first handler closes the other, and opens
-  // something on its number, which is ready as well: nobody may be called for it.
-  FdPair a = make_socket_pair();
-  FdPair b = make_socket_pair();
-  FdPair c = make_socket_pair();
-  write_byte(a.second);
-  write_byte(b.second);
-  write_byte(c.second);
-  int calls = 0;
-  int reborn_calls = 0;
-  std::vector<UniqueFd> reborn;
-  const auto handler = [&](NativeFd self, Events) {
-    ++calls;
-    UniqueFd& other = self == a.first.get() ? b.first : a.first;
-    const NativeFd number = other.get();
-    loop.remove_handler(self);
-    loop.remove_handler(number);
-    other.reset();
-    reborn.emplace_back(::fcntl(c.first.get(), F_DUPFD_CLOEXEC, number));
-    ASSERT_EQ(reborn.back().get(), number);
-    loop.add_handler(
-        number,
-        [&](NativeFd fd, Events) {
-          ++reborn_calls;
-          EXPECT_EQ(calls, 1);
-          loop.remove_handler(fd);
-          loop.stop();
-        },
-        Events::read);
-    // In this batch the number has an event that was its former owner's.
-    loop.add_callback([&] { EXPECT_EQ(reborn_calls, 0); });
-  };
-  loop.add_handler(a.first.get(), handler, Events::read);
-  loop.add_handler(b.first.get(), handler, Events::read);
-  start();
-  EXPECT_EQ(calls, 1);
-  EXPECT_EQ(reborn_calls, 1);
-}
-
 TEST_P(Handlers, of_a_file_that_lives_on_under_another_number_do_not_spin) {
   FdPair pair = make_socket_pair();
-  write_byte(pair.second);
+  put_byte(pair.second);
   const NativeFd number = pair.first.get();
   loop.add_handler(
       number, [](NativeFd, Events) { FAIL(); }, Events::read);
@@ -267,8 +126,8 @@ TEST_P(Handlers, survive_a_rebuilt_poller) {
   FdPair orphan = make_socket_pair();
   FdPair pipe = make_pipe();
   FdPair paused = make_pipe();
-  write_byte(orphan.second);
-  write_byte(paused.second);
+  put_byte(orphan.second);
+  put_byte(paused.second);
   int reads = 0;
   loop.add_handler(
       pipe.first.get(),
@@ -287,7 +146,7 @@ TEST_P(Handlers, survive_a_rebuilt_poller) {
   loop.remove_handler(number);
   turn();
   turn();
-  write_byte(pipe.second);
+  put_byte(pipe.second);
   start();
   EXPECT_EQ(reads, 1);
 }
@@ -305,31 +164,14 @@ TEST_P(Handlers, of_edges_and_of_one_shot) {
   loop.add_handler(
       once.first.get(), [&](NativeFd, Events) { ++shots; },
       Events::read | Events::one_shot);
-  write_byte(edge.second);
-  write_byte(once.second);
+  put_byte(edge.second);
+  put_byte(once.second);
   for (int i = 0; i < 3; ++i) turn();
   EXPECT_EQ(edges, 1);
   EXPECT_EQ(shots, 1);
   loop.update_handler(once.first.get(), Events::read | Events::one_shot);
   for (int i = 0; i < 3; ++i) turn();
   EXPECT_EQ(shots, 2);
-}
-
-TEST_P(Handlers, of_regular_files_are_refused_by_epoll_and_always_ready_elsewhere) {
-  const UniqueFd file = open_file("/proc/self/exe", O_RDONLY);
-  int calls = 0;
-  const auto add = [&] {
-    loop.add_handler(
-        file.get(), [&](NativeFd, Events) { ++calls; }, Events::read);
-  };
-  if (GetParam() == PollerKind::epoll) {
-    EXPECT_EQ(error_of(add), std::errc::operation_not_permitted);
-  } else {
-    add();
-    turn();
-    turn();
-    EXPECT_GT(calls, 0);
-  }
 }
 
 TEST_P(Handlers, are_destroyed_when_they_are_removed_but_not_while_they_run) {
@@ -350,7 +192,7 @@ TEST_P(Handlers, are_destroyed_when_they_are_removed_but_not_while_they_run) {
         loop.stop();
       },
       Events::read);
-  write_byte(pipe.second);
+  put_byte(pipe.second);
   start();
   EXPECT_EQ(within, 2);
   EXPECT_EQ(alive.use_count(), 1);
@@ -416,7 +258,7 @@ TEST_P(Handlers, in_great_number) {
           if (++calls == pipes) loop.stop();
         },
         Events::read);
-    write_byte(pipe.second);
+    put_byte(pipe.second);
   }
   start();
   EXPECT_EQ(calls, pipes);

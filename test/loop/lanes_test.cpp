@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/syscall.h>
-
 #include <array>
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <vector>
 
 #include "every_loop.h"
-#include "support/child.h"
-#include "support/deny.h"
 #include "support/scale.h"
 #include "tornado/error.h"
 
@@ -156,43 +151,6 @@ TEST_P(Lanes, may_close_the_loop_that_runs_them) {
   lane.add_callback([] { FAIL() << "ran after close()"; });
   loop.start();
   EXPECT_FALSE(lane.add_callback([] {}));
-}
-
-TEST_P(Lanes, of_a_parent_refuse_until_the_loop_is_made_the_childs) {
-  Lane lane = loop.handle().open_lane();
-  int runs = 0;
-  EXPECT_TRUE(lane.add_callback([&] { ++runs; }));
-  EXPECT_TRUE(passes_in_child([&] {
-    EXPECT_FALSE(lane.add_callback([] {}));
-    loop.after_fork();
-    EXPECT_TRUE(lane.add_callback([&] { loop.stop(); }));
-    start();
-    EXPECT_EQ(runs, 1) << "what waited at the fork was lost";
-  }));
-}
-
-// An old kernel, or a filter: from the beginning, and from a moment when lanes are
-// open.
-TEST_P(Lanes, lose_no_wake_where_membarrier_is_refused) {
-  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
-  const auto exchange = [this](Lane& lane) {
-    // From within the loop and from another thread, to a loop that sleeps.
-    for (int i = 0; i < 100; ++i) {
-      std::thread poster([&] { lane.add_callback([this] { loop.stop(); }); });
-      start();
-      poster.join();
-    }
-  };
-  for (const bool late : {false, true}) {
-    EXPECT_TRUE(passes_in_child([&] {
-      loop.after_fork();
-      std::optional<Lane> lane;
-      if (late) lane = loop.handle().open_lane();
-      ASSERT_TRUE(deny({{SYS_membarrier, EPERM}}));
-      if (!late) lane = loop.handle().open_lane();
-      exchange(*lane);
-    }));
-  }
 }
 
 TEST(Lane, of_no_loop_refuses) {

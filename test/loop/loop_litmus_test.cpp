@@ -1,31 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lost wake would leave a loop asleep on top of a callback: these hang if one is
-// lost.
 #include <atomic>
-#include <csignal>
 #include <iostream>
 
-#include "every_loop.h"
-#include "support/pollers.h"
+#include "lost_wakes.h"
 #include "support/scale.h"
-#include "support/signals.h"
 #include "support/wait.h"
 
 namespace tornado::test {
 namespace {
-
-using Kinds = std::tuple<PollerKind, WakerKind>;
-
-class LostWakes : public testing::TestWithParam<Kinds> {
- protected:
-  void SetUp() override {
-    TORNADO_SKIP_IF_REPLACED(std::get<0>(GetParam()), IOLoop(options()).poller());
-  }
-
-  static IOLoop::Options options() {
-    return {std::get<0>(GetParam()), std::get<1>(GetParam()), false};
-  }
-};
 
 TEST_P(LostWakes, none_between_two_loops_that_wait_for_each_other) {
   const std::uint64_t rounds = scaled(20'000);
@@ -76,27 +58,6 @@ TEST_P(LostWakes, none_of_four_threads_that_post_to_a_loop_that_sleeps_and_wakes
             << wakes.coalesced << " coalesced, " << 4 * each - run << " lost\n";
 }
 
-TEST_P(LostWakes, none_of_a_signal_handler_that_posts_to_a_loop_that_sleeps) {
-  static std::atomic<IOLoop*> target;
-  static std::atomic<std::uint64_t> heard;
-  IOLoop loop(options());
-  target = &loop;
-  heard = 0;
-  const std::uint64_t rounds = scaled(2000);
-  const SignalScope handler(SIGUSR1, [](int) {
-    target.load()->add_callback_from_signal([] { heard.fetch_add(1); });
-  });
-  Thread poster([&] {
-    for (std::uint64_t i = 0; i < rounds; ++i) {
-      ::raise(SIGUSR1);
-      while (heard == i) std::this_thread::yield();
-    }
-    loop.stop();
-  });
-  loop.start();
-  EXPECT_EQ(heard, rounds);
-}
-
 TEST_P(LostWakes, none_of_posts_that_race_the_end_of_the_loop) {
   // Each is taken, and then run or destroyed, or it is refused, and destroyed.
   std::atomic<std::uint64_t> posts{0};
@@ -138,13 +99,7 @@ TEST_P(LostWakes, none_of_stop) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, LostWakes,
-                         testing::Combine(testing::ValuesIn(poller_kinds()),
-                                          testing::ValuesIn(waker_kinds())),
-                         [](const auto& test) {
-                           return std::string(to_string(std::get<0>(test.param))) +
-                                  "_" + std::string(to_string(std::get<1>(test.param)));
-                         });
+TORNADO_ON_EVERY_POLLER_AND_WAKER(LostWakes);
 
 }  // namespace
 }  // namespace tornado::test

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop/spin.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <thread>
 
@@ -94,7 +92,7 @@ TEST_P(SpinningLoop, keeps_its_timeouts_and_descriptors) {
   const FdPair pipe = make_pipe();
   spinning.add_handler(
       pipe.first.get(), [&](NativeFd, Events) { spinning.stop(); }, Events::read);
-  spinning.call_later(2ms, [&] { EXPECT_EQ(::write(pipe.second.get(), "x", 1), 1); });
+  spinning.call_later(2ms, [&] { put_byte(pipe.second); });
   spinning.start();
   EXPECT_EQ(spinning.counters().timeouts, 1u);
   EXPECT_EQ(spinning.counters().events, 1u);

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cases of Tornado 4.5.3's ioloop_test.py, class TestIOLoop, under their own names.
 // What is left out, and why: docs/differences.md.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <csignal>
 #include <stdexcept>
 
 #include "every_loop.h"
 #include "support/log_capture.h"
+#include "support/open_numbers.h"
 #include "support/wait.h"
 
 namespace tornado::test {
@@ -200,7 +197,7 @@ TEST_P(TestIOLoop, test_read_while_writeable) {
         loop.stop();
       },
       Events::read);
-  loop.call_later(10ms, [&] { EXPECT_EQ(::write(pair.second.get(), "asdf", 4), 4); });
+  loop.call_later(10ms, [&] { put_byte(pair.second); });
   start();
   EXPECT_EQ(seen, Events::read);
 }
@@ -226,14 +223,15 @@ TEST_P(TestIOLoop, test_close_file_object) {
       pair.second.get(), [](NativeFd, Events) {}, Events::read);
   loop.close(true);
   EXPECT_EQ(object.closed, 1);
-  EXPECT_EQ(::fcntl(pair.second.release(), F_GETFD), -1) << "the number was not closed";
+  EXPECT_FALSE(open_numbers().contains(pair.second.release()))
+      << "the number was not closed";
 }
 
 TEST_P(TestIOLoop, test_handler_callback_file_object) {
   FdPair pair = make_socket_pair();
   Socket object(std::move(pair.first));
   const Socket* got = nullptr;
-  ASSERT_EQ(::write(pair.second.get(), "x", 1), 1);
+  put_byte(pair.second);
   loop.add_handler(
       object,
       [&](Socket& self, Events) {
@@ -272,19 +270,18 @@ TEST_P(TestIOLoop, test_mixed_fd_fileobj) {
 TEST_P(TestIOLoop, test_remove_handler_from_handler) {
   const FdPair one = make_socket_pair();
   const FdPair two = make_socket_pair();
-  ASSERT_EQ(::write(one.second.get(), "a", 1), 1);
-  ASSERT_EQ(::write(two.second.get(), "b", 1), 1);
-  int chunks = 0;
+  put_byte(one.second);
+  put_byte(two.second);
+  std::size_t chunks = 0;
   const auto handler = [&](NativeFd fd, Events) {
-    char byte;
-    chunks += static_cast<int>(::read(fd, &byte, 1));
+    chunks += drain(fd);
     loop.remove_handler(one.first.get());
     loop.remove_handler(two.first.get());
   };
   loop.add_handler(one.first.get(), handler, Events::read);
   loop.add_handler(two.first.get(), handler, Events::read);
   turn();
-  EXPECT_EQ(chunks, 1);
+  EXPECT_EQ(chunks, 1u);
 }
 
 TEST_P(TestIOLoop, test_reentrant) {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "poller/differential_script.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <sstream>
 
+#include "poller/comparable.h"
 #include "poller/every_poller.h"
+#include "support/streams.h"
 #include "support/wait.h"
 
 namespace tornado::test {
@@ -69,7 +68,7 @@ void DifferentialScript::register_end(End& end) {
   Events interest = interests[random_.below(interests.size())];
   if (!end.reads) interest = Events::write;
   if (!end.writes) interest = Events::read;
-  const int fd = end.fd.get();
+  const NativeFd fd = end.fd.get();
   const Token token = next_token_++;
   const bool modify = end.registration ? !random_.one_in(8) : random_.one_in(8);
   end.registration = {token, interest};
@@ -82,13 +81,13 @@ void DifferentialScript::register_end(End& end) {
 }
 
 void DifferentialScript::unregister(End& end) {
-  const int fd = end.fd.get();
+  const NativeFd fd = end.fd.get();
   end.registration.reset();
   on_each("remove " + std::to_string(fd), [fd](Poller& poller) { poller.remove(fd); });
 }
 
 void DifferentialScript::register_bad_number() {
-  const int fd = random_.one_in(2) ? -1 : 900;
+  const NativeFd fd = random_.one_in(2) ? invalid_fd : NativeFd{900};
   on_each("add " + std::to_string(fd),
           [fd](Poller& poller) { poller.add(fd, Events::read, 0); });
   on_each("remove " + std::to_string(fd), [fd](Poller& poller) { poller.remove(fd); });
@@ -104,16 +103,11 @@ void DifferentialScript::close_end(std::size_t index) {
 }
 
 void DifferentialScript::move_bytes(End& end) {
-  const int fd = end.fd.get();
+  const NativeFd fd = end.fd.get();
   if (end.writes && (!end.reads || random_.one_in(2))) {
-    const char bytes[100] = {};
     const bool to_the_brim = random_.one_in(6);
     tell((to_the_brim ? "fill " : "write ") + std::to_string(fd));
-    ssize_t n = 0;
-    do {
-      n = end.is_socket ? ::send(fd, bytes, sizeof bytes, MSG_NOSIGNAL)
-                        : ::write(fd, bytes, sizeof bytes);
-    } while (to_the_brim && n > 0);
+    while (try_write(fd, to_the_brim ? 16384 : 100) > 0 && to_the_brim) continue;
   } else {
     tell("drain " + std::to_string(fd));
     (void)drain(fd);
@@ -122,9 +116,10 @@ void DifferentialScript::move_bytes(End& end) {
 
 void DifferentialScript::shut_down(End& end) {
   if (!end.is_socket) return;
-  const int how = static_cast<int>(random_.below(3));
+  constexpr std::array ways = {Direction::reading, Direction::writing, Direction::both};
+  const std::size_t how = random_.below(ways.size());
   tell("shutdown " + std::to_string(end.fd.get()) + " " + std::to_string(how));
-  (void)::shutdown(end.fd.get(), how);
+  test::shut_down(end.fd.get(), ways[how]);
 }
 
 template <class Call>
@@ -163,13 +158,6 @@ bool DifferentialScript::look() {
   return false;
 }
 
-// A socket that was shut down both ways, and has a full buffer, hangs up but cannot be
-// written; to select a hang-up is a matter of reading.
-bool DifferentialScript::select_cannot_see(const End& end, Events interest,
-                                           Events ready) {
-  return end.is_socket && interest == Events::write && ready == Events::error;
-}
-
 DifferentialScript::Told DifferentialScript::told_by(Poller& poller) {
   std::map<Token, const End*> known;
   for (const End& end : ends_) {
@@ -180,8 +168,8 @@ DifferentialScript::Told DifferentialScript::told_by(Poller& poller) {
     const auto found = known.find(ready.token);
     if (found == known.end()) continue;
     const Events interest = found->second->registration->interest;
-    if (select_cannot_see(*found->second, interest, ready.events)) continue;
-    result[ready.token] = told(interest, ready.events);
+    const Events events = comparable(found->second->is_socket, interest, ready.events);
+    if (events != Events::none) result[ready.token] = told(interest, events);
   }
   return result;
 }

@@ -58,7 +58,6 @@ class DifferentialScript {
   void on_each(const std::string& what, Call call);
   bool look();
   Told told_by(Poller& poller);
-  static bool select_cannot_see(const End& end, Events interest, Events ready);
   void tell(const std::string& line);
   End& any_end() { return ends_[random_.below(ends_.size())]; }
 

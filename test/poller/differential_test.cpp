@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <cstdio>
 
+#include "poller/comparable.h"
 #include "poller/differential_script.h"
-#include "support/pollers.h"
-#include "support/signals.h"
 
 namespace tornado::test {
 namespace {
 
 TEST(Pollers, tell_the_same_of_the_same_random_life) {
-  const SignalScope no_sigpipe(SIGPIPE, SIG_IGN);
   const std::uint64_t seed = test_seed();
-  const std::uint64_t steps = scaled(150'000);
-  const auto kinds = working_poller_kinds();
+  const std::uint64_t steps = scaled(script_steps);
+  const auto kinds = comparable_kinds();
   DifferentialScript script(seed, kinds);
   for (std::uint64_t step = 0; step < steps; ++step) {
     ASSERT_TRUE(script.step())

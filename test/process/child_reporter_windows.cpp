@@ -5,6 +5,7 @@
 //   exit N   ends with that status
 //   sleep    until it is killed
 //   write N  writes its name into the C runtime's descriptor N
+//   await_break  says "ready", and ends with 68 when a loop of it heard of Ctrl-Break
 //   abandon  starts one that sleeps, is to die with this one, and has the same stdout
 #include <fcntl.h>
 #include <io.h>
@@ -12,12 +13,14 @@
 // Needs what windows.h defines.
 #include <shellapi.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "process/wide_text_windows.h"
+#include "tornado/ioloop.h"
 #include "tornado/spawn.h"
 
 namespace {
@@ -95,6 +98,14 @@ int abandon(const wchar_t* self) {
   return child.pid > 0 ? 0 : 67;
 }
 
+int await_break() {
+  tornado::IOLoop loop;
+  loop.add_signal_handler(SIGBREAK, [&loop](int) { loop.stop(); });
+  if (::_write(1, "ready", 5) != 5) return 65;
+  loop.start();
+  return 68;
+}
+
 }  // namespace
 
 int wmain(int argc, wchar_t** argv) {
@@ -112,6 +123,7 @@ int wmain(int argc, wchar_t** argv) {
   if (verb == L"exit") return ::_wtoi(argv[2]);
   if (verb == L"sleep") ::Sleep(INFINITE);
   if (verb == L"write") return ::_write(::_wtoi(argv[2]), "write", 5) == 5 ? 0 : 65;
+  if (verb == L"await_break") return await_break();
   if (verb == L"abandon") return abandon(argv[0]);
   return 64;
 }
