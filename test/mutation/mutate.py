@@ -195,9 +195,15 @@ def explained():
     return found
 
 
-def all_mutants(groups):
+def stale(known):
+    there = {(m.file, m.before, m.after) for m, _ in all_mutants(TESTS, None)}
+    return [f"{file}: `{before}` -> `{after}`" for file, before, after in known - there]
+
+
+def all_mutants(groups, only_programs):
     for group in groups:
         files, programs = TESTS[group]
+        programs = [p for p in programs if not only_programs or p in only_programs]
         for file in files:
             path = f"src/{file}"
             for mutant in mutants_of(path, (SOURCE / path).read_text()):
@@ -212,6 +218,7 @@ def arguments():
     parser.add_argument("--group", action="append", choices=list(TESTS))
     parser.add_argument("--only", default="", help="mutants whose description has this")
     parser.add_argument("--least", type=float, default=95, help="percent to be killed")
+    parser.add_argument("--by", action="append", help="this test program, and not the others")
     parser.add_argument("--programs", action="store_true", help="name the tests, and end")
     return parser.parse_args()
 
@@ -219,12 +226,14 @@ def arguments():
 def main():
     options = arguments()
     groups = options.group or list(TESTS)
-    programs = sorted({p for group in groups for p in TESTS[group][1]})
+    programs = sorted({p for group in groups for p in options.by or TESTS[group][1]})
     if options.programs:
         print(*programs)
         return 0
     known = explained()
-    mutants = [m for m in all_mutants(groups) if options.only in str(m[0])]
+    for line in stale(known):
+        sys.exit(f"explained, and no mutant: {line}")
+    mutants = [m for m in all_mutants(groups, options.by) if options.only in str(m[0])]
     open_ones = [m for m in mutants
                  if (m[0].file, m[0].before, m[0].after) not in known]
     chosen = open_ones

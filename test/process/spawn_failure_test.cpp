@@ -146,6 +146,10 @@ TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
                  "spawn: NUL byte in executable" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .cwd = nul}, "spawn: NUL byte in cwd" + invalid,
                  EINVAL);
+  expect_failure({.argv = {"true"}, .in = Stdio::file(nul, O_RDONLY)},
+                 "child descriptor 0: NUL byte in the file's name" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .out = {static_cast<Stdio::Kind>(99)}},
+                 "child descriptor 1: unknown kind of stream" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .environment = {{{"A=B", "c"}}}},
                  "environment variable \"A=B\": '=' in the name" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .environment_changes = {{"", "c"}}},
@@ -156,6 +160,16 @@ TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
                  "spawn: parent_death_signal 65" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .new_session = true, .process_group = 0},
                  "spawn: a session leader has its own process group" + invalid, EINVAL);
+}
+
+TEST(SpawnFailure, a_child_that_was_not_made_cannot_be_waited_for) {
+  Child none;
+  try {
+    (void)wait_child(none);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::errc::no_child_process);
+  }
 }
 
 TEST(SpawnFailure, bad_descriptors_are_refused_before_there_is_a_child) {
