@@ -115,7 +115,7 @@ case $case_name in
     output=$(output_of --dry-run verify)
     expect ' gcovr '
     expect ' valgrind '
-    expect 'clang-19 '
+    expect ' libclang-rt-19-dev '
     expect '$ tools/check --everything'
     output=$(output_of --dry-run verify some || echo "status $?")
     expect 'verify takes no arguments'

@@ -85,6 +85,25 @@ TEST_P(Forked, the_child_makes_the_loop_its_own_with_all_that_was_in_it) {
   EXPECT_EQ(reads, 1);
 }
 
+TEST_P(Forked, forgets_what_was_closed_without_being_removed) {
+  FdPair closed = make_pipe();
+  FdPair open = make_pipe();
+  int reads = 0;
+  const auto read = [&](NativeFd, Events) {
+    ++reads;
+    loop.stop();
+  };
+  loop.add_handler(closed.first.get(), read, Events::read);
+  loop.add_handler(open.first.get(), read, Events::read);
+  EXPECT_TRUE(passes_in_child([&] {
+    closed = {};
+    loop.after_fork();
+    EXPECT_EQ(::write(open.second.get(), "x", 1), 1);
+    start();
+    EXPECT_EQ(reads, 1);
+  }));
+}
+
 TEST_P(Forked, wakes_reach_the_parent_whatever_the_child_does_with_its_copy) {
   for (const WakerKind kind : waker_kinds()) {
     IOLoop parent(IOLoop::Options{GetParam(), kind, false});

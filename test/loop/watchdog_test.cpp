@@ -134,6 +134,21 @@ TEST_P(Blocked, in_a_forked_child_that_took_the_loop_over) {
   }));
 }
 
+TEST_P(Blocked, a_thread_that_does_not_answer_is_logged_without_its_stack) {
+  const LogCapture log;
+  loop.set_blocking_log_threshold(5ms);
+  loop.add_callback([&] {
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before);
+    EXPECT_TRUE(wait_until([&] { return log.contains("blocked"); }));
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    loop.stop();
+  });
+  start();
+  EXPECT_FALSE(log.contains("\n  "));
+}
+
 TORNADO_ON_EVERY_POLLER(Blocked);
 
 }  // namespace

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 
 #include "process/reported.h"
 #include "support/child.h"
+#include "support/deny.h"
 #include "support/limits.h"
 #include "support/scale.h"
 #include "support/signals.h"
@@ -131,6 +135,53 @@ TEST(SpawnFailure, steps_that_need_privilege_are_named) {
     expect_failure({.argv = {"true"}, .groups = {{1}}},
                    "setgroups: Operation not permitted", EPERM);
   }));
+}
+
+// As where a filter forbids it to the child.
+TEST(SpawnFailure, each_step_of_the_child_is_named) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  const auto refuses = [](const Denied& call, const SpawnOptions& options,
+                          const std::string& step) {
+    EXPECT_TRUE(passes_in_child([&] {
+      ASSERT_TRUE(deny({call}));
+      expect_failure(options, step + ": Input/output error", EIO, 1);
+    })) << step;
+  };
+  const unsigned user = ::geteuid(), group = ::getegid();
+  refuses({SYS_setsid, EIO}, {.argv = {"true"}, .new_session = true}, "setsid");
+  refuses({SYS_chdir, EIO}, {.argv = {"true"}, .cwd = "/"}, "chdir /");
+  refuses({SYS_prctl, EIO, Denied::Argument{0, PR_SET_PDEATHSIG}},
+          {.argv = {"true"}, .parent_death_signal = SIGTERM}, "prctl PR_SET_PDEATHSIG");
+  if (user != 0 || sizeof(long) < 8) return;  // 16-bit ids have numbers of their own
+  refuses({SYS_setresgid, EIO}, {.argv = {"true"}, .gid = group}, "setgid 0");
+  refuses({SYS_setresuid, EIO}, {.argv = {"true"}, .uid = user}, "setuid 0");
+}
+
+TEST(SpawnFailure, a_table_that_cannot_be_its_own_or_be_closed_is_named) {
+  if (!can_deny() || !spawn_means().memory_shared) {
+    GTEST_SKIP() << "no seccomp filters, or no child in shared memory";
+  }
+  for (const auto& [flags, step] :
+       {std::pair(CLOSE_RANGE_UNSHARE, "close_range unshare"),
+        std::pair(0u, "close descriptors")}) {
+    EXPECT_TRUE(passes_in_child([flags = flags, step = step] {
+      (void)spawn_means();  // it has tried already what works here
+      ASSERT_TRUE(deny({{SYS_close_range, EIO, Denied::Argument{2, flags}}}));
+      expect_failure({.argv = {"true"}}, std::string(step) + ": Input/output error",
+                     EIO, 1);
+    })) << step;
+  }
+}
+
+TEST(SpawnFailure, a_child_that_somebody_else_reaped_has_no_status) {
+  Child child = spawn({.argv = {"true"}});
+  ASSERT_EQ(::waitpid(child.pid, nullptr, 0), child.pid);
+  try {
+    (void)wait_child(child);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::system_error& e) {
+    EXPECT_TRUE(std::string(e.what()).starts_with("wait for child")) << e.what();
+  }
 }
 
 TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
