@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the command reads: a Procfile, names of files, durations, lines in pieces.
+// What the command reads: a Procfile, names of files, durations, lines in pieces, and
+// what /proc says of a process.
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "command.h"
+#include "fds/process_text.h"
 #include "fuzz/check.h"
 #include "fuzz/input.h"
 #include "run/line_cutter.h"
@@ -80,6 +82,28 @@ void nearest(std::string_view word) {
   FUZZ_CHECK(found.empty() || std::ranges::count(words, found) == 1);
 }
 
+// The same again when each is ended as the kernel ends it.
+void arguments(std::string_view cmdline) {
+  std::string again;
+  for (const std::string& argument : cli::arguments_in(cmdline)) {
+    FUZZ_CHECK(argument.find('\0') == std::string::npos);
+    again += argument + '\0';
+  }
+  const bool unended = !cmdline.empty() && cmdline.back() != '\0';
+  FUZZ_CHECK(again == (unended ? std::string(cmdline) + '\0' : cmdline));
+}
+
+// The first line of each name counts, whatever stands around it.
+void family(std::string_view text) {
+  (void)cli::family_in(text);
+  const std::string around(text.substr(0, text.find('\n')));
+  const auto size = static_cast<pid_t>(text.size());
+  const auto [process, parent] =
+      cli::family_in("Name:\t" + around + "\nTgid:\t" + std::to_string(size) +
+                     "\nPPid:\t" + std::to_string(size + 1) + "\n" + std::string(text));
+  FUZZ_CHECK(process == size && parent == size + 1);
+}
+
 // However it is cut, what comes out is what went in.
 void lines(Input& input) {
   const std::string all(input.rest());
@@ -112,6 +136,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   base64(input.rest());
   duration(input.rest());
   nearest(input.rest().substr(0, 32));
+  arguments(input.rest());
+  family(input.rest());
   lines(input);
   return 0;
 }

@@ -109,6 +109,17 @@ case $case_name in
     expect 'cmake 3.18 is too old: 3.22 is needed'
     expect 'status 1'
     ;;
+  verify_installs_what_proves_and_runs_every_stage)
+    fake apt-get 'exit 1'
+    fake_user 0
+    output=$(output_of --dry-run verify)
+    expect ' gcovr '
+    expect ' valgrind '
+    expect ' libclang-rt-19-dev '
+    expect '$ tools/check --everything'
+    output=$(output_of --dry-run verify some || echo "status $?")
+    expect 'verify takes no arguments'
+    ;;
   refuses_verbs_that_it_does_not_know)
     output=$(output_of dance || echo "status $?")
     expect 'no such verb: dance'

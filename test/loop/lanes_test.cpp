@@ -165,6 +165,32 @@ TEST(Lane, without_a_callable_is_an_error) {
   EXPECT_THROW(lane.add_callback(nullptr), std::system_error);
 }
 
+TEST_P(Lanes, run_what_they_were_given_before_another_was_moved_onto_them) {
+  int ran = 0;
+  const auto count = [&] {
+    if (++ran == 2) loop.stop();
+  };
+  Lane lane = loop.handle().open_lane();
+  lane.add_callback(count);
+  lane = loop.handle().open_lane();
+  lane.add_callback(count);
+  start();
+  EXPECT_EQ(ran, 2);
+}
+
+// More than they keep for the next time.
+TEST_P(Lanes, give_the_memory_of_a_great_backlog_back) {
+  constexpr int many = 100'000;
+  Lane lane = loop.handle().open_lane();
+  int ran = 0;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < many; ++i) lane.add_callback([&] { ++ran; });
+    lane.add_callback([&] { loop.stop(); });
+    start();
+  }
+  EXPECT_EQ(ran, 2 * many);
+}
+
 INSTANTIATE_TEST_SUITE_P(, Lanes, testing::ValuesIn(poller_kinds()), poller_name);
 
 }  // namespace

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -83,6 +84,25 @@ TEST_P(Forked, the_child_makes_the_loop_its_own_with_all_that_was_in_it) {
   start();
   EXPECT_EQ(callbacks, 1);
   EXPECT_EQ(reads, 1);
+}
+
+TEST_P(Forked, forgets_what_was_closed_without_being_removed) {
+  FdPair open = make_pipe();
+  UniqueFd closed(::fcntl(open.first.get(), F_DUPFD_CLOEXEC, 500));
+  int reads = 0;
+  const auto read = [&](NativeFd, Events) {
+    ++reads;
+    loop.stop();
+  };
+  loop.add_handler(closed.get(), read, Events::read);
+  loop.add_handler(open.first.get(), read, Events::read);
+  EXPECT_TRUE(passes_in_child([&] {
+    closed.reset();  // and nobody takes so great a number
+    loop.after_fork();
+    EXPECT_EQ(::write(open.second.get(), "x", 1), 1);
+    start();
+    EXPECT_EQ(reads, 1);
+  }));
 }
 
 TEST_P(Forked, wakes_reach_the_parent_whatever_the_child_does_with_its_copy) {

@@ -216,5 +216,59 @@ TEST(TimerQueue, finds_timeouts_that_stayed_behind_a_moved_one) {
   EXPECT_EQ(due.size(), 1u);
 }
 
+TimePoint at_ms(int milliseconds) {
+  return TimePoint(std::chrono::milliseconds(milliseconds));
+}
+
+TEST(TimerQueue, knows_the_next_deadline_again_when_the_first_has_moved_or_gone) {
+  TimerQueue queue;
+  const auto first = queue.add(at_ms(10'000), [] {}, {});
+  queue.add(at_ms(20'000), [] {}, {});
+  EXPECT_EQ(queue.next_deadline(), at_ms(10'000));
+  const auto moved = queue.move(first, at_ms(10'100));  // within its bucket
+  EXPECT_EQ(queue.next_deadline(), at_ms(10'100));
+  (void)queue.take(moved);
+  (void)queue.move(queue.add(at_ms(10'000), [] {}, {}), at_ms(5'000));
+  EXPECT_EQ(queue.next_deadline(), at_ms(5'000));
+}
+
+TEST(TimerQueue, uses_again_what_was_taken_out_before_its_bucket_came) {
+  TimerQueue queue;
+  std::vector<TimerQueue::Id> kept;
+  const auto due_in = [&](int ms) {
+    std::vector<TimerQueue::Id> due;
+    queue.collect_due(at_ms(ms), due);
+    return due.size();
+  };
+  for (int round = 1; round <= 3; ++round) {
+    kept.push_back(queue.add(at_ms(1000 * round), [] {}, {}));
+    for (int i = 0; i < 2000; ++i) {
+      (void)queue.take(queue.add(at_ms(60'000 + i), [] {}, {}));
+    }
+    // More than were ever there at once.
+    for (int i = 0; i < 1000; ++i) kept.push_back(queue.add(at_ms(5'000), [] {}, {}));
+  }
+  EXPECT_EQ(queue.size(), kept.size());
+  EXPECT_EQ(due_in(3'000), 3u);
+  EXPECT_EQ(due_in(5'000), 3'000u);
+  for (const auto id : kept) EXPECT_TRUE(queue.take(id).callback);
+}
+
+TEST(TimerQueue, keeps_the_order_when_many_that_are_nearly_due_are_taken_out) {
+  TimerQueue queue;
+  std::vector<TimerQueue::Id> due;
+  queue.collect_due(at_ms(1'000), due);
+  const auto second = queue.add(TimePoint(nanoseconds(2)), [] {}, {});
+  const auto first = queue.add(TimePoint(nanoseconds(1)), [] {}, {});
+  for (int i = 0; i < 2'000; ++i) {
+    (void)queue.take(queue.add(TimePoint(nanoseconds(3 - i % 4)), [] {}, {}));
+  }
+  EXPECT_EQ(queue.next_deadline(), TimePoint(nanoseconds(1)));
+  queue.collect_due(at_ms(1'000), due);
+  ASSERT_EQ(due.size(), 2u);
+  EXPECT_EQ(due[0].sequence, first.sequence);
+  EXPECT_EQ(due[1].sequence, second.sequence);
+}
+
 }  // namespace
 }  // namespace tornado::test

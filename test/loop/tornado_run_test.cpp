@@ -66,6 +66,32 @@ TEST_F(TestIOLoopCurrent,
   EXPECT_EQ(IOLoop::current(), &IOLoop::instance());
 }
 
+TEST_F(TestIOLoopCurrent, periodic_callbacks_belong_to_it) {
+  IOLoop loop;
+  int ticks = 0;
+  PeriodicCallback periodic(
+      [&] {
+        if (++ticks == 2) loop.stop();
+      },
+      std::chrono::milliseconds(1));
+  periodic.start();
+  loop.start();
+  EXPECT_EQ(ticks, 2);
+}
+
+struct MadeOfNothing {
+  explicit MadeOfNothing(int) { throw std::domain_error("not of a number"); }
+};
+
+TEST_F(TestIOLoopCurrent, run_sync_throws_what_its_result_throws_when_it_is_made) {
+  IOLoop loop;
+  EXPECT_THROW((void)loop.run_sync<MadeOfNothing>(
+                   [](const Completion<MadeOfNothing>& completion) {
+                     EXPECT_TRUE(completion.set_value(7));
+                   }),
+               std::domain_error);
+}
+
 TEST_F(TestIOLoopCurrent, a_loop_that_ends_is_no_longer_current) {
   { IOLoop loop; }
   EXPECT_EQ(IOLoop::current(false), nullptr);

@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "every_loop.h"
+#include "support/child.h"
 #include "support/log_capture.h"
 #include "support/signals.h"
 #include "support/wait.h"
@@ -76,6 +77,76 @@ TEST_P(Blocked, the_users_own_handler_of_the_borrowed_signal_is_kept) {
   });
   start();
   EXPECT_EQ(users_signals, 2);
+}
+
+// The thread that is looked at does not answer for a second, as it blocks the signal.
+TEST_P(Blocked, the_users_own_handler_hears_others_while_the_signal_is_borrowed) {
+  const LogCapture log;
+  using Siginfo = void (*)(int, siginfo_t*, void*);
+  const Siginfo siginfo = [](int, siginfo_t*, void*) { ++users_signals; };
+  for (const bool with_siginfo : {false, true}) {
+    users_signals = 0;
+    struct sigaction mine {};
+    mine.sa_handler = [](int) { ++users_signals; };
+    if (with_siginfo) {
+      mine.sa_sigaction = siginfo;
+      mine.sa_flags = SA_SIGINFO;
+    }
+    struct sigaction before {};
+    ::sigaction(SIGURG, &mine, &before);
+    const auto is_borrowed = [&] {
+      struct sigaction now {};
+      ::sigaction(SIGURG, nullptr, &now);
+      return with_siginfo ? now.sa_sigaction != siginfo
+                          : now.sa_handler != mine.sa_handler;
+    };
+    loop.set_blocking_log_threshold(1ms);
+    loop.add_callback([&] {
+      sigset_t urgent;
+      ::sigemptyset(&urgent);
+      ::sigaddset(&urgent, SIGURG);
+      Thread other([&] {
+        EXPECT_TRUE(wait_until(is_borrowed));
+        ::raise(SIGURG);
+      });
+      ::pthread_sigmask(SIG_BLOCK, &urgent, nullptr);
+      other.join();
+      ::pthread_sigmask(SIG_UNBLOCK, &urgent, nullptr);
+      loop.stop();
+    });
+    start();
+    loop.set_blocking_log_threshold(0ms);
+    ::sigaction(SIGURG, &before, nullptr);
+    EXPECT_EQ(users_signals, 1);
+  }
+}
+
+TEST_P(Blocked, in_a_forked_child_that_took_the_loop_over) {
+  loop.set_blocking_log_threshold(5ms);
+  EXPECT_TRUE(passes_in_child([&] {
+    const LogCapture log;
+    loop.after_fork();
+    loop.add_callback([&] {
+      EXPECT_TRUE(wait_until([&] { return log.contains("blocked"); }));
+      loop.stop();
+    });
+    start();
+  }));
+}
+
+TEST_P(Blocked, a_thread_that_does_not_answer_is_logged_without_its_stack) {
+  const LogCapture log;
+  loop.set_blocking_log_threshold(5ms);
+  loop.add_callback([&] {
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before);
+    EXPECT_TRUE(wait_until([&] { return log.contains("blocked"); }));
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    loop.stop();
+  });
+  start();
+  EXPECT_FALSE(log.contains("\n  "));
 }
 
 TORNADO_ON_EVERY_POLLER(Blocked);

@@ -188,5 +188,18 @@ TEST(SameDescription, works_on_kernels_without_F_DUPFD_QUERY_and_says_so_without
   }));
 }
 
+TEST(Nonblocking, that_does_not_stick_is_an_error) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  EXPECT_TRUE(passes_in_child([] {
+    const UniqueFd fd = open_file("/dev/null", O_RDWR);
+    set_nonblocking(fd.get(), false);
+    ASSERT_TRUE(
+        deny({{SYS_fcntl, 0, Denied::Argument{1, F_SETFL}}}));  // and does nothing
+    std::error_code ec;
+    set_nonblocking(fd.get(), true, ec);
+    EXPECT_EQ(ec, std::errc::not_supported);
+  }));
+}
+
 }  // namespace
 }  // namespace tornado::test

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "platform/every_waker.h"
+#include "support/child.h"
+#include "support/deny.h"
 #include "support/descriptors.h"
 
 namespace {
@@ -133,6 +135,45 @@ TEST_F(TcpPair, says_why_it_could_not_connect_and_leaves_nothing_behind) {
     EXPECT_EQ(e.code(), std::errc::network_unreachable);
     EXPECT_TRUE(std::string(e.what()).starts_with("connect 127.0.0.1 fd")) << e.what();
   }
+  EXPECT_EQ(open_numbers(), before);
+}
+
+TEST_F(TcpPair, names_the_call_that_failed_and_leaves_nothing_behind) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  const std::pair<int, std::string> calls[] = {{SYS_bind, "bind 127.0.0.1"},
+                                               {SYS_listen, "listen 127.0.0.1"},
+                                               {SYS_getsockname, "getsockname fd"},
+                                               {SYS_setsockopt, "TCP_NODELAY fd"}};
+  for (const auto& [number, name] : calls) {
+    EXPECT_TRUE(passes_in_child([number = number, name = name] {
+      const std::set<int> before = open_numbers();
+      ASSERT_TRUE(deny({{number, ENOBUFS}}));
+      try {
+        const Waker waker(WakerKind::tcp_pair);
+        ADD_FAILURE() << name << ": nothing was thrown";
+      } catch (const std::system_error& e) {
+        EXPECT_EQ(e.code(), std::errc::no_buffer_space);
+        EXPECT_TRUE(std::string(e.what()).starts_with(name)) << e.what();
+      }
+      EXPECT_EQ(open_numbers(), before);
+    }));
+  }
+}
+
+TEST_F(TcpPair, gives_up_when_its_own_connection_does_not_come) {
+  before_connect = [](const sockaddr*, socklen_t) {
+    errno = EINPROGRESS;
+    return false;
+  };
+  const std::set<int> before = open_numbers();
+  const auto begin = std::chrono::steady_clock::now();
+  try {
+    const Waker waker(WakerKind::tcp_pair);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::errc::timed_out);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, patience);
   EXPECT_EQ(open_numbers(), before);
 }
 

@@ -2,6 +2,7 @@
 // What a ring does that others need not: it holds files, and works for a thread.
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,8 +12,10 @@
 
 #include "poller/every_poller.h"
 #include "support/child.h"
+#include "support/deny.h"
 #include "support/descriptors.h"
 #include "support/limits.h"
+#include "support/log_capture.h"
 #include "support/scale.h"
 #include "support/wait.h"
 #include "tornado/ioloop.h"
@@ -70,6 +73,17 @@ TEST_F(IoUring, lets_go_of_a_file_that_was_closed_when_it_is_removed) {
   EXPECT_FALSE(is_let_go_of()) << "as poller_kind.h says";
   poller_->remove(number);
   EXPECT_TRUE(is_let_go_of());
+}
+
+TEST_F(IoUring, says_what_it_could_not_withdraw) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  EXPECT_EQ(look(), 0u);
+  EXPECT_TRUE(passes_in_child([this] {
+    const LogCapture log;
+    ASSERT_TRUE(deny({{SYS_io_uring_enter, EPERM}}));
+    poller_->remove(pair_.first.get());
+    EXPECT_TRUE(log.contains("could not be withdrawn", LogLevel::error));
+  }));
 }
 
 TEST_F(IoUring, loses_nothing_of_what_its_ring_has_no_room_for) {

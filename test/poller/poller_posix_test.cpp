@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "poller/every_poller.h"
+#include "support/child.h"
+#include "support/deny.h"
 #include "support/descriptors.h"
 
 namespace tornado::test {
@@ -159,6 +162,20 @@ TEST_P(EveryPollerPosix, gives_its_own_descriptors_back) {
   }
   EXPECT_EQ(open_numbers(), before);
   EXPECT_TRUE(wait().empty());
+}
+
+TEST_P(EveryPollerPosix, says_why_it_cannot_wait) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  if (is(PollerKind::kqueue)) GTEST_SKIP() << "whose call is not to be denied here";
+  EXPECT_TRUE(passes_in_child([this] {
+    poller_->add(pipe_.first.get(), Events::read, 1);
+    ASSERT_TRUE(deny({{SYS_epoll_pwait2, ENOMEM},
+                      {SYS_ppoll, ENOMEM},
+                      {SYS_pselect6, ENOMEM},
+                      {SYS_io_uring_enter, ENOMEM}}));
+    EXPECT_EQ(code_of([this] { wait(std::chrono::milliseconds(1)); }),
+              std::errc::not_enough_memory);
+  }));
 }
 
 INSTANTIATE_TEST_SUITE_P(, EveryPollerPosix, testing::ValuesIn(poller_kinds()),

@@ -317,5 +317,13 @@ TEST(CpuCount, is_that_of_the_affinity_mask_at_most) {
   }));
 }
 
+TEST(CpuCount, is_that_of_the_system_where_the_mask_is_not_told) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({{SYS_sched_getaffinity, EPERM}}));
+    EXPECT_GE(cpu_count(), 1);
+  }));
+}
+
 }  // namespace
 }  // namespace tornado::test

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 
 #include "process/reported.h"
 #include "support/child.h"
+#include "support/deny.h"
 #include "support/limits.h"
 #include "support/scale.h"
 #include "support/signals.h"
@@ -133,6 +137,50 @@ TEST(SpawnFailure, steps_that_need_privilege_are_named) {
   }));
 }
 
+// As where a filter forbids it to the child.
+TEST(SpawnFailure, each_step_of_the_child_is_named) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  const auto refuses = [](const Denied& call, const SpawnOptions& options,
+                          const std::string& step) {
+    EXPECT_TRUE(passes_in_child([&] {
+      ASSERT_TRUE(deny({call}));
+      expect_failure(options, step + ": Input/output error", EIO, 1);
+    })) << step;
+  };
+  const unsigned user = ::geteuid(), group = ::getegid();
+  refuses({SYS_setsid, EIO}, {.argv = {"true"}, .new_session = true}, "setsid");
+  refuses({SYS_chdir, EIO}, {.argv = {"true"}, .cwd = "/"}, "chdir /");
+  refuses({SYS_prctl, EIO, Denied::Argument{0, PR_SET_PDEATHSIG}},
+          {.argv = {"true"}, .parent_death_signal = SIGTERM}, "prctl PR_SET_PDEATHSIG");
+  if (user != 0 || sizeof(long) < 8) return;  // 16-bit ids have numbers of their own
+  refuses({SYS_setresgid, EIO}, {.argv = {"true"}, .gid = group}, "setgid 0");
+  refuses({SYS_setresuid, EIO}, {.argv = {"true"}, .uid = user}, "setuid 0");
+}
+
+TEST(SpawnFailure, a_table_that_cannot_be_its_own_is_named) {
+  if (!can_deny() || !spawn_means().memory_shared) {
+    GTEST_SKIP() << "no seccomp filters, or no child in shared memory";
+  }
+  EXPECT_TRUE(passes_in_child([] {
+    (void)spawn_means();  // it has tried already what works here
+    ASSERT_TRUE(
+        deny({{SYS_close_range, EIO, Denied::Argument{2, CLOSE_RANGE_UNSHARE}}}));
+    expect_failure({.argv = {"true"}}, "close_range unshare: Input/output error", EIO,
+                   1);
+  }));
+}
+
+TEST(SpawnFailure, a_child_that_somebody_else_reaped_has_no_status) {
+  Child child = spawn({.argv = {"true"}});
+  ASSERT_EQ(::waitpid(child.pid, nullptr, 0), child.pid);
+  try {
+    (void)wait_child(child);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::system_error& e) {
+    EXPECT_TRUE(std::string(e.what()).starts_with("wait for child")) << e.what();
+  }
+}
+
 TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
   const std::string invalid = ": Invalid argument";
   const std::string nul("a\0b", 3);
@@ -146,6 +194,10 @@ TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
                  "spawn: NUL byte in executable" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .cwd = nul}, "spawn: NUL byte in cwd" + invalid,
                  EINVAL);
+  expect_failure({.argv = {"true"}, .in = Stdio::file(nul, O_RDONLY)},
+                 "child descriptor 0: NUL byte in the file's name" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .out = {static_cast<Stdio::Kind>(99)}},
+                 "child descriptor 1: unknown kind of stream" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .environment = {{{"A=B", "c"}}}},
                  "environment variable \"A=B\": '=' in the name" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .environment_changes = {{"", "c"}}},
@@ -156,6 +208,16 @@ TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
                  "spawn: parent_death_signal 65" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .new_session = true, .process_group = 0},
                  "spawn: a session leader has its own process group" + invalid, EINVAL);
+}
+
+TEST(SpawnFailure, a_child_that_was_not_made_cannot_be_waited_for) {
+  Child none;
+  try {
+    (void)wait_child(none);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::errc::no_child_process);
+  }
 }
 
 TEST(SpawnFailure, bad_descriptors_are_refused_before_there_is_a_child) {

@@ -19,6 +19,13 @@ namespace {
 
 const std::vector<int> streams_only = {0, 1, 2};
 
+TEST(Spawn, finds_programs_where_the_environment_has_no_PATH) {
+  SpawnOptions options{.argv = {"true"}};
+  options.environment.emplace();
+  Child child = spawn(options);
+  EXPECT_EQ(wait_child(child), 0);
+}
+
 TEST(Spawn, gives_the_three_streams_and_nothing_else) {
   UniqueFd unmarked = make_pipe().first;
   set_close_exec(unmarked.get(), false);

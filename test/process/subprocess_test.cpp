@@ -80,6 +80,17 @@ TEST(Subprocess, may_be_destroyed_in_its_exit_callback) {
   EXPECT_FALSE(child);
 }
 
+TEST(Subprocess, may_be_moved_onto_another_which_goes_on_alone) {
+  IOLoop loop;
+  Subprocess child({.argv = {"true"}});
+  child = Subprocess({.shell = "exit 6"});
+  EXPECT_EQ(child.wait_for_exit(false), 6);
+  EXPECT_TRUE(wait_until([&] {
+    loop.run_sync([] {});
+    return !has_children();
+  }));
+}
+
 TEST(Subprocess, is_reaped_by_the_loop_after_it_was_destroyed) {
   EXPECT_TRUE(passes_in_child([] {
     IOLoop loop;

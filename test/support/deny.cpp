@@ -2,6 +2,7 @@
 #include "support/deny.h"
 
 #include <linux/filter.h>
+#include <linux/net.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -38,28 +39,40 @@ void append(Filter& filter, const Denied& call) {
 }
 
 // What a C library of 32-bit systems calls instead.
+struct OtherWay {
+  int number;
+  int other;
+};
+constexpr std::initializer_list<OtherWay> other_ways = {
 #if defined(SYS_fcntl64)
-constexpr int number_of_fcntl64 = SYS_fcntl64;
-#else
-constexpr int number_of_fcntl64 = -1;
+    {SYS_fcntl, SYS_fcntl64},
 #endif
+#if defined(SYS_ppoll_time64)
+    {SYS_ppoll, SYS_ppoll_time64},
+    {SYS_pselect6, SYS_pselect6_time64},
+#endif
+};
 #if defined(SYS_socketcall)
 constexpr int number_of_socketcall = SYS_socketcall;
 #else
 constexpr int number_of_socketcall = -1;
 #endif
+constexpr OtherWay socket_calls[] = {
+    // with the first argument of socketcall
+    {SYS_socket, SYS_SOCKET},         {SYS_bind, SYS_BIND},
+    {SYS_listen, SYS_LISTEN},         {SYS_getsockname, SYS_GETSOCKNAME},
+    {SYS_socketpair, SYS_SOCKETPAIR}, {SYS_setsockopt, SYS_SETSOCKOPT},
+};
 
-void append_old_ways(Filter& filter, const Denied& call) {
-  if (number_of_fcntl64 >= 0 && call.number == SYS_fcntl) {
-    append(filter, {number_of_fcntl64, call.error, call.when});
+void append_other_ways(Filter& filter, const Denied& call) {
+  for (const auto& [number, other] : other_ways) {
+    if (call.number == number) append(filter, {other, call.error, call.when});
   }
   if (number_of_socketcall < 0 || call.when) return;
-  constexpr std::uint32_t socket = 1;  // of <linux/net.h>
-  constexpr std::uint32_t socketpair = 8;
-  if (call.number == SYS_socket) {
-    append(filter, {number_of_socketcall, call.error, Denied::Argument{0, socket}});
-  } else if (call.number == SYS_socketpair) {
-    append(filter, {number_of_socketcall, call.error, Denied::Argument{0, socketpair}});
+  for (const auto& [number, first] : socket_calls) {
+    if (call.number != number) continue;
+    const Denied::Argument same{0, static_cast<std::uint32_t>(first)};
+    append(filter, {number_of_socketcall, call.error, same});
   }
 }
 
@@ -69,7 +82,7 @@ bool deny(std::initializer_list<Denied> calls) {
   Filter filter;
   for (const Denied& call : calls) {
     append(filter, call);
-    append_old_ways(filter, call);
+    append_other_ways(filter, call);
   }
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "fds/process_text.h"
 #include "fds/trace_memory.h"
 #include "system/file.h"
 #include "tornado/audit.h"
@@ -39,35 +40,10 @@ std::string executable_of(pid_t pid) {
   return n < 0 ? "?" : std::string(path.data(), static_cast<std::size_t>(n));
 }
 
-std::vector<std::string> arguments_of(pid_t pid) {
-  const std::string text = told_by_proc(pid, "cmdline");
-  std::vector<std::string> words;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\0', at), text.size());
-    words.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return words;
-}
-
 bool on_this_machine(pid_t pid) {
   __ptrace_syscall_info info = {};
   return ::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0 ||
          info.arch == native_architecture();
-}
-
-struct Family {
-  pid_t process = 0;
-  pid_t parent = 0;
-};
-
-Family family_of(pid_t tid) {
-  const std::string text = told_by_proc(tid, "status");
-  const auto number = [&](const std::string& key) {
-    const auto at = text.find("\n" + key + ":");
-    return at == std::string::npos ? 0 : std::atoi(text.c_str() + at + key.size() + 2);
-  };
-  return {number("Tgid"), number("PPid")};
 }
 
 pid_t new_task(pid_t parent) {
@@ -231,7 +207,7 @@ void Tracer::born(pid_t parent_tid, Task& parent, pid_t tid) {
 // they get at least followed.
 void Tracer::adopt_newborns(pid_t executed) {
   std::erase_if(newborns_, [&](pid_t tid) {
-    const auto [process, parent] = family_of(tid);
+    const auto [process, parent] = family_in(told_by_proc(tid, "status"));
     const pid_t creator = process == tid ? parent : process;
     if (creator != executed && processes_.contains(creator)) return false;
     Task task;
@@ -266,7 +242,7 @@ Execution Tracer::look_at(pid_t tid, Process& process, DescriptorTable& table) {
   execution.parent = process.parent;
   execution.executed_by = process.program;
   execution.program = process.program = executable_of(tid);
-  execution.arguments = arguments_of(tid);
+  execution.arguments = arguments_in(told_by_proc(tid, "cmdline"));
   execution.foreign_machine = !on_this_machine(tid);
   try {
     std::set<int> open;
