@@ -128,6 +128,17 @@ TEST(RunOutput, that_nobody_takes_keeps_no_one_from_stopping) {
   EXPECT_EQ(session.wait(), 128 + SIGINT);
 }
 
+TEST(RunOutput, that_is_taken_late_is_whole_however_short_the_grace) {
+  RunSession session({"--grace", "1ms", "--", "sh", "-c", "echo $$; exec yes"});
+  const int pid = session.says_a_process();
+  EXPECT_TRUE(session.pipe_is_full());
+  session.signal(SIGINT);
+  EXPECT_TRUE(wait_until([pid] { return ::kill(pid, 0) == -1; }));
+  const Finish finish = session.finish();
+  EXPECT_EQ(finish.status, 128 + SIGINT);
+  EXPECT_TRUE(contains(finish.err, "killed by signal")) << finish.err;
+}
+
 // A command that has left another behind, with its streams.
 TEST(RunOutput, of_what_was_left_behind_is_not_waited_for) {
   RunSession session(shell("sleep 1000 & echo $!"));

@@ -17,7 +17,8 @@ namespace tornado::cli {
 namespace {
 
 constexpr std::chrono::seconds longest_delay{30};
-constexpr std::chrono::seconds healthy{30};  // who ran so long begins anew
+constexpr std::chrono::seconds healthy{30};           // who ran so long begins anew
+constexpr std::chrono::seconds to_write_the_rest{3};  // at least, once interrupted
 
 bool ignored(int signal) {
   struct sigaction action = {};
@@ -223,7 +224,10 @@ void Supervisor::end() {
   if (writer_.idle()) {
     loop_.stop();
   } else if (interrupted_) {
-    loop_.call_later(options_.grace, [this] { std::_Exit(*status_); });
+    // What is told last must not be lost because the machine is busy.
+    loop_.call_later(
+        std::max<std::chrono::nanoseconds>(options_.grace, to_write_the_rest),
+        [this] { std::_Exit(*status_); });
   }
 }
 
