@@ -20,15 +20,37 @@ namespace tornado {
 
 /// What is known of a result that a loop waits for. For IOLoop::run_sync.
 template <class T>
-struct Outcome {
+struct Outcome : std::enable_shared_from_this<Outcome<T>> {
   using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
   explicit Outcome(LoopHandle waiting) : loop(std::move(waiting)) {}
 
+  bool claim() noexcept { return !claimed.exchange(true); }
+  /// For the claimer, who has written the value or the exception.
+  void deliver() noexcept {
+    try {
+      loop.add_callback([shared = this->shared_from_this()] {
+        if (!shared->awaited) return;
+        shared->arrived = true;
+        shared->loop.stop();
+      });
+    } catch (...) {  // no memory: run_sync looks here, too
+      delivered = true;
+      loop.stop();
+    }
+  }
+  bool fail(std::exception_ptr reason) noexcept {
+    if (!claim()) return false;
+    exception = std::move(reason);
+    deliver();
+    return true;
+  }
+
   LoopHandle loop;
   std::atomic<bool> claimed{false};
-  std::optional<Value> value;    // written by the claimer, before it posts
-  std::exception_ptr exception;  // likewise
+  std::atomic<bool> delivered{false};  // without a callback
+  std::optional<Value> value;
+  std::exception_ptr exception;
   // On the loop only:
   bool awaited = true;   // false once run_sync has given up
   bool arrived = false;  // the result, while awaited
@@ -46,20 +68,18 @@ class Completion {
   template <class... U>
   requires(std::is_constructible_v<typename Outcome<T>::Value, U...>) bool set_value(
       U&&... value) const {
-    if (!promise_->claim()) return false;
+    Outcome<T>& outcome = *promise_->outcome;
+    if (!outcome.claim()) return false;
     try {
-      promise_->outcome->value.emplace(std::forward<U>(value)...);
+      outcome.value.emplace(std::forward<U>(value)...);
     } catch (...) {
-      promise_->outcome->exception = std::current_exception();
+      outcome.exception = std::current_exception();
     }
-    promise_->deliver();
+    outcome.deliver();
     return true;
   }
   bool set_exception(std::exception_ptr exception) const {
-    if (!promise_->claim()) return false;
-    promise_->outcome->exception = std::move(exception);
-    promise_->deliver();
-    return true;
+    return promise_->outcome->fail(std::move(exception));
   }
 
  private:
@@ -68,18 +88,12 @@ class Completion {
     Promise(const Promise&) = delete;
     Promise& operator=(const Promise&) = delete;
     ~Promise() {
-      if (!claim()) return;
-      outcome->exception = std::make_exception_ptr(
-          std::system_error(Errc::abandoned, "run_sync: no Completion left to set"));
-      deliver();
-    }
-    bool claim() const { return !outcome->claimed.exchange(true); }
-    void deliver() const {
-      outcome->loop.add_callback([shared = outcome] {
-        if (!shared->awaited) return;
-        shared->arrived = true;
-        shared->loop.stop();
-      });
+      if (outcome->claimed) return;
+      try {
+        throw std::system_error(Errc::abandoned, "run_sync: no Completion left to set");
+      } catch (...) {  // it, or that there is no memory for it
+        outcome->fail(std::current_exception());
+      }
     }
     std::shared_ptr<Outcome<T>> outcome;
   };

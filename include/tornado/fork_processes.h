@@ -44,7 +44,8 @@ struct ForkResult {
 ///   if (ForkResult forked = fork_processes(4); !forked.task_id) return forked.signal;
 ///
 /// A worker that exits with another status than 0, or dies of a signal, is started
-/// again under its id. After max_restarts of these the others are stopped, and
+/// again under its id; if that fails, it is tried again, and counts as often. After
+/// max_restarts of these the others are stopped, and
 /// Errc::too_many_restarts is thrown. SIGTERM, SIGINT and SIGHUP (unless ignored) that
 /// the parent gets go to all workers, none of which is restarted from then on; what
 /// still runs after `grace` is killed. A Ctrl-C reaches the workers from the terminal,

@@ -238,13 +238,14 @@ IOLoop::run_sync(F func, std::optional<Delay> timeout) {
   auto outcome = std::make_shared<Outcome<T>>(handle_);
   // Weak, so that it does nothing if it is still queued when run_sync has given up.
   auto first = [&func, weak = std::weak_ptr(outcome)] {
-    auto shared = weak.lock();
+    const auto shared = weak.lock();
     if (!shared) return;
-    Completion<T> completion(std::move(shared));
+    std::optional<Completion<T>> completion;
     try {
-      func(completion);
+      completion.emplace(shared);
+      func(*completion);
     } catch (...) {
-      completion.set_exception(std::current_exception());
+      shared->fail(std::current_exception());
     }
   };
   struct GiveUp {
@@ -252,7 +253,7 @@ IOLoop::run_sync(F func, std::optional<Delay> timeout) {
     ~GiveUp() { outcome.awaited = false; }
   } const at_the_end{*outcome};
   const bool timed_out = run_until_stopped(std::move(first), timeout);
-  if (!outcome->arrived) {
+  if (!outcome->arrived && !outcome->delivered) {
     throw std::system_error(timed_out ? Errc::timed_out : Errc::loop_stopped,
                             "run_sync");
   }

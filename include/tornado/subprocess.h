@@ -50,7 +50,7 @@ struct Communicated {
 ///
 /// Destroying one closes its pipes and forgets its callbacks. It neither kills nor
 /// awaits the child, which is still reaped: by the loop, or, once the loop is closed,
-/// by a thread that sleeps until then.
+/// by a thread that sleeps until then; if none can be had, by a spawn later on.
 class TORNADO_API Subprocess {
  public:
   using ExitCallback = UniqueFunction<void(ExitStatus)>;

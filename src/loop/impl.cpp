@@ -23,6 +23,11 @@ constexpr std::chrono::microseconds pacing{10};
 std::atomic<int> open_loops{0};
 std::atomic<std::uint32_t> last_id{0};
 
+bool is_for_want_of_room(const std::error_code& error) noexcept {
+  return error == std::errc::not_enough_memory ||
+         error == std::errc::no_space_on_device;
+}
+
 }  // namespace
 
 bool any_loop_open() noexcept {
@@ -144,19 +149,34 @@ std::unique_ptr<Poller> IOLoop::Impl::new_poller(PollerKind kind) const {
 }
 
 void IOLoop::Impl::rebuild_poller() {
-  poller = new_poller(poller_kind);
+  auto other = new_poller(poller_kind);
+  std::swap(poller, other);
+  try {
+    watch_waker();
+  } catch (...) {  // a loop that hears of no wake is worse than the old one
+    std::swap(poller, other);
+    throw;
+  }
   poller_kind = poller->kind();
   ready = {};
-  watch_waker();
-  handlers.for_each([this](HandlerTable::Entry& entry) {
+  std::exception_ptr failure;
+  handlers.for_each([&](HandlerTable::Entry& entry) {
     if (entry.interest == Events::none) return;
     entry.applied = entry.interest;
     try {
       poller->add(entry.fd, entry.interest, handlers.token(entry));
-    } catch (const std::system_error&) {
-      // Closed without being removed: forgotten, as by the poller before.
+    } catch (const std::system_error& error) {
+      // Closed without being removed, and its number perhaps another file's by now, or
+      // the new set's own: forgotten, as by the poller before.
+      if (!is_for_want_of_room(error.code())) return;
+      entry.applied = Events::none;
+      failure = std::current_exception();
+    } catch (...) {
+      entry.applied = Events::none;
+      failure = std::current_exception();
     }
   });
+  if (failure) std::rethrow_exception(failure);
 }
 
 void IOLoop::Impl::after_fork() {

@@ -300,8 +300,12 @@ void IOLoop::Impl::dispatch() {
 // cannot reach it any more. It would be reported for ever.
 void IOLoop::Impl::shed_orphan() {
   orphan_seen = false;
-  rebuild_poller();
   count(pollers_rebuilt);
+  try {
+    rebuild_poller();
+  } catch (...) {
+    on_exception(Location());
+  }
 }
 
 template <class F>

@@ -81,17 +81,22 @@ UniqueFd accept_socket(NativeFd listener) {
     return accepted;
   });
   if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
-  return adopt(fd, act_on("accept", listener));
+  if (fd == -1) throw_errno(act_on("accept", listener));
+  return adopt(fd, "accept");
 }
 
 UniqueFd open_file(const char* path, int flags, unsigned mode) {
   const int fd = retry_eintr(
       [&] { return ::open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode); });
-  return adopt(fd, std::string("open ") + path);
+  // Not as adopt's argument: there may be no memory for it, and fd would be lost.
+  if (fd == -1) throw_errno(std::string("open ") + path);
+  return adopt(fd, "open");
 }
 
 UniqueFd duplicate(NativeFd fd) {
-  return adopt(duplicate_above_standard(fd), act_on("F_DUPFD_CLOEXEC", fd));
+  const int number = duplicate_above_standard(fd);
+  if (number == -1) throw_errno(act_on("F_DUPFD_CLOEXEC", fd));
+  return UniqueFd(number);
 }
 
 }  // namespace tornado

@@ -24,9 +24,10 @@ UniqueFd duplicate_socket(NativeFd fd) {
   if (::WSADuplicateSocketW(fd, ::GetCurrentProcessId(), &info) != 0) {
     throw_windows_error(act_on("WSADuplicateSocket", fd));
   }
+  const std::string act = act_on("WSASocket of a copy of", fd);
   return adopt(::WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
                             &info, 0, born_safe),
-               act_on("WSASocket of a copy of", fd));
+               act);
 }
 
 }  // namespace
@@ -75,7 +76,8 @@ UniqueFd accept_socket(NativeFd listener) {
     accepted = ::accept(listener, nullptr, nullptr);
   } while (accepted == INVALID_SOCKET && ::WSAGetLastError() == WSAECONNRESET);
   if (accepted == INVALID_SOCKET && ::WSAGetLastError() == WSAEWOULDBLOCK) return {};
-  UniqueFd made = adopt(accepted, act_on("accept", listener));
+  if (accepted == INVALID_SOCKET) throw_windows_error(act_on("accept", listener));
+  UniqueFd made = adopt(accepted, "accept");
   // It is inheritable whatever the listener is, and no call makes one that is not.
   set_close_exec(made.get());
   set_nonblocking(made.get());

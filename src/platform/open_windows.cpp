@@ -57,7 +57,8 @@ NativeFd open_path(const wchar_t* path, int flags, unsigned mode) noexcept {
 UniqueFd open_file(const char* path, int flags, unsigned mode) {
   const std::string_view text = path;
   const std::filesystem::path wide(std::u8string(text.begin(), text.end()));
-  return adopt(open_path(wide.c_str(), flags, mode), "open " + std::string(text));
+  const std::string act = "open " + std::string(text);  // before there is one to lose
+  return adopt(open_path(wide.c_str(), flags, mode), act);
 }
 
 }  // namespace tornado

@@ -9,8 +9,8 @@
 #include <climits>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <string_view>
+#include <system_error>
 
 #include "platform/descriptor_maker.h"
 #include "platform/system_error.h"
@@ -58,11 +58,29 @@ std::string kind_of(const std::string& link, const std::string& target) {
   }
 }
 
+// Of /proc: what was closed meanwhile, or whose process has ended.
+bool is_gone(const std::system_error& error) {
+  return error.code() == std::errc::no_such_file_or_directory ||
+         error.code() == std::errc::no_such_process;
+}
+
 std::string read_text(const std::string& path) {
-  char text[4096];
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  const ssize_t size = fd ? ::read(fd.get(), text, sizeof text) : 0;
-  return {text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  const UniqueFd fd = open_file(path.c_str(), O_RDONLY);
+  std::string text;
+  for (;;) {
+    char more[4096];
+    const auto size = retry_eintr([&] { return ::read(fd.get(), more, sizeof more); });
+    if (size == -1) throw_errno("read " + path);
+    if (size == 0) return text;
+    text.append(more, static_cast<std::size_t>(size));
+  }
+}
+
+std::string read_link(const std::string& path) {
+  char target[PATH_MAX];
+  const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+  if (length == -1) throw_errno("readlink " + path);
+  return {target, static_cast<std::size_t>(length)};
 }
 
 std::int64_t field(const std::string& info, const std::string& key, int base) {
@@ -71,16 +89,12 @@ std::int64_t field(const std::string& info, const std::string& key, int base) {
   return std::strtoll(info.c_str() + at + key.size(), nullptr, base);
 }
 
-// Nothing, if it was closed meanwhile.
-std::optional<DescriptorInfo> describe(const std::string& process, const char* number) {
+DescriptorInfo describe(const std::string& process, const char* number) {
   const std::string link = process + "/fd/" + number;
-  char target[PATH_MAX];
-  const ssize_t length = ::readlink(link.c_str(), target, sizeof target);
-  const std::string info = read_text(process + "/fdinfo/" + number);
-  if (length == -1 || info.empty()) return {};
   DescriptorInfo result;
+  result.target = read_link(link);
+  const std::string info = read_text(process + "/fdinfo/" + number);
   result.number = std::atoi(number);
-  result.target.assign(target, static_cast<std::size_t>(length));
   result.kind = kind_of(link, result.target);
   const auto flags = static_cast<int>(field(info, "flags:", 8));
   result.close_exec = (flags & O_CLOEXEC) != 0;
@@ -91,22 +105,50 @@ std::optional<DescriptorInfo> describe(const std::string& process, const char* n
   return result;
 }
 
-std::vector<DescriptorInfo> list(const std::string& process, const std::string& act) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(
-      ::opendir((process + "/fd").c_str()), &::closedir);
-  if (!directory) {
-    if (errno == ENOENT && ::access("/proc/self", F_OK) == 0) errno = ESRCH;
-    throw_errno(act);
+using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+// Above 2, as all that the library opens.
+Directory open_directory(const std::string& path) {
+  UniqueFd fd = open_file(path.c_str(), O_RDONLY | O_DIRECTORY);
+  Directory directory(::fdopendir(fd.get()), &::closedir);
+  if (!directory) throw_errno("fdopendir " + path);
+  (void)fd.release();
+  return directory;
+}
+
+Directory open_list(const std::string& process, const std::string& act) {
+  try {
+    return open_directory(process + "/fd");
+  } catch (const std::system_error& error) {
+    const bool mounted = ::access("/proc/self", F_OK) == 0;
+    if (is_gone(error) && mounted)
+      throw_error(std::make_error_code(std::errc::no_such_process), act);
+    throw_error(error.code(), act);
   }
+}
+
+const dirent* next_entry(DIR* directory, const std::string& act) {
+  errno = 0;
+  const dirent* const entry = ::readdir(directory);
+  if (!entry && errno != 0) throw_errno(act);
+  return entry;
+}
+
+std::vector<DescriptorInfo> list(const std::string& process, const std::string& act) {
+  const Directory directory = open_list(process, act);
   const bool own = process == "/proc/self";
   std::vector<DescriptorInfo> result;
-  while (const dirent* entry = ::readdir(directory.get())) {
+  while (const dirent* entry = next_entry(directory.get(), act)) {
     if (entry->d_name[0] == '.') continue;
     if (own && std::atoi(entry->d_name) == ::dirfd(directory.get())) continue;
-    auto one = describe(process, entry->d_name);
-    if (!one) continue;
-    if (const char* maker = own ? maker_of(one->number) : nullptr) one->maker = maker;
-    result.push_back(std::move(*one));
+    try {
+      result.push_back(describe(process, entry->d_name));
+    } catch (const std::system_error& error) {
+      if (!is_gone(error)) throw;
+      continue;
+    }
+    DescriptorInfo& one = result.back();
+    if (const char* maker = own ? maker_of(one.number) : nullptr) one.maker = maker;
   }
   std::sort(result.begin(), result.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });

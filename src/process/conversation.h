@@ -24,12 +24,7 @@ struct PipeEnd {
 /// Writes all input into one pipe while it reads two others to their ends.
 class Conversation : public std::enable_shared_from_this<Conversation> {
  public:
-  Conversation(IOLoop& loop, PipeEnd in, PipeEnd out, PipeEnd err)
-      : in_end(std::move(in)),
-        out_end(std::move(out)),
-        err_end(std::move(err)),
-        loop_(loop),
-        handle_(loop.handle()) {}
+  explicit Conversation(IOLoop& loop) : loop_(loop), handle_(loop.handle()) {}
 
   /// Does nothing for `exit` but ask it for the status.
   void start(std::string input, ExitWatch& exit);

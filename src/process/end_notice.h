@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+
 #include "tornado/callback.h"
 #include "tornado/native.h"
 
@@ -14,7 +16,17 @@ namespace tornado {
 /// closed meanwhile.
 void notify_of_end(int pid, NativeFd process, UniqueFunction<void()> notice);
 
-/// Sees to it that a child for which nobody waits any more leaves nothing behind.
-void reap_later(int pid) noexcept;
+/// A child for which nobody waits any more. Made while there is memory.
+struct LeftChild {
+  int pid = -1;
+  LeftChild* next = nullptr;
+};
+
+/// Sees to it that it leaves nothing behind: by a thread that sleeps until it has ended
+/// or, where none can be had, at a reap_left() later on.
+void reap_later(std::unique_ptr<LeftChild> child) noexcept;
+
+/// Reaps those that had to be put off, if they have ended by now.
+void reap_left() noexcept;
 
 }  // namespace tornado

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <string>
+#include <array>
+#include <atomic>
+#include <cstdio>
 #include <thread>
 
 #include "platform/log.h"
@@ -18,6 +20,15 @@ void start_detached(F body) {
   std::thread(std::move(body)).detach();
 }
 
+// Without a lock, which a fork could leave locked in the child.
+std::atomic<LeftChild*> left{nullptr};
+
+void put_off(LeftChild* child) noexcept {
+  child->next = left.load();
+  while (!left.compare_exchange_weak(child->next, child)) {
+  }
+}
+
 }  // namespace
 
 bool is_readable_at_end(NativeFd process) noexcept {
@@ -31,12 +42,26 @@ void notify_of_end(int pid, NativeFd, UniqueFunction<void()> notice) {
   });
 }
 
-void reap_later(int pid) noexcept {
+void reap_later(std::unique_ptr<LeftChild> child) noexcept {
+  reap_left();
   try {
-    start_detached([pid] { reap(pid, invalid_fd, WaitFor::end); });
+    start_detached([pid = child->pid] { reap(pid, invalid_fd, WaitFor::end); });
   } catch (const std::exception& error) {
-    log(LogLevel::error,
-        "child " + std::to_string(pid) + " will stay a zombie: " + error.what());
+    std::array<char, 128> text{};
+    std::snprintf(text.data(), text.size(),
+                  "child %d will be reaped by a later spawn: %s", child->pid,
+                  error.what());
+    log(LogLevel::warning, text.data());
+    put_off(child.release());
+  }
+}
+
+void reap_left() noexcept {
+  LeftChild* next = left.exchange(nullptr);
+  while (next) {
+    std::unique_ptr<LeftChild> child(next);
+    next = child->next;
+    if (!reap(child->pid, invalid_fd, WaitFor::nothing)) put_off(child.release());
   }
 }
 

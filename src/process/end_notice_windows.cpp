@@ -40,6 +40,7 @@ void notify_of_end(int, NativeFd process, UniqueFunction<void()> tell) {
 }
 
 // Windows keeps a process for those who have handles of it.
-void reap_later(int) noexcept {}
+void reap_later(std::unique_ptr<LeftChild>) noexcept {}
+void reap_left() noexcept {}
 
 }  // namespace tornado

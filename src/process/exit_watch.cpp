@@ -5,20 +5,25 @@
 
 #include "platform/pause_point.h"
 #include "platform/system_error.h"
-#include "process/end_notice.h"
 #include "process/exit_descriptor.h"
 
 namespace tornado {
 
-ExitWatch::ExitWatch(int pid, UniqueFd process, IOLoop& loop)
-    : pid_(pid), process_(std::move(process)), loop_(loop) {}
+ExitWatch::ExitWatch(IOLoop& loop)
+    : child_(std::make_unique<LeftChild>()), loop_(loop) {}
 
 ExitWatch::~ExitWatch() {
-  if (!status_ && !reap(pid_, process_.get(), WaitFor::nothing)) reap_later(pid_);
+  if (status_ || pid() == -1) return;
+  if (!reap(pid(), process_.get(), WaitFor::nothing)) reap_later(std::move(child_));
+}
+
+void ExitWatch::adopt(int pid, UniqueFd process) noexcept {
+  child_->pid = pid;
+  process_ = std::move(process);
 }
 
 void ExitWatch::start() {
-  if (!process_) end_ = open_exit_descriptor(pid_);
+  if (!process_) end_ = open_exit_descriptor(pid());
   if (!is_readable_at_end(fileno())) return ask_for_notice();
   loop_.add_handler(
       *this, [self = shared_from_this()](ExitWatch&, Events) { self->on_end(); },
@@ -27,11 +32,20 @@ void ExitWatch::start() {
   pause_at(PausePoint::exit_watched);
 }
 
+void ExitWatch::kill_and_reap() noexcept {
+  try {
+    if (!send_signal(kill_signal)) return;
+    (void)reap(pid(), process_.get(), WaitFor::end);
+    child_->pid = -1;
+  } catch (const std::exception&) {  // why start() failed is to be told
+  }
+}
+
 // No handler is added, which a closed loop would refuse.
 void ExitWatch::ask_for_notice() {
   LoopHandle loop = loop_.handle();
   if (loop.closed()) throw_error(Errc::loop_closed, "Subprocess");
-  notify_of_end(pid_, process_.get(),
+  notify_of_end(pid(), process_.get(),
                 [self = shared_from_this(), handle = std::move(loop)]() mutable {
                   handle.add_callback([moved = std::move(self)] { moved->on_end(); });
                 });
@@ -40,7 +54,7 @@ void ExitWatch::ask_for_notice() {
 void ExitWatch::on_end() {
   pause_at(PausePoint::exit_seen);
   const auto self = shared_from_this();
-  const auto status = reap(pid_, process_.get(), WaitFor::nothing);
+  const auto status = reap(pid(), process_.get(), WaitFor::nothing);
   if (!status || status_) return;
   status_ = ExitStatus{status->error, status->returncode};
   if (std::exchange(watched_, false)) loop_.remove_handler(*this);
@@ -71,7 +85,7 @@ void ExitWatch::add_waiter(Subprocess::ExitCallback waiter) {
 }
 
 bool ExitWatch::send_signal(int signal) {
-  return !status_ && signal_child(pid_, process_.get(), signal);
+  return !status_ && signal_child(pid(), process_.get(), signal);
 }
 
 }  // namespace tornado

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "process/end_notice.h"
 #include "process/wait_status.h"
 #include "tornado/subprocess.h"
 
@@ -14,15 +15,20 @@ namespace tornado {
 /// this; the loop does, until then. Lives on the loop's thread.
 class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
  public:
-  ExitWatch(int pid, UniqueFd process, IOLoop& loop);
+  explicit ExitWatch(IOLoop& loop);
   /// A child that still runs is reaped later, if it has to be.
   ~ExitWatch();
   ExitWatch(const ExitWatch&) = delete;
   ExitWatch& operator=(const ExitWatch&) = delete;
 
+  /// From here on this answers for the child.
+  void adopt(int pid, UniqueFd process) noexcept;
   void start();
+  /// For a start() that failed: there shall be no child. One that cannot be killed is
+  /// reaped when it ends.
+  void kill_and_reap() noexcept;
 
-  [[nodiscard]] int pid() const noexcept { return pid_; }
+  [[nodiscard]] int pid() const noexcept { return child_->pid; }
   [[nodiscard]] const std::optional<ExitStatus>& status() const { return status_; }
   /// Called on the loop.
   void set_callback(Subprocess::ExitCallback callback);
@@ -44,7 +50,7 @@ class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
   void on_end();
   void tell();
 
-  const int pid_;
+  std::unique_ptr<LeftChild> child_;
   UniqueFd process_;
   UniqueFd end_;  // for a child without that
   IOLoop& loop_;  // for the loop's own calls only: this may outlive it

@@ -92,7 +92,7 @@ class Supervisor {
     } catch (const std::system_error& error) {  // too many processes, for now
       log(LogLevel::warning,
           "child " + std::to_string(worker.id) + ": " + error.what());
-      put_off(worker);
+      schedule_restart(worker);
       return false;
     }
   }
@@ -134,7 +134,9 @@ class Supervisor {
         worker.name() + how + (restart ? ", restarting" : ""));
     worker.process = {};
     worker.state = Worker::State::done;
-    if (restart) schedule_restart(worker);
+    if (!restart) return;
+    if (now() - worker.started >= options_.max_backoff.get()) worker.backoff = {};
+    schedule_restart(worker);
   }
 
   void schedule_restart(Worker& worker) {
@@ -145,7 +147,6 @@ class Supervisor {
       return;
     }
     worker.state = Worker::State::waiting;
-    if (now() - worker.started >= options_.max_backoff.get()) worker.backoff = {};
     put_off(worker);
   }
 
@@ -233,8 +234,8 @@ void check_may_fork() {
                 "fork_processes in a worker");
   }
   if (any_loop_open()) throw_error(Errc::loop_running, "fork_processes");
-  struct sigaction action;
-  ::sigaction(SIGCHLD, nullptr, &action);
+  struct sigaction action {};
+  if (::sigaction(SIGCHLD, nullptr, &action) == -1) throw_errno("sigaction SIGCHLD");
   if (action.sa_handler == SIG_IGN || (action.sa_flags & SA_NOCLDWAIT)) {
     throw_error(Errc::status_taken, "fork_processes: SIGCHLD is ignored");
   }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <string>
 
 #include "platform/system_error.h"
 #include "process/signal_origin.h"
@@ -22,6 +23,12 @@ extern "C" void tornado_on_stop_signal(int signal, siginfo_t* info, void*) {
       ::write(pipe_of_handler.load(), arrival, sizeof arrival);
 }
 
+// What is ignored stays so.
+bool install(int signal, const struct sigaction& action, struct sigaction& before) {
+  if (::sigaction(signal, nullptr, &before) == -1) return false;
+  return before.sa_handler == SIG_IGN || ::sigaction(signal, &action, nullptr) == 0;
+}
+
 }  // namespace
 
 StopSignals::StopSignals() : pipe_(make_pipe()) {
@@ -30,11 +37,15 @@ StopSignals::StopSignals() : pipe_(make_pipe()) {
   action.sa_sigaction = &tornado_on_stop_signal;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigfillset(&action.sa_mask);
-  for (std::size_t i = 0; i < signals.size(); ++i) {
-    ::sigaction(signals[i], nullptr, &before_[i]);
-    if (before_[i].sa_handler != SIG_IGN) ::sigaction(signals[i], &action, nullptr);
+  for (const int signal : signals) {
+    if (!install(signal, action, before_[installed_])) {
+      const int error = errno;
+      restore();
+      errno = error;
+      throw_errno("sigaction " + std::to_string(signal));
+    }
+    ++installed_;
   }
-  installed_ = true;
 }
 
 StopSignals::~StopSignals() {
@@ -50,10 +61,9 @@ std::optional<StopSignals::Arrival> StopSignals::next() noexcept {
 }
 
 void StopSignals::restore() noexcept {
-  if (!installed_) return;
-  installed_ = false;
-  for (std::size_t i = 0; i < signals.size(); ++i) {
-    ::sigaction(signals[i], &before_[i], nullptr);
+  while (installed_ > 0) {
+    --installed_;
+    ::sigaction(signals[installed_], &before_[installed_], nullptr);
   }
 }
 

@@ -35,7 +35,7 @@ class StopSignals {
 
   FdPair pipe_;
   std::array<struct sigaction, 3> before_ = {};
-  bool installed_ = false;
+  std::size_t installed_ = 0;  // how many of them
 };
 
 }  // namespace tornado

@@ -15,18 +15,23 @@ CalledProcessError::CalledProcessError(int pid, int returncode)
       returncode_(returncode) {}
 
 struct Subprocess::State {
-  State(Child child, IOLoop& l)
+  explicit State(IOLoop& l)
       : loop(l),
-        exit(std::make_shared<ExitWatch>(child.pid, std::move(child.process), l)),
-        conversation(std::make_shared<Conversation>(l, PipeEnd{std::move(child.in)},
-                                                    PipeEnd{std::move(child.out)},
-                                                    PipeEnd{std::move(child.err)})) {}
+        exit(std::make_shared<ExitWatch>(l)),
+        conversation(std::make_shared<Conversation>(l)) {}
   ~State() {
     conversation->stop();
     exit->set_callback({});
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
+
+  void adopt(Child child) noexcept {
+    exit->adopt(child.pid, std::move(child.process));
+    conversation->in_end.fd = std::move(child.in);
+    conversation->out_end.fd = std::move(child.out);
+    conversation->err_end.fd = std::move(child.err);
+  }
 
   IOLoop& loop;
   std::shared_ptr<ExitWatch> exit;
@@ -37,12 +42,13 @@ Subprocess::Subprocess(const SpawnOptions& options)
     : Subprocess(options, *IOLoop::current()) {}
 
 Subprocess::Subprocess(const SpawnOptions& options, IOLoop& loop)
-    : state_(std::make_shared<State>(spawn(options), loop)) {
+    : state_(std::make_shared<State>(loop)) {
+  // Last, since what fails after that leaves a child to be killed.
+  state_->adopt(spawn(options));
   try {
     state_->exit->start();
   } catch (...) {
-    kill();
-    (void)reap(state_->exit->pid(), state_->exit->fileno(), WaitFor::end);
+    state_->exit->kill_and_reap();
     throw;
   }
 }
