@@ -75,7 +75,8 @@ TEST(ExitDescriptor, is_readable_at_once_for_one_that_the_kernel_does_not_find) 
 TEST(ExitDescriptor, tells_a_loop_of_the_end) {
   Child child;
   IOLoop loop;
-  const auto watch = std::make_shared<ExitWatch>(child.pid(), UniqueFd(), loop);
+  const auto watch = std::make_shared<ExitWatch>(loop);
+  watch->adopt(child.pid(), UniqueFd());
   int returncode = -1;
   watch->set_callback([&](const ExitStatus& status) {
     EXPECT_FALSE(status.error);

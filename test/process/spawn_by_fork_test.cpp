@@ -2,11 +2,18 @@
 // What valgrind, qemu and systems without vfork get.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <vector>
+
+#include "process/close_others_linux.h"
 #include "process/launch.h"
 #include "process/preparation.h"
 #include "process/reported.h"
+#include "support/child.h"
+#include "support/deny.h"
 #include "support/wait.h"
 #include "tornado/spawn.h"
 
@@ -66,6 +73,32 @@ TEST(SpawnByFork, reports_what_the_child_could_not_do) {
             "setpgid 1: Operation not permitted");
   EXPECT_EQ(message({.argv = {"true"}}), "spawned");
   EXPECT_EQ(open_numbers(), before);
+}
+
+constexpr int scattered[] = {100, 255, 256, 300, 1000};
+
+/// Which of them are left, 256 being kept, where a child may not list what is open.
+std::string left_by_close_others(std::initializer_list<Denied> more) {
+  const auto result = run_in_child([more] {
+    const std::set<int> before = open_numbers();  // this child's way to report, too
+    std::vector<int> kept(before.begin(), before.end());
+    kept.push_back(256);
+    for (const int to : scattered) ::dup2(STDIN_FILENO, to);
+    if (!deny({{SYS_openat, ENOENT}}) || !deny(more)) return std::string("not denied");
+    if (!close_others({kept.data(), kept.size()})) return std::string("failed");
+    std::string left;
+    for (const int fd : scattered) {
+      if (::fcntl(fd, F_GETFD) != -1) left += std::to_string(fd) + " ";
+    }
+    return left;
+  });
+  return result.output;
+}
+
+TEST(CloseOthers, needs_no_directory_of_what_is_open) {
+  if (!can_deny()) GTEST_SKIP() << "no filters here";
+  EXPECT_EQ(left_by_close_others({}), "256 ");
+  EXPECT_EQ(left_by_close_others({{SYS_ppoll, ENOSYS}}), "256 ");
 }
 
 }  // namespace

@@ -157,17 +157,21 @@ TEST(SpawnFailure, each_step_of_the_child_is_named) {
   refuses({SYS_setresuid, EIO}, {.argv = {"true"}, .uid = user}, "setuid 0");
 }
 
-TEST(SpawnFailure, a_table_that_cannot_be_its_own_is_named) {
+TEST(SpawnFailure, a_table_that_cannot_be_its_own_or_be_closed_is_named) {
   if (!can_deny() || !spawn_means().memory_shared) {
     GTEST_SKIP() << "no seccomp filters, or no child in shared memory";
   }
-  EXPECT_TRUE(passes_in_child([] {
-    (void)spawn_means();  // it has tried already what works here
-    ASSERT_TRUE(
-        deny({{SYS_close_range, EIO, Denied::Argument{2, CLOSE_RANGE_UNSHARE}}}));
-    expect_failure({.argv = {"true"}}, "close_range unshare: Input/output error", EIO,
-                   1);
-  }));
+  for (const auto& [flags, step] :
+       {std::pair(CLOSE_RANGE_UNSHARE, "close_range unshare"),
+        std::pair(0u, "close descriptors")}) {
+    EXPECT_TRUE(passes_in_child([flags = flags, step = step] {
+      (void)spawn_means();  // it has tried already what works here
+      ASSERT_TRUE(deny({{SYS_close_range, EIO, Denied::Argument{2, flags}}}));
+      // The pipe lies behind what stays, and is to be closed.
+      expect_failure({.argv = {"true"}, .in = Stdio::pipe()},
+                     std::string(step) + ": Input/output error", EIO, 1);
+    })) << step;
+  }
 }
 
 TEST(SpawnFailure, a_child_that_somebody_else_reaped_has_no_status) {

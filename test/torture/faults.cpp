@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <sstream>
 #include <stdexcept>
 
 #include "calls.h"
@@ -23,20 +24,13 @@ struct Ledger {
   Fault fault;
   std::atomic<std::uint32_t> struck;
   std::atomic<std::uint32_t> counts[calls.size()];
+  std::atomic<bool> low_forbidden;
+  std::atomic<bool> low_used;
 };
 
-// Null until the first arm(): making it is a call, too.
 std::atomic<Ledger*> ledger{nullptr};
 
 std::atomic<bool> takes_part{false};
-
-void make_ledger() {
-  if (ledger) return;
-  void* const page = ::mmap(nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) throw std::bad_alloc();
-  ledger = new (page) Ledger{};
-}
 
 bool is_transient(int error) noexcept {
   return error == EINTR || error == EAGAIN || error == EBUSY || error == ECONNABORTED;
@@ -63,12 +57,38 @@ std::string to_string(const Fault& fault) {
          error_name(fault.error) + (fault.for_ever ? " for-ever" : " once");
 }
 
+Fault parse_fault(const std::string& text) {
+  std::istringstream in(text);
+  std::string site, error, duration;
+  in >> site;
+  if (site.rfind('.') == std::string::npos) {  // "operator new.4", "syscall kcmp.1"
+    std::string rest;
+    in >> rest;
+    site += " " + rest;
+  }
+  in >> error >> duration;
+  const auto dot = site.rfind('.');
+  const Fault fault{call_id(site.substr(0, dot)),
+                    static_cast<std::uint32_t>(std::stoul(site.substr(dot + 1))),
+                    error_of(error), duration == "for-ever"};
+  if (fault.call == calls.size()) throw std::out_of_range(site);
+  return fault;
+}
+
+void open_ledger() {
+  void* const page = ::mmap(nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) throw std::bad_alloc();
+  ledger = new (page) Ledger{};
+}
+
 void arm(const Fault& fault) {
-  make_ledger();
   Ledger& page = *ledger;
   page.fault = fault;
   page.struck = 0;
   for (auto& count : page.counts) count = 0;
+  page.low_forbidden = false;
+  page.low_used = false;
   page.armed = true;
 }
 
@@ -82,7 +102,7 @@ void take_part() {
 
 Seen seen() {
   const Ledger& page = *ledger;
-  return {{page.counts, page.counts + calls.size()}, page.struck};
+  return {{page.counts, page.counts + calls.size()}, page.struck, page.low_used};
 }
 
 int strike(std::size_t call) noexcept {
@@ -96,6 +116,16 @@ int strike(std::size_t call) noexcept {
   if (is_transient(fault.error) && nth >= fault.nth + transient_times) return 0;
   page.struck.fetch_add(1);
   return fault.error;
+}
+
+void forbid_low_numbers() {
+  ledger.load()->low_forbidden = true;
+}
+
+void note_use(int fd) noexcept {
+  Ledger* const made = ledger;
+  if (fd < 0 || fd > 2 || !takes_part || !made || !made->armed) return;
+  if (made->low_forbidden) made->low_used = true;
 }
 
 }  // namespace tornado::torture

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -17,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
@@ -29,6 +30,8 @@
 
 struct io_uring;
 struct io_uring_params;
+struct io_uring_cqe;
+struct __kernel_timespec;
 
 using tornado::torture::call_id;
 using tornado::torture::calls;
@@ -43,29 +46,39 @@ int strike_named() noexcept {
   return strike(id);
 }
 
+struct NumberedCall {
+  long number;
+  std::size_t id;
+};
+
+constexpr NumberedCall numbered[] = {
+    {SYS_chdir, call_id("syscall chdir")},
+    {SYS_close_range, call_id("syscall close_range")},
+    {SYS_dup3, call_id("syscall dup3")},
+    {SYS_epoll_pwait2, call_id("syscall epoll_pwait2")},
+    {SYS_execve, call_id("syscall execve")},
+    {SYS_fcntl, call_id("syscall fcntl")},
+    {SYS_getdents64, call_id("syscall getdents64")},
+    {SYS_kcmp, call_id("syscall kcmp")},
+    {SYS_membarrier, call_id("syscall membarrier")},
+    {SYS_openat, call_id("syscall openat")},
+    {SYS_pidfd_open, call_id("syscall pidfd_open")},
+    {SYS_pidfd_send_signal, call_id("syscall pidfd_send_signal")},
+    {SYS_prctl, call_id("syscall prctl")},
+    {SYS_prlimit64, call_id("syscall prlimit64")},
+    {SYS_setgroups, call_id("syscall setgroups")},
+    {SYS_setpgid, call_id("syscall setpgid")},
+    {SYS_setpriority, call_id("syscall setpriority")},
+    {SYS_setresgid, call_id("syscall setresgid")},
+    {SYS_setresuid, call_id("syscall setresuid")},
+    {SYS_setsid, call_id("syscall setsid")},
+};
+
 std::size_t id_of_number(long number) noexcept {
-  switch (number) {
-    case SYS_close_range:
-      return call_id("syscall close_range");
-    case SYS_dup3:
-      return call_id("syscall dup3");
-    case SYS_epoll_pwait2:
-      return call_id("syscall epoll_pwait2");
-    case SYS_execve:
-      return call_id("syscall execve");
-    case SYS_fcntl:
-      return call_id("syscall fcntl");
-    case SYS_kcmp:
-      return call_id("syscall kcmp");
-    case SYS_membarrier:
-      return call_id("syscall membarrier");
-    case SYS_pidfd_open:
-      return call_id("syscall pidfd_open");
-    case SYS_pidfd_send_signal:
-      return call_id("syscall pidfd_send_signal");
-    default:
-      return calls.size();
+  for (const NumberedCall& call : numbered) {
+    if (call.number == number) return call.id;
   }
+  return calls.size();
 }
 
 }  // namespace
@@ -84,14 +97,16 @@ std::size_t id_of_number(long number) noexcept {
     return __real_##name arguments;                            \
   }
 
-/// The same for what moves bytes, and may move fewer: `size` is its parameter.
+/// The same for what moves bytes, and may move fewer: `size` is its parameter. An
+/// eventfd takes its eight at once.
 #define STAND_IN_OF_BYTES(name, parameters, arguments) \
   extern "C" ssize_t __real_##name parameters;         \
   extern "C" ssize_t __wrap_##name parameters;         \
   extern "C" ssize_t __wrap_##name parameters {        \
+    tornado::torture::note_use(fd);                    \
     const int error = STRIKE(#name);                   \
     if (error == moves_one_byte) {                     \
-      size = std::min<std::size_t>(size, 1);           \
+      if (size > 8) size = 1;                          \
     } else if (error != 0) {                           \
       errno = error;                                   \
       return -1;                                       \
@@ -112,8 +127,6 @@ STAND_IN(int, bind, -1, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
 STAND_IN(int, connect, -1, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
 STAND_IN(int, dup3, -1, (int from, int to, int flags), (from, to, flags))
 STAND_IN(int, epoll_create1, -1, (int flags), (flags))
-STAND_IN(int, epoll_ctl, -1, (int e, int act, int fd, epoll_event* event),
-         (e, act, fd, event))
 STAND_IN(int, epoll_wait, -1, (int e, epoll_event* events, int most, int timeout),
          (e, events, most, timeout))
 STAND_IN(int, eventfd, -1, (unsigned value, int flags), (value, flags))
@@ -122,6 +135,11 @@ STAND_IN(int, getpeername, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
 STAND_IN(int, getsockname, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
 STAND_IN(int, io_uring_queue_init_params, -error,
          (unsigned n, io_uring* ring, io_uring_params* p), (n, ring, p))
+STAND_IN(int, io_uring_submit, -error, (io_uring * ring), (ring))
+STAND_IN(int, io_uring_submit_and_wait_timeout, -error,
+         (io_uring * ring, io_uring_cqe** cqe, unsigned n, __kernel_timespec* time,
+          sigset_t* mask),
+         (ring, cqe, n, time, mask))
 STAND_IN(int, kill, -1, (pid_t pid, int signal), (pid, signal))
 STAND_IN(int, listen, -1, (int fd, int most), (fd, most))
 STAND_IN(int, madvise, -1, (void* at, std::size_t size, int advice), (at, size, advice))
@@ -131,7 +149,7 @@ STAND_IN(void*, mmap, MAP_FAILED,
 STAND_IN(int, mprotect, -1, (void* at, std::size_t size, int protection),
          (at, size, protection))
 STAND_IN(int, nanosleep, -1, (const timespec* time, timespec* rest), (time, rest))
-STAND_IN(DIR*, opendir, nullptr, (const char* path), (path))
+STAND_IN(DIR*, fdopendir, nullptr, (int fd), (fd))
 STAND_IN(int, pipe2, -1, (int* ends, int flags), (ends, flags))
 STAND_IN(int, poll, -1, (pollfd * fds, nfds_t n, int timeout), (fds, n, timeout))
 STAND_IN(int, ppoll, -1,
@@ -140,8 +158,13 @@ STAND_IN(int, ppoll, -1,
 STAND_IN(int, pselect, -1,
          (int n, fd_set* r, fd_set* w, fd_set* e, const timespec* t, const sigset_t* m),
          (n, r, w, e, t, m))
+STAND_IN(int, pthread_sigqueue, error,
+         (pthread_t thread, int signal, const sigval value), (thread, signal, value))
+STAND_IN(dirent*, readdir, nullptr, (DIR * directory), (directory))
 STAND_IN(ssize_t, readlink, -1, (const char* path, char* text, std::size_t size),
          (path, text, size))
+STAND_IN(int, sched_getaffinity, -1, (pid_t pid, std::size_t size, cpu_set_t* set),
+         (pid, size, set))
 STAND_IN(int, sem_wait, -1, (sem_t * semaphore), (semaphore))
 STAND_IN(int, setsockopt, -1,
          (int fd, int level, int option, const void* value, socklen_t size),
@@ -155,11 +178,25 @@ STAND_IN(int, socketpair, -1, (int domain, int type, int protocol, int* ends),
          (domain, type, protocol, ends))
 STAND_IN(int, stat, -1, (const char* path, struct stat* about), (path, about))
 
+extern "C" int __real_epoll_ctl(int e, int act, int fd, epoll_event* event);
+extern "C" int __wrap_epoll_ctl(int e, int act, int fd, epoll_event* event);
+extern "C" int __wrap_epoll_ctl(int e, int act, int fd, epoll_event* event) {
+  tornado::torture::note_use(e);
+  tornado::torture::note_use(fd);
+  if (const int error = STRIKE("epoll_ctl")) {
+    errno = error;
+    return -1;
+  }
+  return __real_epoll_ctl(e, act, fd, event);
+}
+
 // A status that somebody else has taken is gone.
 extern "C" int __real_waitid(idtype_t what, id_t id, siginfo_t* info, int options);
 extern "C" int __wrap_waitid(idtype_t what, id_t id, siginfo_t* info, int options);
 extern "C" int __wrap_waitid(idtype_t what, id_t id, siginfo_t* info, int options) {
-  if (const int error = STRIKE("waitid")) {
+  constexpr int by_descriptor = 3;  // P_PIDFD
+  const int error = what == by_descriptor ? STRIKE("waitid P_PIDFD") : STRIKE("waitid");
+  if (error != 0) {
     if (error == ECHILD) __real_waitid(what, id, nullptr, WEXITED);
     errno = error;
     return -1;
@@ -196,7 +233,9 @@ extern "C" int __wrap_fcntl(int fd, int act, ...) {
   va_start(rest, act);
   void* const argument = va_arg(rest, void*);
   va_end(rest);
-  if (const int error = STRIKE("fcntl")) {
+  const int error =
+      act == F_DUPFD_CLOEXEC ? STRIKE("fcntl F_DUPFD_CLOEXEC") : STRIKE("fcntl");
+  if (error != 0) {
     errno = error;
     return -1;
   }
@@ -277,9 +316,12 @@ extern "C" __attribute__((visibility("default"))) int pthread_create(
 namespace tornado::torture {
 
 std::vector<int> open_numbers() {
+  std::array<pollfd, 256> looked_at{};
+  for (int fd = 0; pollfd & one : looked_at) one.fd = fd++;
+  __real_poll(looked_at.data(), looked_at.size(), 0);
   std::vector<int> numbers;
-  for (int fd = 0; fd < 256; ++fd) {
-    if (__real_fcntl(fd, F_GETFD) != -1) numbers.push_back(fd);
+  for (const pollfd& one : looked_at) {
+    if ((one.revents & POLLNVAL) == 0) numbers.push_back(one.fd);
   }
   return numbers;
 }

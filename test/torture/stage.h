@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <thread>
+
+#include "scenarios.h"
+#include "tornado/tornado.h"
+
+namespace tornado::torture {
+
+/// Most scenarios: a loop, and a right end.
+struct Stage {
+  explicit Stage(const Means& means) : Stage(means, {}) {}
+  Stage(const Means& means, LoopOptions options)
+      : loop((options.poller = means.poller, options.waker = means.waker, options)),
+        patience(means.patience) {
+    loop.set_exception_policy(ExceptionPolicy::rethrow);
+  }
+  /// False if nobody stopped it in time.
+  bool run() {
+    bool late = false;
+    const TimeoutHandle end = loop.call_later(patience, [&] {
+      late = true;
+      loop.stop();
+    });
+    loop.start();
+    loop.remove_timeout(end);
+    return !late;
+  }
+
+  IOLoop loop;
+  const std::chrono::milliseconds patience;
+};
+
+/// A thread whose exceptions are join()'s, and which is joined in any case. One that
+/// fails stops the loop, which would wait for it.
+class Helper {
+ public:
+  template <class F>
+  Helper(IOLoop& loop, F body)
+      : thread_([this, body, handle = loop.handle()] {
+          try {
+            body();
+          } catch (...) {
+            failure_ = std::current_exception();
+            handle.stop();
+          }
+        }) {}
+  ~Helper() {
+    if (thread_.joinable()) thread_.join();
+  }
+  Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
+  void join() {
+    thread_.join();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  std::exception_ptr failure_;
+  std::thread thread_;
+};
+
+}  // namespace tornado::torture
