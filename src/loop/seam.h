@@ -15,13 +15,11 @@ inline constexpr Token waker_token = ~Token{0};
 /// test kit. One that has none pays for a pointer that is null, beside the clock.
 class LoopSeam {
  public:
+  virtual ~LoopSeam() = default;
   /// Any thread.
   [[nodiscard]] virtual TimePoint now() const noexcept = 0;
   /// A poller that the loop waits with in the place of `poller`.
   virtual std::unique_ptr<Poller> over(std::unique_ptr<Poller> poller) = 0;
-
- protected:
-  ~LoopSeam() = default;
 };
 
 }  // namespace tornado

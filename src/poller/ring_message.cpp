@@ -35,7 +35,9 @@ class Messenger {
     return made_;
   }
   void leave() noexcept {
-    if (users_ > 0 && --users_ == 0) drop();
+    if (users_ == 0) return;
+    --users_;
+    if (users_ == 0) drop();
   }
 
   bool send(NativeFd to) noexcept {

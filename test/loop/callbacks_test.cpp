@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 
 #include "every_loop.h"
 #include "support/scale.h"
@@ -105,11 +107,36 @@ TEST_P(Callbacks, of_a_bounded_turn_give_way_after_20_microseconds) {
   }
 }
 
+/// Whose turn it is. Not atomic::wait, of which a waiter was seen to stay asleep.
+class Token {
+ public:
+  void await(std::uint64_t number) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return number_ >= number; });
+  }
+  void pass_to(std::uint64_t number) {
+    {
+      const std::lock_guard lock(mutex_);
+      number_ = std::max(number_, number);
+    }
+    changed_.notify_all();
+  }
+  std::uint64_t number() {
+    const std::lock_guard lock(mutex_);
+    return number_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t number_ = 0;
+};
+
 TEST_P(Callbacks, keep_what_one_thread_told_another_in_order) {
   // The second thread posts after it has heard of the first one's post; and the loop
   // itself takes part, whose own posts take another way.
   const std::uint64_t rounds = scaled(2'000);
-  std::atomic<std::uint64_t> token{0};  // `rounds` ends all
+  Token token;  // at `rounds` all ends
   std::uint64_t expected = 0;
   std::uint64_t wrong = 0;
   const auto arrived = [&](std::uint64_t number) {
@@ -119,20 +146,16 @@ TEST_P(Callbacks, keep_what_one_thread_told_another_in_order) {
   };
   const auto take_part = [&](std::uint64_t first) {
     for (std::uint64_t i = first; i < rounds; i += 3) {
-      // Asleep: on a busy machine threads that only yield may keep the others waiting.
-      for (auto now = token.load(); now < i; now = token.load()) token.wait(now);
+      token.await(i);
       loop.add_callback([&arrived, i] { arrived(i); });
-      std::uint64_t own_turn = i;
-      token.compare_exchange_strong(own_turn, i + 1);
-      token.notify_all();
+      token.pass_to(i + 1);
     }
   };
   std::function<void()> own = [&] {
-    const std::uint64_t now = token.load();
+    const std::uint64_t now = token.number();
     if (now % 3 == 2 && now < rounds) {
       loop.add_callback([&arrived, now] { arrived(now); });
-      token.store(now + 1);
-      token.notify_all();
+      token.pass_to(now + 1);
     }
     loop.add_callback([&] { own(); });
   };
@@ -140,8 +163,7 @@ TEST_P(Callbacks, keep_what_one_thread_told_another_in_order) {
   Thread one([&] { take_part(0); });
   Thread two([&] { take_part(1); });
   start();
-  token = rounds;
-  token.notify_all();
+  token.pass_to(rounds);
   EXPECT_EQ(wrong, 0u);
 }
 

@@ -47,15 +47,12 @@ TEST_P(Lanes, wake_a_sleeping_loop_each_time) {
   std::size_t left = trips;
   std::thread thread([&] { other.start(); });
   const std::function<void()> serve = [&] {
-    if (left-- == 0) {
-      there.add_callback([&] { other.stop(); });
-      loop.stop();
-      return;
-    }
+    if (left-- == 0) return loop.stop();
     there.add_callback([&] { here.add_callback([&] { serve(); }); });
   };
   here.add_callback([&] { serve(); });
   start();
+  other.stop();  // also when that failed
   thread.join();
 }
 

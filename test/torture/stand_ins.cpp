@@ -23,6 +23,7 @@
 #include <csignal>
 #include <cstdarg>
 #include <cstdint>
+#include <cstdio>
 #include <utility>
 
 #include "calls.h"
@@ -190,14 +191,41 @@ extern "C" int __wrap_epoll_ctl(int e, int act, int fd, epoll_event* event) {
   return __real_epoll_ctl(e, act, fd, event);
 }
 
-// A status that somebody else has taken is gone.
 extern "C" int __real_waitid(idtype_t what, id_t id, siginfo_t* info, int options);
 extern "C" int __wrap_waitid(idtype_t what, id_t id, siginfo_t* info, int options);
+
+namespace {
+
+constexpr auto by_descriptor = static_cast<idtype_t>(3);  // P_PIDFD
+
+// Of a process of which an old system knows no more than its descriptor.
+pid_t pid_of(int pidfd) noexcept {
+  char name[64];
+  std::snprintf(name, sizeof name, "/proc/self/fdinfo/%d", pidfd);
+  std::FILE* const file = std::fopen(name, "re");
+  int pid = -1;
+  for (char line[128]; file && pid == -1 && std::fgets(line, sizeof line, file);) {
+    std::sscanf(line, "Pid: %d", &pid);
+  }
+  if (file) std::fclose(file);
+  return pid;
+}
+
+// A status that somebody else has taken is gone: the child has ended, and is reaped.
+void take_status(idtype_t what, id_t id) noexcept {
+  const int number = static_cast<int>(id);
+  const pid_t pid = what == by_descriptor ? pid_of(number) : number;
+  if (pid > 0) __real_kill(pid, SIGKILL);
+  siginfo_t info;
+  __real_waitid(what, id, &info, WEXITED | __WALL);
+}
+
+}  // namespace
+
 extern "C" int __wrap_waitid(idtype_t what, id_t id, siginfo_t* info, int options) {
-  constexpr int by_descriptor = 3;  // P_PIDFD
   const int error = what == by_descriptor ? STRIKE("waitid P_PIDFD") : STRIKE("waitid");
   if (error != 0) {
-    if (error == ECHILD) __real_waitid(what, id, nullptr, WEXITED);
+    if (error == ECHILD) take_status(what, id);
     errno = error;
     return -1;
   }
@@ -208,7 +236,7 @@ extern "C" pid_t __real_waitpid(pid_t pid, int* status, int options);
 extern "C" pid_t __wrap_waitpid(pid_t pid, int* status, int options);
 extern "C" pid_t __wrap_waitpid(pid_t pid, int* status, int options) {
   if (const int error = STRIKE("waitpid")) {
-    if (error == ECHILD) __real_waitpid(pid, nullptr, __WALL);
+    if (error == ECHILD) take_status(P_PID, static_cast<id_t>(pid));
     errno = error;
     return -1;
   }
