@@ -99,4 +99,10 @@ bool can_deny() {
   return result.output == "yes";
 }
 
+bool has_call(int number) {
+  const long wrong = -1;
+  return ::syscall(number, wrong, wrong, wrong, wrong, wrong, wrong) != -1 ||
+         (errno != ENOSYS && errno != EPERM);
+}
+
 }  // namespace tornado::test

@@ -26,4 +26,8 @@ struct Denied {
 /// Whether deny() works here (it does not under valgrind).
 bool can_deny();
 
+/// Whether the kernel has a call, and lets this process make it. It is made, with
+/// arguments that do nothing.
+bool has_call(int number);
+
 }  // namespace tornado::test

@@ -108,7 +108,7 @@ TEST(TornadoDoctor, names_what_the_kernel_lacks) {
   const json& pidfd = named(object.at("kernel"), "pidfd_open");
   EXPECT_EQ(pidfd.at("works"), false);
   EXPECT_EQ(pidfd.at("error"), "Operation not permitted");
-  EXPECT_EQ(named(object.at("kernel"), "MADV_WIPEONFORK").at("works"), true);
+  EXPECT_EQ(named(object.at("kernel"), "CLONE_PIDFD").at("works"), true);
 
   const Finish table = run_tornado({{"doctor"}, {}, lacking});
   EXPECT_TRUE(contains(table.out, "missing: Operation not permitted")) << table.out;

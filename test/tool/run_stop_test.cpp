@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "support/deny.h"
 #include "support/wait.h"
 #include "tool/run_session.h"
 
@@ -112,6 +113,7 @@ TEST(RunStop, kills_at_once_when_asked_a_second_time) {
 }
 
 TEST(RunStop, reaches_the_children_of_commands) {
+  if (!has_call(SYS_pidfd_open)) GTEST_SKIP() << "no pidfd_open to see it end with";
   RunSession session(shell("sh -c 'echo $$; exec sleep 1000' & wait"));
   const UniqueFd process = open_process(session.says_a_process());
   ASSERT_TRUE(process);
@@ -136,6 +138,7 @@ TEST(RunStop, forwards_the_signals_that_stop_nothing) {
 }
 
 TEST(RunStop, leaves_nobody_behind_when_it_is_killed) {
+  if (!has_call(SYS_pidfd_open)) GTEST_SKIP() << "no pidfd_open to see it end with";
   RunSession session(shell("trap '' TERM; echo $$; while :; do read x; done"));
   const UniqueFd process = open_process(session.says_a_process());
   ASSERT_TRUE(process);
