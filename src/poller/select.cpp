@@ -92,7 +92,8 @@ class Select final : public Poller {
       ready_.push_back({token, events});
       looked_at_.push_back({fd, 0, 0});
     }
-    if (::poll(looked_at_.data(), looked_at_.size(), 0) <= 0) return;
+    if (::poll(looked_at_.data(), static_cast<nfds_t>(looked_at_.size()), 0) <= 0)
+      return;
     for (std::size_t i = 0; i < looked_at_.size(); ++i) {
       if (looked_at_[i].revents & (POLLERR | POLLHUP))
         ready_[i].events |= Events::error;

@@ -65,7 +65,12 @@ class Allocations : public testing::Test {
       auto adder = add();
       for (int round = 1; round <= rounds; ++round) {
         if (round == rounds_to_settle) before = allocations;
+        // The first batches wait for each other's last, so that none later is longer.
+        std::atomic<bool> whole{round >= rounds_to_settle};
+        if (!whole) loop.add_callback([&whole] { whole.wait(false); });
         for (int i = 0; i < batch; ++i) adder();
+        whole = true;
+        whole.notify_one();
         for (int now = ran; now != round * batch; now = ran) ran.wait(now);
       }
       after = allocations;

@@ -145,7 +145,7 @@ TEST_F(TcpPair, names_the_call_that_failed_and_leaves_nothing_behind) {
                                                {SYS_getsockname, "getsockname fd"},
                                                {SYS_setsockopt, "TCP_NODELAY fd"}};
   for (const auto& [number, name] : calls) {
-    EXPECT_TRUE(passes_in_child([number = number, name = name] {
+    EXPECT_TRUE(passes_in_child([&] {
       const std::set<int> before = open_numbers();
       ASSERT_TRUE(deny({{number, ENOBUFS}}));
       try {

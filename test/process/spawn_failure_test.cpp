@@ -164,7 +164,7 @@ TEST(SpawnFailure, a_table_that_cannot_be_its_own_or_be_closed_is_named) {
   for (const auto& [flags, step] :
        {std::pair(CLOSE_RANGE_UNSHARE, "close_range unshare"),
         std::pair(0u, "close descriptors")}) {
-    EXPECT_TRUE(passes_in_child([flags = flags, step = step] {
+    EXPECT_TRUE(passes_in_child([&] {
       (void)spawn_means();  // it has tried already what works here
       ASSERT_TRUE(deny({{SYS_close_range, EIO, Denied::Argument{2, flags}}}));
       // The pipe lies behind what stays, and is to be closed.

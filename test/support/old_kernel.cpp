@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// old_kernel ERROR CALL COMMAND...: executes a command for which newer system calls fail,
-// as an old kernel (ENOSYS) or a container's filter (EPERM) makes them. CALL is one, or
-// "all".
+// old_kernel ERROR CALL COMMAND...: executes a command for which newer system calls
+// fail, as an old kernel (ENOSYS) or a container's filter (EPERM) makes them. CALL is
+// one, or "all".
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -10,12 +10,15 @@
 #include <iostream>
 #include <random>
 
-#include "calls.h"
+#include "testing/fault_calls.h"
+#include "testing/fault_ledger.h"
 #include "tornado/log.h"
 #include "workers.h"
 
 namespace tornado::torture {
 namespace {
+
+using faults::calls;
 
 struct Wanted {
   std::string scenario;
@@ -37,7 +40,7 @@ void add_faults(std::vector<Trial>& trials, const Scenario& scenario, std::size_
     for (const int error : calls[call].errors) {
       if (error == 0) break;
       for (const bool for_ever : {false, true}) {
-        trials.push_back({&scenario, {call, nth, error, for_ever}, {}});
+        trials.push_back({&scenario, {calls[call].name, error, nth, for_ever}, {}});
       }
     }
   }
@@ -85,7 +88,7 @@ int run_many(const std::vector<Scenario>& all, const Wanted& wanted) {
 }
 
 int run_one_each(const std::vector<Scenario>& all, const Wanted& wanted) {
-  open_ledger();
+  faults::open_ledger();
   const Fault fault = wanted.fault.empty() ? Fault{} : parse_fault(wanted.fault);
   const Limit limit = wanted.limit.empty() ? Limit{} : parse_limit(wanted.limit);
   bool good = true;

@@ -9,14 +9,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <sstream>
 #include <system_error>
 
-#include "calls.h"
 #include "process/end_notice.h"
+#include "testing/fault_ledger.h"
 
 namespace tornado::torture {
 namespace {
@@ -40,10 +41,29 @@ void say(const std::string& text) {
   std::snprintf(report().text, sizeof report().text, "%s", text.c_str());
 }
 
+/// The numbers below 256 that are open.
+std::vector<int> open_numbers() {
+  std::array<pollfd, 256> looked_at{};
+  for (int fd = 0; pollfd & one : looked_at) one.fd = fd++;
+  ::poll(looked_at.data(), looked_at.size(), 0);
+  std::vector<int> numbers;
+  for (const pollfd& one : looked_at) {
+    if ((one.revents & POLLNVAL) == 0) numbers.push_back(one.fd);
+  }
+  return numbers;
+}
+
+/// Whether none is left, running or dead.
+bool no_children() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == -1 &&
+         errno == ECHILD;
+}
+
 /// Of a process: what must be the same again.
 struct Belongings {
   std::vector<int> numbers = open_numbers();
-  long blocks = live_blocks();
+  long blocks = faults::live_blocks();
 };
 
 std::string excess(const Belongings& before) {
@@ -54,7 +74,7 @@ std::string excess(const Belongings& before) {
       text << " fd " << fd;
     }
   }
-  const long blocks = live_blocks() - before.blocks;
+  const long blocks = faults::live_blocks() - before.blocks;
   if (blocks > 0) text << " " << blocks << " blocks";
   if (!no_children()) text << " a child";
   return text.str();
@@ -75,28 +95,28 @@ Verdict run_armed(const Trial& trial, milliseconds patience) {
   Means means = trial.scenario->means;
   means.patience = patience;
   Verdict verdict = reported;
-  arm(trial.fault);
-  if (trial.limit.kind == Limit::closed) forbid_low_numbers();
+  faults::arm(trial.fault);
+  if (trial.limit.kind == Limit::closed) faults::forbid_low_numbers();
   try {
     verdict = trial.scenario->run(means) ? right : wrong;
   } catch (const std::exception& error) {
-    disarm();
+    faults::disarm();
     say(error.what());
   }
-  disarm();
+  faults::disarm();
   if (verdict == wrong) say("another result, and nothing was reported");
   return verdict;
 }
 
 Verdict struck_or(Verdict verdict, const Trial& trial) {
-  return trial.fault.nth != 0 && seen().struck == 0 ? never_struck : verdict;
+  return trial.fault.error != 0 && faults::struck() == 0 ? never_struck : verdict;
 }
 
 /// What is kept once for the process is there after the first time, and does not grow.
 Verdict run_here(const Trial& trial, milliseconds patience) {
   Belongings before;
   const Verdict verdict = struck_or(run_armed(trial, patience), trial);
-  if (seen().low_number_used) {
+  if (faults::low_number_used()) {
     say("uses 0, 1 or 2");
     return crashed;
   }
@@ -134,7 +154,7 @@ Verdict run_in_child(const Trial& trial, milliseconds patience, milliseconds dea
   if (pid == 0) {
     ::setpgid(0, 0);
     impose(trial.limit, 100'000 + static_cast<unsigned>(parent));
-    take_part();
+    faults::take_part();
     ::_exit(run_here(trial, patience));
   }
   const bool ended = ends_within(deadline, pid);
@@ -157,7 +177,7 @@ bool is_healthy(const Fault& fault) {
 }
 
 bool is_bad(Verdict verdict, const Trial& trial) {
-  const bool unharmed = trial.fault.nth == 0 && trial.limit.kind == Limit::none;
+  const bool unharmed = trial.fault.error == 0 && trial.limit.kind == Limit::none;
   return verdict == leaked || verdict == crashed || verdict == hung ||
          (verdict == wrong && is_healthy(trial.fault)) ||
          (verdict == reported && unharmed);
@@ -173,7 +193,7 @@ const char* name_of(Verdict verdict) {
 
 std::string to_string(const Trial& trial) {
   std::string text = "--scenario " + trial.scenario->name;
-  if (trial.fault.nth != 0) text += " --fault '" + to_string(trial.fault) + "'";
+  if (trial.fault.error != 0) text += " --fault '" + to_string(trial.fault) + "'";
   if (trial.limit.kind != Limit::none) {
     text += " --limit '" + to_string(trial.limit) + "'";
   }
@@ -184,7 +204,7 @@ std::string to_string(const Trial& trial) {
 Judgement judge(const Trial& trial) {
   Verdict verdict = run_in_child(trial, 150ms, 4s);
   if (is_bad(verdict, trial)) verdict = run_in_child(trial, 3s, 20s);
-  disarm();
+  faults::disarm();
   return {verdict, is_bad(verdict, trial), report().text};
 }
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "faults.h"
+#include "fault_text.h"
 #include "limits.h"
 #include "scenarios.h"
 

@@ -11,7 +11,8 @@
 #include <new>
 #include <system_error>
 
-#include "calls.h"
+#include "testing/fault_calls.h"
+#include "testing/fault_ledger.h"
 
 namespace tornado::torture {
 namespace {
@@ -52,7 +53,7 @@ void share_out(std::size_t count, unsigned jobs, F work) {
     const pid_t pid = ::fork();
     if (pid == -1) throw std::system_error(errno, std::generic_category(), "fork");
     if (pid == 0) {
-      open_ledger();
+      faults::open_ledger();
       for (std::size_t at; (at = next[0].fetch_add(1)) < count;) work(at);
       ::_exit(0);
     }
@@ -91,13 +92,12 @@ Tally run_all(const std::vector<Trial>& trials, unsigned jobs) {
 
 std::vector<std::vector<std::uint32_t>> count_calls(
     const std::vector<Scenario>& scenarios, unsigned jobs, std::size_t& bad) {
-  Shared<std::uint32_t> counts(scenarios.size() * calls.size());
+  Shared<std::uint32_t> counts(scenarios.size() * faults::calls.size());
   Shared<std::atomic<std::size_t>> failures(1);
   share_out(scenarios.size(), jobs, [&](std::size_t i) {
     const Judgement judgement = judge({&scenarios[i], {}, {}});
-    const Seen counted = seen();
-    for (std::size_t call = 0; call < calls.size(); ++call) {
-      counts[i * calls.size() + call] = counted.counts[call];
+    for (std::size_t call = 0; call < faults::calls.size(); ++call) {
+      counts[i * faults::calls.size() + call] = faults::counted(call);
     }
     if (judgement.verdict == right) return;
     ++failures[0];
@@ -107,8 +107,8 @@ std::vector<std::vector<std::uint32_t>> count_calls(
   bad += failures[0];
   std::vector<std::vector<std::uint32_t>> result(scenarios.size());
   for (std::size_t i = 0; i < scenarios.size(); ++i) {
-    const std::uint32_t* const from = &counts[i * calls.size()];
-    result[i].assign(from, from + calls.size());
+    const std::uint32_t* const from = &counts[i * faults::calls.size()];
+    result[i].assign(from, from + faults::calls.size());
   }
   return result;
 }

@@ -5,16 +5,16 @@
 #include <cstdlib>
 #include <new>
 
-#include "calls.h"
-#include "faults.h"
+#include "testing/fault_calls.h"
+#include "testing/fault_ledger.h"
 
 namespace {
 
 std::atomic<long> live{0};
 
 void* allocate(std::size_t size, std::size_t alignment) {
-  constexpr std::size_t call = tornado::torture::call_id("operator new");
-  if (tornado::torture::strike(call) != 0) return nullptr;
+  constexpr std::size_t call = tornado::faults::call_id("operator new");
+  if (tornado::faults::strike(call) != 0) return nullptr;
   void* block = nullptr;
   if (::posix_memalign(&block, alignment, size == 0 ? 1 : size) != 0) return nullptr;
   live.fetch_add(1, std::memory_order_relaxed);
@@ -35,7 +35,7 @@ constexpr std::size_t usual = alignof(std::max_align_t);
 
 }  // namespace
 
-long tornado::torture::live_blocks() noexcept {
+long tornado::faults::live_blocks() noexcept {
   return live.load();
 }
 

@@ -6,18 +6,12 @@
 #include <cstddef>
 #include <string_view>
 
-namespace tornado::torture {
+#include "tornado/faults.h"
 
-/// Not an errno: the call moves one byte at most.
-constexpr int moves_one_byte = -1;
+namespace tornado::faults {
 
-/// A call that the library makes, and how its manual page says that it may fail.
-struct Call {
-  std::string_view name;
-  std::array<int, 16> errors;  ///< up to the first 0
-};
-
-inline constexpr std::array calls = std::to_array<Call>({
+/// Those that the library makes.
+inline constexpr std::array calls = std::to_array<FaultCall>({
     {"accept4",
      {EAGAIN, EBADF, ECONNABORTED, EINTR, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM,
       ENOTSOCK, EPERM, EPROTO}},
@@ -114,4 +108,4 @@ constexpr std::size_t call_id(std::string_view name) {
   return id;
 }
 
-}  // namespace tornado::torture
+}  // namespace tornado::faults

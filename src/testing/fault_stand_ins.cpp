@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the linker calls in the place of the system's calls (--wrap), for this program
-// alone: the library under it is the one that is installed.
+// What the linker calls in the place of the system's calls (--wrap), in programs that
+// want it: the library under them is the one that is installed.
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -24,28 +24,15 @@
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
-#include <utility>
 
-#include "calls.h"
-#include "faults.h"
+#include "testing/fault_stand_in.h"
 
-struct io_uring;
-struct io_uring_params;
-struct io_uring_cqe;
-struct __kernel_timespec;
-
-using tornado::torture::call_id;
-using tornado::torture::calls;
-using tornado::torture::moves_one_byte;
-using tornado::torture::strike;
+using tornado::moves_one_byte;
+using tornado::faults::call_id;
+using tornado::faults::calls;
+using tornado::faults::strike;
 
 namespace {
-
-template <std::size_t id>
-int strike_named() noexcept {
-  static_assert(id < calls.size(), "not in the table");
-  return strike(id);
-}
 
 struct NumberedCall {
   long number;
@@ -84,28 +71,14 @@ std::size_t id_of_number(long number) noexcept {
 
 }  // namespace
 
-#define STRIKE(name) strike_named<call_id(name)>()
-
-/// result, name, what says that it failed, parameters, arguments
-#define STAND_IN(Result, name, failure, parameters, arguments) \
-  extern "C" Result __real_##name parameters;                  \
-  extern "C" Result __wrap_##name parameters;                  \
-  extern "C" Result __wrap_##name parameters {                 \
-    if (const int error = STRIKE(#name)) {                     \
-      errno = error;                                           \
-      return failure;                                          \
-    }                                                          \
-    return __real_##name arguments;                            \
-  }
-
 /// The same for what moves bytes, and may move fewer: `size` is its parameter. An
 /// eventfd takes its eight at once.
 #define STAND_IN_OF_BYTES(name, parameters, arguments) \
   extern "C" ssize_t __real_##name parameters;         \
   extern "C" ssize_t __wrap_##name parameters;         \
   extern "C" ssize_t __wrap_##name parameters {        \
-    tornado::torture::note_use(fd);                    \
-    const int error = STRIKE(#name);                   \
+    tornado::faults::note_use(fd);                     \
+    const int error = TORNADO_STRIKE(#name);           \
     if (error == moves_one_byte) {                     \
       if (size > 8) size = 1;                          \
     } else if (error != 0) {                           \
@@ -121,70 +94,71 @@ STAND_IN_OF_BYTES(write, (int fd, const void* bytes, std::size_t size),
 STAND_IN_OF_BYTES(send, (int fd, const void* bytes, std::size_t size, int flags),
                   (fd, bytes, size, flags))
 
-STAND_IN(int, accept4, -1, (int fd, sockaddr* a, socklen_t* n, int flags),
-         (fd, a, n, flags))
-STAND_IN(int, access, -1, (const char* path, int mode), (path, mode))
-STAND_IN(int, bind, -1, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
-STAND_IN(int, connect, -1, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
-STAND_IN(int, dup3, -1, (int from, int to, int flags), (from, to, flags))
-STAND_IN(int, epoll_create1, -1, (int flags), (flags))
-STAND_IN(int, epoll_wait, -1, (int e, epoll_event* events, int most, int timeout),
-         (e, events, most, timeout))
-STAND_IN(int, eventfd, -1, (unsigned value, int flags), (value, flags))
-STAND_IN(pid_t, fork, -1, (), ())
-STAND_IN(int, getpeername, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
-STAND_IN(int, getsockname, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
-STAND_IN(int, io_uring_queue_init_params, -error,
-         (unsigned n, io_uring* ring, io_uring_params* p), (n, ring, p))
-STAND_IN(int, io_uring_submit, -error, (io_uring * ring), (ring))
-STAND_IN(int, io_uring_submit_and_wait_timeout, -error,
-         (io_uring * ring, io_uring_cqe** cqe, unsigned n, __kernel_timespec* time,
-          sigset_t* mask),
-         (ring, cqe, n, time, mask))
-STAND_IN(int, kill, -1, (pid_t pid, int signal), (pid, signal))
-STAND_IN(int, listen, -1, (int fd, int most), (fd, most))
-STAND_IN(int, madvise, -1, (void* at, std::size_t size, int advice), (at, size, advice))
-STAND_IN(void*, mmap, MAP_FAILED,
-         (void* at, std::size_t size, int protection, int flags, int fd, off_t offset),
-         (at, size, protection, flags, fd, offset))
-STAND_IN(int, mprotect, -1, (void* at, std::size_t size, int protection),
-         (at, size, protection))
-STAND_IN(int, nanosleep, -1, (const timespec* time, timespec* rest), (time, rest))
-STAND_IN(DIR*, fdopendir, nullptr, (int fd), (fd))
-STAND_IN(int, pipe2, -1, (int* ends, int flags), (ends, flags))
-STAND_IN(int, poll, -1, (pollfd * fds, nfds_t n, int timeout), (fds, n, timeout))
-STAND_IN(int, ppoll, -1,
-         (pollfd * fds, nfds_t n, const timespec* timeout, const sigset_t* mask),
-         (fds, n, timeout, mask))
-STAND_IN(int, pselect, -1,
-         (int n, fd_set* r, fd_set* w, fd_set* e, const timespec* t, const sigset_t* m),
-         (n, r, w, e, t, m))
-STAND_IN(int, pthread_sigqueue, error,
-         (pthread_t thread, int signal, const sigval value), (thread, signal, value))
-STAND_IN(dirent*, readdir, nullptr, (DIR * directory), (directory))
-STAND_IN(ssize_t, readlink, -1, (const char* path, char* text, std::size_t size),
-         (path, text, size))
-STAND_IN(int, sched_getaffinity, -1, (pid_t pid, std::size_t size, cpu_set_t* set),
-         (pid, size, set))
-STAND_IN(int, sem_wait, -1, (sem_t * semaphore), (semaphore))
-STAND_IN(int, setsockopt, -1,
-         (int fd, int level, int option, const void* value, socklen_t size),
-         (fd, level, option, value, size))
-STAND_IN(int, sigaction, -1,
-         (int signal, const struct sigaction* wanted, struct sigaction* before),
-         (signal, wanted, before))
-STAND_IN(int, socket, -1, (int domain, int type, int protocol),
-         (domain, type, protocol))
-STAND_IN(int, socketpair, -1, (int domain, int type, int protocol, int* ends),
-         (domain, type, protocol, ends))
-STAND_IN(int, stat, -1, (const char* path, struct stat* about), (path, about))
+TORNADO_STAND_IN(int, accept4, -1, (int fd, sockaddr* a, socklen_t* n, int flags),
+                 (fd, a, n, flags))
+TORNADO_STAND_IN(int, access, -1, (const char* path, int mode), (path, mode))
+TORNADO_STAND_IN(int, bind, -1, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
+TORNADO_STAND_IN(int, connect, -1, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
+TORNADO_STAND_IN(int, dup3, -1, (int from, int to, int flags), (from, to, flags))
+TORNADO_STAND_IN(int, epoll_create1, -1, (int flags), (flags))
+TORNADO_STAND_IN(int, epoll_wait, -1,
+                 (int e, epoll_event* events, int most, int timeout),
+                 (e, events, most, timeout))
+TORNADO_STAND_IN(int, eventfd, -1, (unsigned value, int flags), (value, flags))
+TORNADO_STAND_IN(pid_t, fork, -1, (), ())
+TORNADO_STAND_IN(int, getpeername, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
+TORNADO_STAND_IN(int, getsockname, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
+TORNADO_STAND_IN(int, kill, -1, (pid_t pid, int signal), (pid, signal))
+TORNADO_STAND_IN(int, listen, -1, (int fd, int most), (fd, most))
+TORNADO_STAND_IN(int, madvise, -1, (void* at, std::size_t size, int advice),
+                 (at, size, advice))
+TORNADO_STAND_IN(void*, mmap, MAP_FAILED,
+                 (void* at, std::size_t size, int protection, int flags, int fd,
+                  off_t offset),
+                 (at, size, protection, flags, fd, offset))
+TORNADO_STAND_IN(int, mprotect, -1, (void* at, std::size_t size, int protection),
+                 (at, size, protection))
+TORNADO_STAND_IN(int, nanosleep, -1, (const timespec* time, timespec* rest),
+                 (time, rest))
+TORNADO_STAND_IN(DIR*, fdopendir, nullptr, (int fd), (fd))
+TORNADO_STAND_IN(int, pipe2, -1, (int* ends, int flags), (ends, flags))
+TORNADO_STAND_IN(int, poll, -1, (pollfd * fds, nfds_t n, int timeout),
+                 (fds, n, timeout))
+TORNADO_STAND_IN(int, ppoll, -1,
+                 (pollfd * fds, nfds_t n, const timespec* timeout,
+                  const sigset_t* mask),
+                 (fds, n, timeout, mask))
+TORNADO_STAND_IN(int, pselect, -1,
+                 (int n, fd_set* r, fd_set* w, fd_set* e, const timespec* t,
+                  const sigset_t* m),
+                 (n, r, w, e, t, m))
+TORNADO_STAND_IN(int, pthread_sigqueue, error,
+                 (pthread_t thread, int signal, const sigval value),
+                 (thread, signal, value))
+TORNADO_STAND_IN(dirent*, readdir, nullptr, (DIR * directory), (directory))
+TORNADO_STAND_IN(ssize_t, readlink, -1,
+                 (const char* path, char* text, std::size_t size), (path, text, size))
+TORNADO_STAND_IN(int, sched_getaffinity, -1,
+                 (pid_t pid, std::size_t size, cpu_set_t* set), (pid, size, set))
+TORNADO_STAND_IN(int, sem_wait, -1, (sem_t * semaphore), (semaphore))
+TORNADO_STAND_IN(int, setsockopt, -1,
+                 (int fd, int level, int option, const void* value, socklen_t size),
+                 (fd, level, option, value, size))
+TORNADO_STAND_IN(int, sigaction, -1,
+                 (int signal, const struct sigaction* wanted, struct sigaction* before),
+                 (signal, wanted, before))
+TORNADO_STAND_IN(int, socket, -1, (int domain, int type, int protocol),
+                 (domain, type, protocol))
+TORNADO_STAND_IN(int, socketpair, -1, (int domain, int type, int protocol, int* ends),
+                 (domain, type, protocol, ends))
+TORNADO_STAND_IN(int, stat, -1, (const char* path, struct stat* about), (path, about))
 
 extern "C" int __real_epoll_ctl(int e, int act, int fd, epoll_event* event);
 extern "C" int __wrap_epoll_ctl(int e, int act, int fd, epoll_event* event);
 extern "C" int __wrap_epoll_ctl(int e, int act, int fd, epoll_event* event) {
-  tornado::torture::note_use(e);
-  tornado::torture::note_use(fd);
-  if (const int error = STRIKE("epoll_ctl")) {
+  tornado::faults::note_use(e);
+  tornado::faults::note_use(fd);
+  if (const int error = TORNADO_STRIKE("epoll_ctl")) {
     errno = error;
     return -1;
   }
@@ -223,7 +197,8 @@ void take_status(idtype_t what, id_t id) noexcept {
 }  // namespace
 
 extern "C" int __wrap_waitid(idtype_t what, id_t id, siginfo_t* info, int options) {
-  const int error = what == by_descriptor ? STRIKE("waitid P_PIDFD") : STRIKE("waitid");
+  const int error = what == by_descriptor ? TORNADO_STRIKE("waitid P_PIDFD")
+                                          : TORNADO_STRIKE("waitid");
   if (error != 0) {
     if (error == ECHILD) take_status(what, id);
     errno = error;
@@ -235,7 +210,7 @@ extern "C" int __wrap_waitid(idtype_t what, id_t id, siginfo_t* info, int option
 extern "C" pid_t __real_waitpid(pid_t pid, int* status, int options);
 extern "C" pid_t __wrap_waitpid(pid_t pid, int* status, int options);
 extern "C" pid_t __wrap_waitpid(pid_t pid, int* status, int options) {
-  if (const int error = STRIKE("waitpid")) {
+  if (const int error = TORNADO_STRIKE("waitpid")) {
     if (error == ECHILD) take_status(P_PID, static_cast<id_t>(pid));
     errno = error;
     return -1;
@@ -247,7 +222,7 @@ extern "C" pid_t __wrap_waitpid(pid_t pid, int* status, int options) {
 extern "C" int __real_close(int fd);
 extern "C" int __wrap_close(int fd);
 extern "C" int __wrap_close(int fd) {
-  const int error = STRIKE("close");
+  const int error = TORNADO_STRIKE("close");
   const int result = __real_close(fd);
   if (error == 0 || result == -1) return result;
   errno = error;
@@ -261,8 +236,8 @@ extern "C" int __wrap_fcntl(int fd, int act, ...) {
   va_start(rest, act);
   void* const argument = va_arg(rest, void*);
   va_end(rest);
-  const int error =
-      act == F_DUPFD_CLOEXEC ? STRIKE("fcntl F_DUPFD_CLOEXEC") : STRIKE("fcntl");
+  const int error = act == F_DUPFD_CLOEXEC ? TORNADO_STRIKE("fcntl F_DUPFD_CLOEXEC")
+                                           : TORNADO_STRIKE("fcntl");
   if (error != 0) {
     errno = error;
     return -1;
@@ -277,7 +252,7 @@ extern "C" int __wrap_open(const char* path, int flags, ...) {
   va_start(rest, flags);
   const unsigned mode = va_arg(rest, unsigned);
   va_end(rest);
-  if (const int error = STRIKE("open")) {
+  if (const int error = TORNADO_STRIKE("open")) {
     errno = error;
     return -1;
   }
@@ -292,7 +267,7 @@ extern "C" int __wrap_prctl(int act, ...) {
   unsigned long a[4];
   for (unsigned long& word : a) word = va_arg(rest, unsigned long);
   va_end(rest);
-  if (const int error = STRIKE("prctl")) {
+  if (const int error = TORNADO_STRIKE("prctl")) {
     errno = error;
     return -1;
   }
@@ -307,7 +282,7 @@ extern "C" int __wrap_clone(int (*body)(void*), void* stack, int flags, void* ar
   va_start(rest, arg);
   void* const pidfd = va_arg(rest, void*);
   va_end(rest);
-  if (const int error = STRIKE("clone")) {
+  if (const int error = TORNADO_STRIKE("clone")) {
     errno = error;
     return -1;
   }
@@ -337,27 +312,6 @@ extern "C" __attribute__((visibility("default"))) int pthread_create(
     void* argument) noexcept {
   static const auto real =
       reinterpret_cast<decltype(&pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
-  if (const int error = STRIKE("pthread_create")) return error;
+  if (const int error = TORNADO_STRIKE("pthread_create")) return error;
   return real(thread, attributes, body, argument);
 }
-
-namespace tornado::torture {
-
-std::vector<int> open_numbers() {
-  std::array<pollfd, 256> looked_at{};
-  for (int fd = 0; pollfd & one : looked_at) one.fd = fd++;
-  __real_poll(looked_at.data(), looked_at.size(), 0);
-  std::vector<int> numbers;
-  for (const pollfd& one : looked_at) {
-    if ((one.revents & POLLNVAL) == 0) numbers.push_back(one.fd);
-  }
-  return numbers;
-}
-
-bool no_children() {
-  siginfo_t info{};
-  return __real_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == -1 &&
-         errno == ECHILD;
-}
-
-}  // namespace tornado::torture
