@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "support/child.h"
+#include "support/wait.h"
 #include "tornado/ioloop.h"
 #include "tornado/platform.h"
 #include "tornado/spawn.h"
@@ -109,8 +110,14 @@ TEST(Audit, the_library_itself_leaks_nothing) {
 
 TEST(Audit, tells_of_another_process) {
   const UniqueFd file = memory_file();
-  Child child =
-      spawn({.argv = {"cat"}, .in = Stdio::pipe(), .descriptors = {{7, file.get()}}});
+  Child child = spawn({.argv = {"cat"},
+                       .in = Stdio::pipe(),
+                       .out = Stdio::pipe(),
+                       .descriptors = {{7, file.get()}}});
+  // Once it copies, it has closed what it opened to start: libraries, its locale.
+  const char byte = 'x';
+  ASSERT_EQ(::write(child.in.get(), &byte, 1), 1);
+  ASSERT_TRUE(becomes_readable(child.out.get()));
   const auto all = audit_descriptors(child.pid);
   EXPECT_EQ(all.size(), 4u);
   EXPECT_EQ(info_of(all, 0).kind, "pipe");
