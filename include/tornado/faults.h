@@ -29,7 +29,7 @@ struct FaultCall {
 [[nodiscard]] TORNADO_API std::span<const FaultCall> fault_calls() noexcept;
 
 struct Fault {
-  std::string_view call;  ///< a name of fault_calls(), which lives as long
+  std::string_view call;  ///< a name of fault_calls()
   int error = 0;          ///< errno; moves_one_byte
   std::uint32_t nth = 1;  ///< the first that fails, counted from the injection on
   /// All after that one as well; but what the kernel says now and then only, such as

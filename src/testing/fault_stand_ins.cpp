@@ -18,7 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
@@ -71,8 +70,8 @@ std::size_t id_of_number(long number) noexcept {
 
 }  // namespace
 
-/// The same for what moves bytes, and may move fewer: `size` is its parameter. An
-/// eventfd takes its eight at once.
+/// TORNADO_STAND_IN for what moves bytes, and may move fewer: `size` is its parameter.
+/// An eventfd takes its eight at once.
 #define STAND_IN_OF_BYTES(name, parameters, arguments) \
   extern "C" ssize_t __real_##name parameters;         \
   extern "C" ssize_t __wrap_##name parameters;         \

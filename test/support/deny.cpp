@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/deny.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/net.h>
 #include <linux/seccomp.h>
@@ -103,6 +104,11 @@ bool has_call(int number) {
   const long wrong = -1;
   return ::syscall(number, wrong, wrong, wrong, wrong, wrong, wrong) != -1 ||
          (errno != ENOSYS && errno != EPERM);
+}
+
+bool can_tell_duplicates() {
+  constexpr int f_dupfd_query = 1027;
+  return has_call(SYS_kcmp) || ::fcntl(STDIN_FILENO, f_dupfd_query, STDIN_FILENO) == 1;
 }
 
 }  // namespace tornado::test

@@ -30,4 +30,7 @@ bool can_deny();
 /// arguments that do nothing.
 bool has_call(int number);
 
+/// Whether the kernel tells, by either means, that two descriptors are of one open file.
+bool can_tell_duplicates();
+
 }  // namespace tornado::test
