@@ -5,6 +5,7 @@
 #include <csignal>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 
 #include "loop/backtrace.h"
 #include "loop/probe_signal.h"
@@ -84,7 +85,9 @@ std::optional<StackSample> probe_stack(
   const std::scoped_lock lock(one_at_a_time);
   std::array<void*, 1> warm_up;
   (void)take_backtrace(warm_up);
-  static auto* const probe = new Probe{};
+  static Probe the_probe;
+  static_assert(std::is_trivially_destructible_v<Probe>);
+  Probe* const probe = &the_probe;
   const BorrowedSignal borrowed;
   if (!borrowed) return std::nullopt;
   probe->running = &running;

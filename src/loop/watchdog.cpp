@@ -61,12 +61,20 @@ void Watchdog::run() {
   }
 }
 
-void Watchdog::report(const std::optional<StackSample>& stack) const {
+void Watchdog::report(const std::optional<StackSample>& stack) const noexcept {
+  try {
+    log(LogLevel::warning, message(stack));
+  } catch (const std::exception&) {
+    log(LogLevel::warning, "IOLoop blocked, and no memory to tell where");
+  }
+}
+
+std::string Watchdog::message(const std::optional<StackSample>& stack) const {
   const std::chrono::duration<double, std::milli> limit = threshold_;
-  std::string message =
+  std::string text =
       "IOLoop blocked for more than " + std::to_string(limit.count()) + " ms";
-  if (stack) message += stack->text();
-  log(LogLevel::warning, message);
+  if (stack) text += stack->text();
+  return text;
 }
 
 }  // namespace tornado

@@ -34,7 +34,8 @@ class Watchdog {
 
  private:
   void run();
-  void report(const std::optional<StackSample>& stack) const;
+  void report(const std::optional<StackSample>& stack) const noexcept;
+  [[nodiscard]] std::string message(const std::optional<StackSample>& stack) const;
 
   const TurnMonitor& monitor_;
   const std::chrono::nanoseconds threshold_;

@@ -30,7 +30,8 @@ bool can_deny();
 /// arguments that do nothing.
 bool has_call(int number);
 
-/// Whether the kernel tells, by either means, that two descriptors are of one open file.
+/// Whether the kernel tells, by either means, that two descriptors share one open file
+/// description.
 bool can_tell_duplicates();
 
 }  // namespace tornado::test

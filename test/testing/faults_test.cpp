@@ -5,10 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <new>
 #include <stdexcept>
 
+#include "support/wait.h"
 #include "tornado/tornado.h"
 
 namespace tornado::test {
@@ -64,6 +66,23 @@ TEST(FaultInjection, refuses_memory) {
   const FaultInjection injection({.call = "operator new", .error = ENOMEM});
   EXPECT_THROW((void)::operator new(1), std::bad_alloc);
   EXPECT_NO_THROW(::operator delete(::operator new(1)));
+}
+
+std::atomic<bool> told{false};
+
+TEST(FaultInjection, does_not_end_the_watchdog_of_a_loop_that_is_blocked) {
+  const LogSink before =
+      set_log_sink([](LogLevel, std::string_view) noexcept { told = true; });
+  IOLoop loop;
+  loop.set_blocking_log_threshold(std::chrono::milliseconds(1));
+  loop.add_callback([&] {
+    const FaultInjection injection(
+        {.call = "operator new", .error = ENOMEM, .for_ever = true});
+    EXPECT_TRUE(wait_until([] { return told.load(); }));
+    loop.stop();
+  });
+  loop.start();
+  set_log_sink(before);
 }
 
 TEST(FaultInjection, counts_in_forked_children_as_well) {

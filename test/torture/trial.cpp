@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "process/end_notice.h"
+#include "support/child.h"
 #include "testing/fault_ledger.h"
 
 namespace tornado::torture {
@@ -53,13 +54,6 @@ std::vector<int> open_numbers() {
   return numbers;
 }
 
-/// Whether none is left, running or dead.
-bool no_children() {
-  siginfo_t info{};
-  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == -1 &&
-         errno == ECHILD;
-}
-
 /// Of a process: what must be the same again.
 struct Belongings {
   std::vector<int> numbers = open_numbers();
@@ -76,7 +70,7 @@ std::string excess(const Belongings& before) {
   }
   const long blocks = faults::live_blocks() - before.blocks;
   if (blocks > 0) text << " " << blocks << " blocks";
-  if (!no_children()) text << " a child";
+  if (test::has_children()) text << " a child";
   return text.str();
 }
 
