@@ -153,7 +153,9 @@ TEST(Duplicate, shares_offset_and_status_flags_and_leaves_them_alone) {
   const UniqueFd file(::open("/proc/self/status", O_RDONLY | O_CLOEXEC));
   const UniqueFd copy = duplicate(file.get());
   EXPECT_FALSE(is_nonblocking(copy.get()));
-  if (can_tell_duplicates()) EXPECT_TRUE(same_description(file.get(), copy.get()));
+  if (can_tell_duplicates()) {
+    EXPECT_TRUE(same_description(file.get(), copy.get()));
+  }
   EXPECT_EQ(::lseek(copy.get(), 5, SEEK_SET), 5);
   EXPECT_EQ(::lseek(file.get(), 0, SEEK_CUR), 5);
 }
