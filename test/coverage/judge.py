@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""judge.py REPORT: reads what `gcovr --json` wrote, and wants each line of the library
-that no test reached to stand in exceptions.txt, under the reason why it cannot be."""
+"""judge.py REPORT: reads what `llvm-cov export` wrote, and wants each line of the library
+that no test reached, and each condition that was never true or never false, to stand in
+exceptions.txt, under the reason why."""
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -12,55 +14,96 @@ EXCEPTIONS = SOURCE / "test/coverage/exceptions.txt"
 
 
 def exceptions():
-    """{(file, text of the line)}. Reasons are the lines that start with #."""
-    found = set()
+    """How often (file, what) is excused. Reasons are the lines that start with #."""
+    found = Counter()
     file = ""
     for line in EXCEPTIONS.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
         if line.startswith("  "):
-            found.add((file, line.strip()))
+            found[file, line.strip()] += 1
         else:
             file = line
     return found
 
 
-def missed_lines(report):
-    for file in report["files"]:
-        name = file["file"]
-        text = (SOURCE / name).read_text().splitlines()
-        for line in file["lines"]:
-            if line["count"] == 0 and not line.get("gcovr/noncode"):
-                number = line["line_number"]
-                yield name, number, text[number - 1].strip()
+def line_counts(segments):
+    """{line: how often it was reached}, of the lines that have code."""
+    starts = {}
+    for line, _, count, has_count, is_entry, is_gap in segments:
+        starts.setdefault(line, []).append((count, has_count, is_entry and not is_gap))
+    counts = {}
+    wrapped = None  # the region that goes on from the line before
+    for line in range(min(starts), max(starts) + 1):
+        here = starts.get(line, [])
+        entered = [count for count, has_count, is_entry in here if has_count and is_entry]
+        if wrapped is not None:
+            entered.append(wrapped)
+        if entered:
+            counts[line] = max(entered)
+        if here:
+            wrapped = here[-1][0] if here[-1][1] else None
+    return counts
 
 
-def count(report):
-    lines = [line for file in report["files"] for line in file["lines"]
-             if not line.get("gcovr/noncode")]
-    branches = [branch for line in lines for branch in line["branches"]]
-    return ((sum(line["count"] > 0 for line in lines), len(lines)),
-            (sum(branch["count"] > 0 for branch in branches), len(branches)))
+class File:
+    def __init__(self, entry):
+        path = Path(entry["filename"])
+        self.name = str(path.relative_to(SOURCE))
+        self.text = path.read_text().splitlines()
+        self.lines = line_counts(entry["segments"]) if entry["segments"] else {}
+        # Each instance of a template has its own counts.
+        self.branches = {}
+        for branch in entry["branches"]:
+            place = tuple(branch[:4])
+            taken = self.branches.setdefault(place, [0, 0])
+            taken[0] += branch[4]
+            taken[1] += branch[5]
+
+    def between(self, first_line, first, last_line, last):
+        if first_line == last_line:
+            return self.text[first_line - 1][first - 1:last - 1]
+        return self.text[first_line - 1][first - 1:].strip() + " ..."
+
+    def misses(self):
+        """(line, what): lines never reached; of those reached, the ways never taken."""
+        for line, count in self.lines.items():
+            text = self.text[line - 1].strip()
+            if count == 0 and text not in ("", "}", "};"):
+                yield line, text
+        for place, taken in sorted(self.branches.items()):
+            if taken == [0, 0]:
+                continue  # its line was not reached
+            for count, way in zip(taken, ("true", "false")):
+                if count == 0:
+                    yield place[0], f"never {way}: {self.between(*place)}"
+
+
+def rate(name, reached, there):
+    return f"{name}: {reached} of {there} ({100 * reached / max(there, 1):.2f} %)"
 
 
 def main():
     report = json.loads(Path(sys.argv[1]).read_text())
+    files = [File(entry) for entry in report["data"][0]["files"]]
     allowed = exceptions()
-    missed = list(missed_lines(report))
-    for name, number, text in missed:
-        mark = "excepted" if (name, text) in allowed else "NOT COVERED"
-        print(f"{mark:12} {name}:{number}: {text}")
-    stale = [(name, text) for name, text in sorted(allowed)
-             if text not in map(str.strip, (SOURCE / name).read_text().splitlines())]
-    for name, text in stale:
-        print(f"no such line {name}: {text}")
-    lines, branches = count(report)
-    wrong = [line for line in missed if (line[0], line[2]) not in allowed]
-    print(f"lines: {lines[0]} of {lines[1]} ({100 * lines[0] / lines[1]:.2f} %), "
-          f"{len(missed) - len(wrong)} of the others excepted, {len(wrong)} not")
-    print(f"branches: {branches[0]} of {branches[1]} "
-          f"({100 * branches[0] / branches[1]:.2f} %)")
-    return 1 if wrong or stale else 0
+    left = Counter(allowed)
+    wrong = 0
+    for file in files:
+        for line, what in file.misses():
+            excused = left[file.name, what] > 0
+            left[file.name, what] -= excused
+            wrong += not excused
+            mark = "excepted" if excused else "NOT COVERED"
+            print(f"{mark:12} {file.name}:{line}: {what}")
+    unused = sum(left.values())
+    lines = [count for file in files for count in file.lines.values()]
+    ways = [count for file in files for taken in file.branches.values() for count in taken]
+    print(rate("lines", sum(map(bool, lines)), len(lines)))
+    print(rate("ways of branches", sum(map(bool, ways)), len(ways)))
+    print(f"{sum(allowed.values()) - unused} excepted, {wrong} not; "
+          f"{unused} exceptions were reached this time")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

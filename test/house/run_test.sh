@@ -113,7 +113,7 @@ case $case_name in
     fake apt-get 'exit 1'
     fake_user 0
     output=$(output_of --dry-run verify)
-    expect ' gcovr '
+    expect ' llvm-19 '
     expect ' valgrind '
     expect ' libclang-rt-19-dev '
     expect '$ tools/check --everything'

@@ -101,16 +101,17 @@ TEST_P(Blocked, the_users_own_handler_hears_others_while_the_signal_is_borrowed)
       return with_siginfo ? now.sa_sigaction != siginfo
                           : now.sa_handler != mine.sa_handler;
     };
+    sigset_t urgent;
+    ::sigemptyset(&urgent);
+    ::sigaddset(&urgent, SIGURG);
+    Thread other([&] {
+      EXPECT_TRUE(wait_until(is_borrowed));
+      ::raise(SIGURG);
+    });
+    // Before the turn that blocks: the probe is not answered until the other has seen it.
+    ::pthread_sigmask(SIG_BLOCK, &urgent, nullptr);
     loop.set_blocking_log_threshold(1ms);
     loop.add_callback([&] {
-      sigset_t urgent;
-      ::sigemptyset(&urgent);
-      ::sigaddset(&urgent, SIGURG);
-      Thread other([&] {
-        EXPECT_TRUE(wait_until(is_borrowed));
-        ::raise(SIGURG);
-      });
-      ::pthread_sigmask(SIG_BLOCK, &urgent, nullptr);
       other.join();
       ::pthread_sigmask(SIG_UNBLOCK, &urgent, nullptr);
       loop.stop();
