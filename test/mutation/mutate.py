@@ -7,6 +7,8 @@ build and not in it, and linked in front of the library; the tests in TESTS run 
 fails. Memory orders are not touched: test/models tries those."""
 
 import argparse
+import concurrent.futures
+import copy
 import json
 import os
 import random
@@ -17,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -85,7 +88,7 @@ class Build:
 
     def __init__(self, folder):
         self.folder = folder
-        self.shadow = folder / "mutant"
+        self.shadow = None
         commands = json.loads((folder / "compile_commands.json").read_text())
         self.compile = {}
         for entry in commands:
@@ -148,6 +151,7 @@ class Build:
 class Judge:
     def __init__(self, build):
         self.build = build
+        self.local = threading.local()  # each thread has a shadow of its own
         self.prefix = isolation()
         self.seconds = {}
 
@@ -163,8 +167,14 @@ class Judge:
                 sys.exit(f"{program} fails without any fault")
             self.seconds[program] = time.monotonic() - begin
 
+    def own_build(self):
+        if not hasattr(self.local, "build"):
+            self.local.build = copy.copy(self.build)
+            self.local.build.shadow = self.build.folder / f"mutant-{threading.get_ident()}"
+        return self.local.build
+
     def judge(self, mutant, programs):
-        build = self.build
+        build = self.own_build()
         shutil.rmtree(build.shadow, ignore_errors=True)
         changed = build.shadow / mutant.file
         changed.parent.mkdir(parents=True)
@@ -217,6 +227,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--group", action="append", choices=list(TESTS))
     parser.add_argument("--only", default="", help="mutants whose description has this")
+    parser.add_argument("--jobs", type=int, default=int(os.environ.get("JOBS", 2)))
     parser.add_argument("--least", type=float, default=95, help="percent to be killed")
     parser.add_argument("--by", action="append", help="this test program, and not the others")
     parser.add_argument("--programs", action="store_true", help="name the tests, and end")
@@ -244,10 +255,13 @@ def main():
     judge = Judge(Build(options.build.resolve()))
     judge.learn(programs)
     counts = Counter()
-    for mutant, tests in chosen:
-        verdict, by = judge.judge(mutant, tests)
-        counts[verdict] += 1
-        print(f"{verdict:12} {mutant} {by}", flush=True)
+    # Programs wait more than they compute.
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        running = {pool.submit(judge.judge, *one): one[0] for one in chosen}
+        for done in concurrent.futures.as_completed(running):
+            verdict, by = done.result()
+            counts[verdict] += 1
+            print(f"{verdict:12} {running[done]} {by}", flush=True)
     compiled = counts["killed"] + counts["survived"]
     rate = 100 * counts["killed"] / compiled if compiled else 0
     print(f"killed {counts['killed']} of {compiled} ({rate:.1f} %); "

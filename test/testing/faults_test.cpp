@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <new>
 #include <stdexcept>
+#include <thread>
 
+#include "support/child.h"
 #include "support/wait.h"
 #include "tornado/tornado.h"
 
@@ -83,6 +85,24 @@ TEST(FaultInjection, does_not_end_the_watchdog_of_a_loop_that_is_blocked) {
   });
   loop.start();
   set_log_sink(before);
+}
+
+TEST(FaultInjection, leaves_a_loop_that_could_not_be_taken_over_for_another_try) {
+  IOLoop loop(PollerKind::epoll);
+  EXPECT_TRUE(passes_in_child([&] {
+    {
+      const FaultInjection injection({.call = "epoll_ctl", .error = ENOMEM});
+      EXPECT_THROW(loop.after_fork(), std::system_error);
+      EXPECT_EQ(injection.struck(), 1u);
+    }
+    loop.after_fork();
+    loop.call_later(patience, [] { ADD_FAILURE() << "not woken"; });
+    std::thread other([handle = loop.handle()] {
+      (void)handle.add_callback([] { IOLoop::current()->stop(); });
+    });
+    loop.start();
+    other.join();
+  }));
 }
 
 TEST(FaultInjection, counts_in_forked_children_as_well) {
