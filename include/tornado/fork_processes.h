@@ -2,7 +2,11 @@
 #pragma once
 
 /// \file
-/// Several processes that run the same program.
+/// Several processes that run the same program. Not on Windows, which has no fork.
+
+#if defined(_WIN32)
+#error "tornado/fork_processes.h: Windows has no fork"
+#endif
 
 #include <chrono>
 #include <csignal>

@@ -10,7 +10,6 @@
 #include "tornado/error.h"
 #include "tornado/events.h"
 #include "tornado/fd.h"
-#include "tornado/fork_processes.h"
 #include "tornado/ioloop.h"
 #include "tornado/log.h"
 #include "tornado/loop_handle.h"
@@ -23,3 +22,6 @@
 #include "tornado/subprocess.h"
 #include "tornado/time.h"
 #include "tornado/waker.h"
+#if !defined(_WIN32)
+#include "tornado/fork_processes.h"
+#endif

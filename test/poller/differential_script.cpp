@@ -34,7 +34,7 @@ bool DifferentialScript::step() {
 }
 
 void DifferentialScript::operate() {
-  const std::uint64_t what = random_.below(100);
+  const int what = random_.below(100);
   if (ends_.empty() || what < 6) return open_ends();
   if (what < 9) return open_duplicate();
   if (what < 35) return register_end(any_end());
