@@ -134,7 +134,8 @@ TEST_P(Lanes, refuse_after_the_loop_has_closed_and_destroy_what_waits) {
   const auto alive = std::make_shared<int>();
   Lane lane = loop.handle().open_lane();
   EXPECT_TRUE(lane.add_callback([alive] {}));
-  EXPECT_TRUE(lane.add_callback([alive, large = std::array<int, 100>()] {}));
+  EXPECT_TRUE(
+      lane.add_callback([alive, large = std::array<int, 100>()] { (void)large; }));
   EXPECT_EQ(alive.use_count(), 3);
   loop.close();
   EXPECT_EQ(alive.use_count(), 1);

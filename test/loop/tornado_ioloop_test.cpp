@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cases of Tornado 4.5.3's ioloop_test.py, class TestIOLoop, under their own names.
 // What is left out, and why: docs/differences.md.
+#include <array>
 #include <stdexcept>
 
 #include "every_loop.h"
@@ -313,9 +314,9 @@ class TestIOLoopAddCallbackFromSignal : public EveryLoop {};
 TEST_P(TestIOLoopAddCallbackFromSignal, test_pre_wrap_with_args) {
   std::vector<int> got;
   auto* target = &got;
-  const int a = 1;
-  const int b = 2;
-  ASSERT_TRUE(loop.add_callback_from_signal([target, a, b] { *target = {a, b}; }));
+  const std::array args{1, 2};
+  ASSERT_TRUE(loop.add_callback_from_signal(
+      [target, args] { target->assign(args.begin(), args.end()); }));
   turn();
   EXPECT_EQ(got, (std::vector{1, 2}));
 }

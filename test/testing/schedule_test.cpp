@@ -56,7 +56,7 @@ std::string only(const std::string& told, char first, char last) {
 }
 
 TEST(SeededSchedule, tells_the_same_story_100_times_of_100) {
-  for (const std::uint64_t seed : {1, 2, 42}) {
+  for (const std::uint64_t seed : {1u, 2u, 42u}) {
     const std::string first = story(seed);
     for (int again = 0; again < 100; ++again) ASSERT_EQ(story(seed), first);
   }
