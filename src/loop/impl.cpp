@@ -182,17 +182,18 @@ void IOLoop::Impl::rebuild_poller() {
 void IOLoop::Impl::after_fork() {
   // Of the parent's threads only the one that forked is here.
   if (running && !mailbox->runs_here()) running = false;
-  if (watchdog) {
-    const auto threshold = watchdog->threshold();
-    (void)watchdog.release();  // its thread is the parent's, and not to be joined
-    watchdog = std::make_unique<Watchdog>(monitor, threshold);
-    if (running) watchdog->watch(::pthread_self());
-  }
-  if (!mailbox->after_fork()) {
+  std::unique_ptr<Watchdog> dog;
+  if (watchdog) dog = std::make_unique<Watchdog>(monitor, watchdog->threshold());
+  if (!mailbox->renew()) {
     log(LogLevel::warning, "IOLoop: callbacks were lost in a forked child");
   }
   waker_broken = false;
   rebuild_poller();
+  // From here on nothing fails: before, a loop that nobody can wake would be let in.
+  mailbox->take_over();
+  (void)watchdog.release();  // its thread is the parent's, and not to be joined
+  watchdog = std::move(dog);
+  if (watchdog && running) watchdog->watch(::pthread_self());
 }
 
 void IOLoop::Impl::close(bool all_fds) {

@@ -94,17 +94,19 @@ void Mailbox::close() {
   waker_.close();
 }
 
-bool Mailbox::after_fork() {
+bool Mailbox::renew() {
   waker_.rebuild();
   lanes_.wake_up();
   pause_at(PausePoint::fork_waker_rebuilt);
   const bool ring_whole = ring_.after_fork();
   const bool queue_whole = queue_.after_fork();
   pause_at(PausePoint::fork_queue_whole);
-  // Last: from here on the other threads of the child are let in.
+  return ring_whole && queue_whole;
+}
+
+void Mailbox::take_over() noexcept {
   epoch_.store(fork_epoch(), std::memory_order_release);
   pause_at(PausePoint::fork_let_in);
-  return ring_whole && queue_whole;
 }
 
 bool LoopHandle::add_callback(Callback callback, Location where) const {

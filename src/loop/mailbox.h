@@ -71,9 +71,12 @@ class Mailbox {
   }
   /// Refuses from now on, closes the waker, destroys what was queued.
   void close();
-  /// Throws std::system_error, and then nothing has changed. False if callbacks were
-  /// lost.
-  bool after_fork();
+  /// In a forked child, and again if that failed, or if what comes after it fails: the
+  /// waker is made anew, and locks of the parent's threads are forgotten. False if
+  /// callbacks were lost.
+  bool renew();
+  /// After renew(): from here on other threads may post.
+  void take_over() noexcept;
 
  private:
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

@@ -264,11 +264,13 @@ void IOLoop::Impl::heal_waker() {
 }
 
 void IOLoop::Impl::watch_waker() {
-  waker_edge = mailbox->waker().kind() == WakerKind::eventfd &&
-               has(poller->modes(), Events::edge);
-  poller->add(mailbox->waker().fileno(),
-              waker_edge ? Events::read | Events::edge : Events::read, waker_token);
-  mailbox->waker().set_door(poller->open_door());
+  Waker& waker = mailbox->waker();
+  const bool edge =
+      waker.kind() == WakerKind::eventfd && has(poller->modes(), Events::edge);
+  poller->add(waker.fileno(), edge ? Events::read | Events::edge : Events::read,
+              waker_token);
+  waker.set_door(poller->open_door());
+  waker_edge = edge;
 }
 
 void IOLoop::Impl::dispatch() {
