@@ -16,7 +16,7 @@ class Lanes : public EveryLoop {};
 
 TEST_P(Lanes, keep_the_order_of_each) {
   constexpr std::size_t threads = 4;
-  const std::size_t share = scaled(50'000);
+  const auto share = static_cast<std::size_t>(scaled(50'000));
   std::array<std::size_t, threads> next{};
   std::size_t left = threads;
   bool in_order = true;
@@ -40,7 +40,7 @@ TEST_P(Lanes, keep_the_order_of_each) {
 
 // Each post finds the other loop asleep, going to sleep, or getting up.
 TEST_P(Lanes, wake_a_sleeping_loop_each_time) {
-  const std::size_t trips = scaled(20'000);
+  const auto trips = static_cast<std::size_t>(scaled(20'000));
   IOLoop other(LoopOptions{GetParam(), WakerKind::best, false});
   Lane there = other.handle().open_lane();
   Lane here = loop.handle().open_lane();

@@ -217,8 +217,12 @@ TEST_P(Forked, a_grandchild_finds_the_childs_loop_foreign) {
 
 TEST_P(Forked, while_other_threads_post_the_child_is_not_blocked_by_their_lock) {
   std::atomic<bool> done{false};
+  // Not more than the loop can take, or its turns grow without end.
+  std::atomic<int> waiting{0};
   Thread poster([&] {
-    while (!done) loop.add_callback([] {});
+    while (!done) {
+      if (waiting < 1000 && ++waiting > 0) loop.add_callback([&] { --waiting; });
+    }
   });
   for (int i = 0; i < 50; ++i) {
     EXPECT_TRUE(passes_in_child([&] {

@@ -108,7 +108,8 @@ TEST_P(Blocked, the_users_own_handler_hears_others_while_the_signal_is_borrowed)
       EXPECT_TRUE(wait_until(is_borrowed));
       ::raise(SIGURG);
     });
-    // Before the turn that blocks: the probe is not answered until the other has seen it.
+    // Before the turn that blocks: the probe is not answered until the other has seen
+    // it.
     ::pthread_sigmask(SIG_BLOCK, &urgent, nullptr);
     loop.set_blocking_log_threshold(1ms);
     loop.add_callback([&] {

@@ -24,6 +24,11 @@ namespace {
 
 volatile std::sig_atomic_t child_signals = 0;
 
+// Its words are the C library's.
+std::string text_of(int error) {
+  return std::generic_category().message(error);
+}
+
 // The whole message, and that nothing is left: no descriptor, no child, no SIGCHLD.
 void expect_failure(const SpawnOptions& options, const std::string& message, int error,
                     std::uint64_t times = 3) {
@@ -144,7 +149,7 @@ TEST(SpawnFailure, each_step_of_the_child_is_named) {
                           const std::string& step) {
     EXPECT_TRUE(passes_in_child([&] {
       ASSERT_TRUE(deny({call}));
-      expect_failure(options, step + ": Input/output error", EIO, 1);
+      expect_failure(options, step + ": " + text_of(EIO), EIO, 1);
     })) << step;
   };
   const unsigned user = ::geteuid(), group = ::getegid();
@@ -169,7 +174,7 @@ TEST(SpawnFailure, a_table_that_cannot_be_its_own_or_be_closed_is_named) {
       ASSERT_TRUE(deny({{SYS_close_range, EIO, Denied::Argument{2, flags}}}));
       // The pipe lies behind what stays, and is to be closed.
       expect_failure({.argv = {"true"}, .in = Stdio::pipe()},
-                     std::string(step) + ": Input/output error", EIO, 1);
+                     std::string(step) + ": " + text_of(EIO), EIO, 1);
     })) << step;
   }
 }
