@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""judge.py REPORT: reads what `llvm-cov export` wrote, and wants each line of the library
-that no test reached, and each condition that was never true or never false, to stand in
-exceptions.txt, under the reason why."""
+"""judge.py REPORT...: reads what `llvm-cov export` wrote of each program, and wants each
+line of the library that no test reached, and each condition that was never true or never
+false, to stand in exceptions.txt, under the reason why."""
 
 import json
 import sys
@@ -47,13 +47,18 @@ def line_counts(segments):
 
 
 class File:
-    def __init__(self, entry):
-        path = Path(entry["filename"])
+    def __init__(self, path):
         self.name = str(path.relative_to(SOURCE))
         self.text = path.read_text().splitlines()
-        self.lines = line_counts(entry["segments"]) if entry["segments"] else {}
-        # Each instance of a template has its own counts.
+        self.lines = Counter()
         self.branches = {}
+
+    def add(self, entry):
+        """Of one program. It knows little of a function that it does not have."""
+        counts = line_counts(entry["segments"]) if entry["segments"] else {}
+        for line, count in counts.items():
+            self.lines[line] += count
+        # Each instance of a template has its own counts.
         for branch in entry["branches"]:
             place = tuple(branch[:4])
             taken = self.branches.setdefault(place, [0, 0])
@@ -79,13 +84,21 @@ class File:
                     yield place[0], f"never {way}: {self.between(*place)}"
 
 
+def read(reports):
+    files = {}
+    for report in reports:
+        for entry in json.loads(Path(report).read_text())["data"][0]["files"]:
+            path = Path(entry["filename"])
+            files.setdefault(path, File(path)).add(entry)
+    return [files[path] for path in sorted(files)]
+
+
 def rate(name, reached, there):
     return f"{name}: {reached} of {there} ({100 * reached / max(there, 1):.2f} %)"
 
 
 def main():
-    report = json.loads(Path(sys.argv[1]).read_text())
-    files = [File(entry) for entry in report["data"][0]["files"]]
+    files = read(sys.argv[1:])
     allowed = exceptions()
     left = Counter(allowed)
     wrong = 0
