@@ -4,10 +4,6 @@
 /// \file
 /// Several processes that run the same program. Not on Windows, which has no fork.
 
-#if defined(_WIN32)
-#error "tornado/fork_processes.h: Windows has no fork"
-#endif
-
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -15,6 +11,10 @@
 #include "tornado/callback.h"
 #include "tornado/native.h"
 #include "tornado/time.h"
+
+#if !defined(TORNADO_HAS_FORK)
+#error "tornado/fork_processes.h: this system has no fork"
+#endif
 
 namespace tornado {
 

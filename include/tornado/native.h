@@ -16,6 +16,8 @@
 #endif
 #else
 #define TORNADO_API __attribute__((visibility("default")))
+/// There is tornado/fork_processes.h.
+#define TORNADO_HAS_FORK
 #endif
 
 namespace tornado {

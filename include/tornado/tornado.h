@@ -22,6 +22,6 @@
 #include "tornado/subprocess.h"
 #include "tornado/time.h"
 #include "tornado/waker.h"
-#if !defined(_WIN32)
+#if defined(TORNADO_HAS_FORK)
 #include "tornado/fork_processes.h"
 #endif
