@@ -188,8 +188,8 @@ class TORNADO_API IOLoop {
   /// In a forked child: makes the loop the child's own, with new kernel objects and
   /// all that was registered, added and posted before the fork. Otherwise: nothing.
   /// If another thread was posting at the moment of the fork, the callbacks that waited
-  /// cannot be saved; that is logged. When it throws, for want of descriptors or memory,
-  /// the loop is still the parent's, and may be taken over by another try.
+  /// cannot be saved; that is logged. When it throws, for want of descriptors or
+  /// memory, the loop is still the parent's, and may be taken over by another try.
   void after_fork();
 
   void set_exception_policy(ExceptionPolicy policy);
