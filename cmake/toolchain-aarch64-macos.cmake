@@ -10,4 +10,3 @@ include(${CMAKE_CURRENT_LIST_DIR}/zig.cmake)
 set(CMAKE_OSX_SYSROOT "")
 set(CMAKE_OSX_DEPLOYMENT_TARGET "")
 set(CMAKE_OSX_ARCHITECTURES "")
-set(CMAKE_INSTALL_NAME_TOOL ${CMAKE_AR})  # wanted by CMake, and never called
