@@ -4,6 +4,7 @@
 #include <liburing.h>
 
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "platform/descriptor_maker.h"
@@ -42,9 +43,11 @@ class Messenger {
 
   bool send(NativeFd to) noexcept {
     if (epoch_ != fork_epoch() || busy_.exchange(true)) return false;
-    const bool sent = send_now(to);
+    const std::optional<int> answer = send_now(to);
+    // Else the next would go together with this one, and take its answer for its own.
+    if (!answer) drop();
     busy_.store(false);
-    return sent;
+    return answer && *answer >= 0;
   }
 
  private:
@@ -73,16 +76,15 @@ class Messenger {
   }
 
   // IORING_OP_MSG_RING (Linux 5.18) is done within the call, and answered by then.
-  bool send_now(NativeFd to) noexcept {
-    io_uring_sqe* request = ::io_uring_get_sqe(&ring_);
-    if (!request) return false;
-    ::io_uring_prep_msg_ring(request, to, 0, 0, 0);
-    if (::io_uring_submit(&ring_) != 1) return false;
+  // Null if the ring is not at rest now.
+  std::optional<int> send_now(NativeFd to) noexcept {
+    ::io_uring_prep_msg_ring(::io_uring_get_sqe(&ring_), to, 0, 0, 0);
+    if (::io_uring_submit(&ring_) != 1) return {};
     io_uring_cqe* answer = nullptr;
-    if (::io_uring_wait_cqe(&ring_, &answer) != 0) return false;
-    const bool sent = answer->res >= 0;
+    if (::io_uring_wait_cqe(&ring_, &answer) != 0) return {};
+    const int result = answer->res;
     ::io_uring_cqe_seen(&ring_, answer);
-    return sent;
+    return result;
   }
 
   io_uring ring_{};
