@@ -182,6 +182,7 @@ class IoUring final : public Poller {
       unasked_.reserve(room);
       asking_.reserve(room);
       fired_.reserve(room);
+      telling_.reserve(room);
       watches_.resize(room);
     }
     come_here();
@@ -206,7 +207,7 @@ class IoUring final : public Poller {
     std::swap(unasked_, asking_);
     for (const NativeFd fd : asking_) {
       at(fd).unasked = false;
-      if (at(fd).interest != Events::none && at(fd).request == 0) ask(fd);
+      if (at(fd).interest != Events::none) ask(fd);
     }
     asking_.clear();
   }
@@ -326,21 +327,22 @@ class IoUring final : public Poller {
 
   void tell() {
     ready_.reserve(fired_.size());
-    for (const NativeFd fd : fired_) {
+    std::swap(fired_, telling_);
+    for (const NativeFd fd : telling_) {
       Watch& watch = at(fd);
       watch.fired = false;
       const Events found = std::exchange(watch.found, Events::none);
       if (found == Events::none) continue;  // removed or modified since
       ready_.push_back({watch.token, found});
       if ((watch.interest & both_modes) == Events::edge) continue;
-      withdraw(watch);  // if it is a dull one
+      withdraw(watch);  // if it is a dull one; the next wait tells what this finds
       if (has(watch.interest, Events::one_shot)) {
         watch.interest = Events::none;
       } else {
         ask_later(fd);
       }
     }
-    fired_.clear();
+    telling_.clear();
   }
 
   // The kernel does the work of a request on the thread that has asked. If another
@@ -385,6 +387,7 @@ class IoUring final : public Poller {
   std::vector<NativeFd> unasked_;
   std::vector<NativeFd> asking_;
   std::vector<NativeFd> fired_;
+  std::vector<NativeFd> telling_;
   std::vector<Ready> ready_;
 };
 
