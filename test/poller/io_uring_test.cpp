@@ -102,6 +102,93 @@ TEST_F(IoUring, loses_nothing_of_what_its_ring_has_no_room_for) {
   EXPECT_EQ(found.size(), many);
 }
 
+/// Copies of a descriptor, all of which become readable at once.
+class IoUringCrowd : public IoUring {
+ protected:
+  static constexpr std::size_t many = 9'000;  // one wait takes 8,192 answers
+
+  void SetUp() override {
+    if (!can_have_descriptors(many + 1'000)) {
+      GTEST_SKIP() << "RLIMIT_NOFILE cannot be raised enough here";
+    }
+    limit_ = std::make_unique<DescriptorLimit>(many + 1'000);
+    IoUring::SetUp();
+  }
+
+  void add_copies(Events events) {
+    for (Token token = 2; token < many + 2; ++token) {
+      copies_.push_back(duplicate(source_.get()));
+      poller_->add(copies_.back().get(), events, token);
+    }
+  }
+  void let_be_ready() { ASSERT_EQ(::eventfd_write(source_.get(), 1), 0); }
+
+  /// Of the copies.
+  std::size_t find_all() {
+    std::set<Token> found;
+    for (int looks = 0; looks < 100 && found.size() < many; ++looks) {
+      for (const Ready& one : poller_->wait(at_once)) {
+        if (1 < one.token && one.token < many + 2) found.insert(one.token);
+      }
+    }
+    return found.size();
+  }
+
+  std::unique_ptr<DescriptorLimit> limit_;
+  UniqueFd source_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  std::vector<UniqueFd> copies_;
+};
+
+TEST_F(IoUringCrowd, is_found_though_one_wait_does_not_take_all) {
+  for (const Events mode : {Events::none, Events::edge}) {
+    copies_.clear();
+    add_copies(Events::read | mode);
+    for (int round = 0; round < 3; ++round) {
+      for (int looks = 0; looks < 100 && look() > 0; ++looks) continue;
+      EXPECT_EQ(look(), 0u);
+      let_be_ready();
+      EXPECT_EQ(find_all(), many) << "round " << round;
+      (void)drain(source_.get());
+    }
+    for (const UniqueFd& copy : copies_) poller_->remove(copy.get());
+  }
+}
+
+// What has told of its peer's end only is withdrawn when it is told of, which fills the
+// ring.
+TEST_F(IoUringCrowd, is_found_though_that_happens_while_others_are_told_of) {
+  constexpr Token others = 200;
+  std::vector<FdPair> pairs;
+  for (Token i = 0; i < others; ++i) {
+    const FdPair& pair = pairs.emplace_back(make_socket_pair());
+    fill(pair.first.get());
+    ASSERT_EQ(::shutdown(pair.second.get(), SHUT_WR), 0);
+    poller_->add(pair.first.get(), Events::write, many + 2 + i);
+  }
+  add_copies(Events::read);
+  EXPECT_EQ(look(), 0u);
+  EXPECT_EQ(look(), 0u);
+  for (const FdPair& pair : pairs) drain(pair.second.get());
+  let_be_ready();
+  EXPECT_EQ(find_all(), many);
+}
+
+TEST_F(IoUring, forgets_what_it_has_found_of_one_that_is_removed) {
+  std::vector<UniqueFd> idle;
+  for (Token token = 2; token < 202; ++token) {
+    idle.emplace_back(::eventfd(0, EFD_CLOEXEC));
+    poller_->add(idle.back().get(), Events::read, token);
+  }
+  EXPECT_EQ(look(), 0u);
+  put_byte(pair_.second);
+  // The ring has no room for so much, and is looked at.
+  for (Token token = 2; token < 202; ++token) {
+    poller_->modify(idle[token - 2].get(), Events::read, token);
+  }
+  poller_->remove(pair_.first.get());
+  EXPECT_EQ(look(), 0u);
+}
+
 TEST_F(IoUring, goes_on_in_another_thread) {
   Thread([this] { EXPECT_EQ(look(), 0u); }).join();
   put_byte(pair_.second);
@@ -110,6 +197,17 @@ TEST_F(IoUring, goes_on_in_another_thread) {
   EXPECT_EQ(look(), 1u);
   drain(pair_.first.get());
   EXPECT_EQ(look(), 0u);
+}
+
+TEST_F(IoUring, may_outlive_the_ring_that_its_thread_sends_messages_with) {
+  Thread([this] {
+    // There before that ring, and so destroyed after it.
+    thread_local std::unique_ptr<Poller> last;
+    last = std::move(poller_);
+    EXPECT_TRUE(last->wait(at_once).empty());
+  }).join();
+  pair_.first.reset();
+  EXPECT_TRUE(wait_until([this] { return is_let_go_of(); }));
 }
 
 TEST_F(IoUring, lets_go_of_a_file_for_another_thread) {
@@ -172,6 +270,27 @@ TEST_F(RingWaker, is_written_to_when_it_has_left_the_ring) {
   waker_.set_door({});
   waker_.wake();
   EXPECT_TRUE(was_written_to());
+}
+
+TEST_F(RingWaker, is_written_to_when_its_door_takes_no_messages) {
+  waker_.set_door(std::move(make_pipe().second));
+  waker_.wake();
+  EXPECT_TRUE(was_written_to());
+}
+
+TEST_F(RingWaker, of_a_child_is_written_to_by_a_thread_whose_ring_is_the_parents) {
+  EXPECT_TRUE(passes_in_child([&] {
+    waker_.rebuild();
+    EXPECT_TRUE(was_written_to()) << "by rebuild()";
+    const auto own = make_poller(PollerKind::io_uring);
+    waker_.set_door(own->open_door());
+    waker_.disarm();
+    ASSERT_TRUE(waker_.arm());
+    waker_.wake();
+    EXPECT_TRUE(was_written_to());
+  }));
+  EXPECT_FALSE(was_written_to());
+  EXPECT_TRUE(poller_->wait(at_once).empty());
 }
 
 TEST_F(RingWaker, stays_what_it_is_after_its_ring_is_gone) {

@@ -7,6 +7,13 @@
 
 namespace tornado::test {
 
+/// Whether a DescriptorLimit may be that high here.
+inline bool can_have_descriptors(rlim_t count) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_max >= count;
+}
+
 /// The greatest number of descriptors, lowered (or raised, as far as the hard limit
 /// goes) in this scope.
 class DescriptorLimit {
