@@ -14,7 +14,7 @@ bool is_unavailable(std::error_code error) noexcept {
         std::errc::not_supported}) {
     if (error == reason) return true;
   }
-  return error == Errc::no_poller || error == Errc::no_waker;
+  return error == Errc::no_poller;  // not in this build
 }
 
 void log_replacement(std::string_view wanted, std::string_view instead,

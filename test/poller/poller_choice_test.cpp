@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "platform/choice.h"
 #include "poller/every_poller.h"
 #include "support/child.h"
 #include "support/deny.h"
@@ -108,6 +109,40 @@ TEST(PollerChoice, takes_no_other_where_io_uring_fails_for_want_of_descriptors) 
     expect_refusal(PollerKind::io_uring, {EMFILE, std::system_category()},
                    "io_uring_setup: Too many open files");
   }));
+}
+
+struct Fake {
+  std::string_view name;
+  std::error_code error;
+  bool by_name_only = false;
+};
+
+std::string_view make_fake(const Fake& fake) {
+  if (fake.error) throw std::system_error(fake.error);
+  return fake.name;
+}
+
+const Fake absent{"absent", Errc::no_poller, true};
+const Fake forbidden{"forbidden", std::make_error_code(std::errc::permission_denied)};
+const Fake missing{"missing", std::make_error_code(std::errc::function_not_supported)};
+const Fake named{"named", {}, true};
+const Fake usual{"usual", {}};
+
+TEST(PollerChoice, takes_nothing_that_is_by_name_only_though_all_others_fail) {
+  const Fake* const table[] = {&forbidden, &missing, &named};
+  EXPECT_EQ(
+      code_of([&] { choose_best(std::span<const Fake* const>(table), make_fake); }),
+      missing.error);
+}
+
+TEST(PollerChoice, takes_the_best_for_one_by_name_only_that_this_build_does_not_have) {
+  const Fake* const table[] = {&missing, &usual, &absent};
+  EXPECT_EQ(choose_named(std::span<const Fake* const>(table), absent, make_fake),
+            "usual");
+  EXPECT_EQ(code_of([&] {
+              choose_named(std::span<const Fake* const>(table), missing, make_fake);
+            }),
+            missing.error);
 }
 
 }  // namespace
