@@ -63,7 +63,6 @@ inline constexpr std::array calls = std::to_array<FaultCall>({
     {"send",
      {EACCES, EAGAIN, EBADF, ECONNRESET, EINTR, ENOBUFS, ENOMEM, ENOTCONN, EPIPE,
       moves_one_byte}},
-    {"sem_wait", {EINTR}},
     {"setsockopt", {EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK}},
     {"sigaction", {EFAULT, EINVAL}},
     {"socket",

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/select.h>
@@ -139,7 +138,6 @@ TORNADO_STAND_IN(ssize_t, readlink, -1,
                  (const char* path, char* text, std::size_t size), (path, text, size))
 TORNADO_STAND_IN(int, sched_getaffinity, -1,
                  (pid_t pid, std::size_t size, cpu_set_t* set), (pid, size, set))
-TORNADO_STAND_IN(int, sem_wait, -1, (sem_t * semaphore), (semaphore))
 TORNADO_STAND_IN(int, setsockopt, -1,
                  (int fd, int level, int option, const void* value, socklen_t size),
                  (fd, level, option, value, size))
