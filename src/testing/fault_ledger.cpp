@@ -30,6 +30,13 @@ std::atomic<Ledger*> ledger{nullptr};
 
 std::atomic<bool> takes_part{false};
 
+/// Null if calls are not counted.
+Ledger* open_page() noexcept {
+  if (!takes_part) return nullptr;
+  Ledger* const page = ledger;
+  return page->armed ? page : nullptr;
+}
+
 bool is_transient(int error) noexcept {
   return error == EINTR || error == EAGAIN || error == EBUSY || error == ECONNABORTED;
 }
@@ -55,7 +62,7 @@ void arm(const Fault& fault) {
 }
 
 void disarm() noexcept {
-  if (Ledger* const made = ledger) made->armed = false;
+  ledger.load()->armed = false;
 }
 
 void take_part() noexcept {
@@ -71,9 +78,9 @@ std::uint32_t counted(std::size_t call) noexcept {
 }
 
 int strike(std::size_t call) noexcept {
-  Ledger* const made = ledger;
-  if (!takes_part || !made || !made->armed) return 0;
-  Ledger& page = *made;
+  Ledger* const open = open_page();
+  if (!open) return 0;
+  Ledger& page = *open;
   const std::uint32_t nth = page.counts[call].fetch_add(1) + 1;
   const Fault& fault = page.fault;
   if (call != page.call || nth < fault.nth) return 0;
@@ -92,9 +99,9 @@ bool low_number_used() noexcept {
 }
 
 void note_use(int fd) noexcept {
-  Ledger* const made = ledger;
-  if (fd < 0 || fd > 2 || !takes_part || !made || !made->armed) return;
-  if (made->low_forbidden) made->low_used = true;
+  if (fd < 0 || fd > 2) return;
+  Ledger* const page = open_page();
+  if (page && page->low_forbidden) page->low_used = true;
 }
 
 }  // namespace tornado::faults

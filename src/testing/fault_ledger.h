@@ -16,6 +16,7 @@ void open_ledger();
 void arm(const Fault& fault);
 void disarm() noexcept;
 /// Calls of this process, and of what it forks, are counted: not those of its parent.
+/// After open_ledger().
 void take_part() noexcept;
 
 /// Since arm().

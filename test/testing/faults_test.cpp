@@ -2,17 +2,27 @@
 #include "tornado/faults.h"
 
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <new>
+#include <set>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
+#include "poller/backends.h"
 #include "support/child.h"
+#include "support/deny.h"
+#include "support/log_capture.h"
+#include "support/pollers.h"
 #include "support/wait.h"
+#include "testing/fault_ledger.h"
 #include "tornado/tornado.h"
 
 namespace tornado::test {
@@ -70,6 +80,118 @@ TEST(FaultInjection, refuses_memory) {
   EXPECT_NO_THROW(::operator delete(::operator new(1)));
 }
 
+/// What is asked for by each of the forms, without a new-expression, which a compiler
+/// may leave out.
+template <class F>
+void with_each_new(F use, std::size_t size) {
+  constexpr std::align_val_t wide{64};
+  const auto of = [size](auto... more) { return ::operator new(size, more...); };
+  const auto array_of = [size](auto... more) {
+    return ::operator new[](size, more...);
+  };
+  use([&] { return of(); }, [](void* p) { ::operator delete(p); });
+  use([&] { return array_of(); }, [](void* p) { ::operator delete[](p); });
+  use([&] { return of(wide); }, [](void* p) { ::operator delete(p, wide); });
+  use([&] { return array_of(wide); }, [](void* p) { ::operator delete[](p, wide); });
+  use([&] { return of(wide); }, [size](void* p) { ::operator delete(p, size, wide); });
+  use([&] { return array_of(wide); },
+      [size](void* p) { ::operator delete[](p, size, wide); });
+}
+
+TEST(FaultInjection, refuses_memory_in_each_form) {
+  int forms = 0;
+  with_each_new(
+      [&forms](auto get, auto give_back) {
+        ++forms;
+        const FaultInjection injection({.call = "operator new", .error = ENOMEM});
+        EXPECT_THROW((void)get(), std::bad_alloc);
+        void* const block = get();
+        EXPECT_NE(block, nullptr);
+        give_back(block);
+        give_back(nullptr);
+        EXPECT_EQ(injection.count("operator new"), 2u);
+      },
+      10);
+  EXPECT_EQ(forms, 6);
+  const FaultInjection injection({.call = "operator new", .error = ENOMEM, .nth = 2});
+  void* const one = ::operator new(1, std::nothrow);
+  EXPECT_NE(one, nullptr);
+  EXPECT_EQ(::operator new[](1, std::nothrow), nullptr);
+  void* const array = ::operator new[](1, std::nothrow);
+  EXPECT_NE(array, nullptr);
+  ::operator delete(one);
+  ::operator delete[](array);
+}
+
+TEST(FaultInjection, leaves_the_sizes_of_memory_what_they_are) {
+  void* const none = ::operator new(0);
+  void* const none_either = ::operator new(0);
+  EXPECT_NE(none, nullptr);
+  EXPECT_NE(none, none_either);
+  ::operator delete(none);
+  ::operator delete(none_either);
+  const volatile std::size_t too_much = SIZE_MAX / 4;
+  EXPECT_THROW((void)::operator new(too_much), std::bad_alloc);
+}
+
+TEST(FaultInjection, says_what_a_close_itself_says_if_that_fails) {
+  const FaultInjection injection({.call = "close", .error = EIO});
+  EXPECT_EQ(::close(-1), -1);
+  EXPECT_EQ(errno, EBADF);
+  EXPECT_EQ(injection.struck(), 1u);
+}
+
+TEST(FaultInjection, takes_no_status_of_what_is_no_child) {
+  const FaultInjection injection({.call = "waitid P_PIDFD", .error = ECHILD});
+  const UniqueFd closed = duplicate(STDIN_FILENO);
+  const auto number = static_cast<id_t>(closed.get() + 1);
+  siginfo_t info;
+  EXPECT_EQ(::waitid(static_cast<idtype_t>(3), number, &info, WEXITED), -1);
+  EXPECT_EQ(errno, ECHILD);
+}
+
+TEST(FaultInjection, tells_of_a_use_of_low_numbers_where_that_is_forbidden) {
+  EXPECT_TRUE(passes_in_child([] {
+    const auto write_low = [] { return ::write(STDOUT_FILENO, "", 0); };
+    const auto write_high = [] { return ::write(STDERR_FILENO + 1, "", 0); };
+    {
+      const FaultInjection injection;
+      (void)write_low();
+      EXPECT_FALSE(faults::low_number_used()) << "it is not forbidden";
+      faults::forbid_low_numbers();
+      (void)write_high();
+      EXPECT_FALSE(faults::low_number_used());
+    }
+    (void)write_low();
+    EXPECT_FALSE(faults::low_number_used()) << "nothing is counted any more";
+    const FaultInjection another;
+    faults::forbid_low_numbers();
+    (void)write_low();
+    EXPECT_TRUE(faults::low_number_used());
+  }));
+}
+
+TEST(FaultInjection, can_be_had_of_all_that_it_lists) {
+  EXPECT_GT(fault_calls().size(), 50u);
+  for (const FaultCall& call : fault_calls()) {
+    EXPECT_NE(call.errors[0], 0) << call.name;
+    for (const int error : call.errors) {
+      if (error == 0) break;
+      const FaultInjection injection({.call = call.name, .error = error});
+      EXPECT_EQ(injection.count(call.name), 0u) << call.name;
+    }
+  }
+}
+
+TEST(FaultInjection, that_has_no_memory_is_none) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({{SYS_mmap, ENOMEM}}));
+    EXPECT_THROW(FaultInjection(), std::bad_alloc);
+    EXPECT_THROW(FaultInjection(), std::bad_alloc) << "there is none already";
+  }));
+}
+
 std::atomic<bool> told{false};
 
 TEST(FaultInjection, does_not_end_the_watchdog_of_a_loop_that_is_blocked) {
@@ -103,6 +225,98 @@ TEST(FaultInjection, leaves_a_loop_that_could_not_be_taken_over_for_another_try)
     loop.start();
     other.join();
   }));
+}
+
+TEST(FaultInjection, of_membarrier_once_is_made_good_by_another_registration) {
+  IOLoop loop;
+  const auto post_and_run = [&](Lane& lane) {
+    std::thread poster([&] { lane.add_callback([&] { loop.stop(); }); });
+    loop.start();
+    poster.join();
+  };
+  Lane lane = loop.handle().open_lane();
+  post_and_run(lane);
+  const FaultInjection injection({.call = "syscall membarrier", .error = EPERM});
+  post_and_run(lane);
+  if (injection.struck() == 0) GTEST_SKIP() << "membarrier is not used here";
+  const std::uint32_t before = injection.count("syscall membarrier");
+  post_and_run(lane);
+  EXPECT_GT(injection.count("syscall membarrier"), before) << "it is used still";
+}
+
+/// A poller over io_uring, and eventfds that it watches: more than its ring has room
+/// for.
+class RingFaults : public testing::Test {
+ protected:
+  void SetUp() override {
+    TORNADO_SKIP_IF_REPLACED(PollerKind::io_uring, poller_->kind());
+  }
+
+  void watch(std::size_t count, unsigned value) {
+    for (Token token = 0; token < count; ++token) {
+      watched_.emplace_back(::eventfd(value, EFD_CLOEXEC | EFD_NONBLOCK));
+      poller_->add(watched_.back().get(), Events::read, token);
+    }
+  }
+  static Fault no_submit() {
+    return {.call = "io_uring_submit", .error = ENXIO, .nth = 1, .for_ever = true};
+  }
+
+  static constexpr std::chrono::nanoseconds at_once{0};
+  std::unique_ptr<Poller> poller_ = make_poller(PollerKind::io_uring);
+  std::vector<UniqueFd> watched_;
+};
+
+TEST_F(RingFaults, lose_no_request_that_there_was_no_room_for) {
+  watch(300, 1);
+  const FaultInjection injection(no_submit());
+  std::set<Token> found;
+  for (int waits = 0; waits < 100 && found.size() < watched_.size(); ++waits) {
+    for (const Ready& one : poller_->wait(patience)) found.insert(one.token);
+  }
+  EXPECT_EQ(found.size(), watched_.size());
+  EXPECT_GT(injection.struck(), 0u);
+}
+
+TEST_F(RingFaults, bring_no_event_of_what_could_not_be_withdrawn) {
+  watch(300, 0);
+  EXPECT_TRUE(poller_->wait(at_once).empty());
+  {
+    const LogCapture log;
+    const FaultInjection injection(no_submit());
+    for (const UniqueFd& fd : watched_) poller_->remove(fd.get());
+    EXPECT_TRUE(log.contains("could not be withdrawn", LogLevel::error));
+  }
+  for (const UniqueFd& fd : watched_) ASSERT_EQ(::eventfd_write(fd.get(), 1), 0);
+  constexpr Token other = 1000;
+  poller_->add(watched_.back().get(), Events::read, other);
+  const auto found = poller_->wait(patience);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].token, other);
+}
+
+TEST_F(RingFaults, of_a_message_have_the_waker_written_to_now_and_later) {
+  watch(1, 0);
+  EXPECT_TRUE(poller_->wait(at_once).empty());
+  Waker waker(WakerKind::eventfd);
+  const auto writes = [&waker] {
+    waker.disarm();
+    EXPECT_TRUE(waker.arm());
+    waker.wake();
+    eventfd_t count = 0;
+    return ::eventfd_read(waker.fileno(), &count) == 0;
+  };
+  waker.set_door(poller_->open_door());
+  ASSERT_FALSE(writes()) << "messages work here";
+  {
+    const FaultInjection injection({.call = "io_uring_submit", .error = ENXIO});
+    EXPECT_TRUE(writes());
+    EXPECT_EQ(injection.struck(), 1u);
+  }
+  (void)writes();
+  // An answer to one of those before must not be taken for that to this one.
+  waker.set_door(duplicate(watched_[0].get()));
+  EXPECT_TRUE(writes());
 }
 
 TEST(FaultInjection, counts_in_forked_children_as_well) {
