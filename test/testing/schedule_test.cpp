@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <limits>
 #include <set>
 #include <stdexcept>
 #include <string>
 
+#include "support/child.h"
 #include "tornado/fd.h"
 #include "tornado/testing.h"
 
@@ -120,6 +123,18 @@ TEST(SeededSchedule, finds_a_race_and_its_seed_finds_it_again_100_times_of_100) 
   for (int again = 0; again < 100; ++again) ASSERT_EQ(updates(failing), 1);
 }
 
+TEST(SeededSchedule, is_of_the_one_seed_that_the_environment_names) {
+  EXPECT_TRUE(passes_in_child([] {
+    ::unsetenv("TORNADO_TEST_SEED");
+    EXPECT_EQ(simulation_seeds(3), (std::vector<std::uint64_t>{1, 2, 3}));
+    ::setenv("TORNADO_TEST_SEED", "42", 1);
+    EXPECT_EQ(simulation_seeds(3), (std::vector<std::uint64_t>{42}));
+    ::setenv("TORNADO_TEST_SEED", "0xffffffffffffffff", 1);
+    EXPECT_EQ(simulation_seeds(3),
+              (std::vector{std::numeric_limits<std::uint64_t>::max()}));
+  }));
+}
+
 TEST(SimulatedThread, sleeps_in_simulated_time) {
   Simulation simulation{{.patience = 0ns}};
   IOLoop loop(simulation.options({.make_current = false}));
@@ -150,7 +165,10 @@ TEST(SimulatedThread, is_unwound_where_it_pauses_when_the_simulation_ends) {
     Simulation simulation{{.patience = 0ns}};
     IOLoop loop(simulation.options({.make_current = false}));
     simulation.add_thread([&](SimulatedThread& self) {
-      const std::shared_ptr<void> guard(nullptr, [&](void*) { destroyed = true; });
+      const std::shared_ptr<void> guard(nullptr, [&](void*) {
+        self.pause(1h);  // and goes on at once
+        destroyed = true;
+      });
       loop.stop();
       self.pause();
       returned = true;

@@ -155,6 +155,38 @@ TEST_F(SimulatedTime, names_the_descriptors_that_a_deadlock_waits_for) {
   EXPECT_NE(deadlock_of(loop).find("no descriptor"), std::string::npos);
 }
 
+TEST(Simulation, does_not_wait_for_a_descriptor_that_its_poller_has_refused) {
+  Simulation simulation(impatient);
+  IOLoop loop(simulation.options({.poller = PollerKind::poll, .make_current = false}));
+  const FdPair pipe = make_pipe();
+  EXPECT_THROW(
+      loop.add_handler(
+          pipe.first.get(), [](NativeFd, Events) {}, Events::read | Events::edge),
+      std::system_error);
+  EXPECT_NE(deadlock_of(loop).find("no descriptor"), std::string::npos);
+}
+
+TEST_F(SimulatedTime, tells_of_the_events_that_a_handler_was_updated_to) {
+  const FdPair pair = make_socket_pair();
+  Events found = Events::none;
+  loop.add_handler(
+      pair.first.get(),
+      [&](NativeFd, Events events) {
+        found = events;
+        loop.stop();
+      },
+      Events::read);
+  loop.call_later(1h, [&] { loop.update_handler(pair.first.get(), Events::write); });
+  EXPECT_EQ(deadlock_of(loop), "stopped");
+  EXPECT_EQ(found, Events::write);
+}
+
+TEST(Simulation, looks_for_real_events_before_it_calls_it_a_deadlock) {
+  Simulation simulation{{.patience = 1ms}};
+  IOLoop loop(simulation.options({.make_current = false}));
+  EXPECT_NE(deadlock_of(loop), "stopped");
+}
+
 TEST_F(SimulatedTime, goes_on_after_a_deadlock) {
   EXPECT_NE(deadlock_of(loop), "stopped");
   const TimePoint begin = loop.time();
