@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strangers who get to the loopback listener of a tcp_pair first.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -18,6 +19,7 @@ namespace {
 
 std::function<bool(const sockaddr*, socklen_t)> before_connect;
 bool within = false;
+bool connects_at_once = false;
 
 }  // namespace
 
@@ -31,7 +33,10 @@ extern "C" __attribute__((visibility("default"))) int connect(int fd,
     within = false;
     if (!allowed) return -1;
   }
-  return static_cast<int>(::syscall(SYS_connect, fd, address, size));
+  if (connects_at_once) ::fcntl(fd, F_SETFL, 0);
+  const auto result = static_cast<int>(::syscall(SYS_connect, fd, address, size));
+  if (connects_at_once) ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  return result;
 }
 
 namespace tornado::test {
@@ -39,7 +44,10 @@ namespace {
 
 class TcpPair : public testing::Test {
  protected:
-  void TearDown() override { before_connect = nullptr; }
+  void TearDown() override {
+    before_connect = nullptr;
+    connects_at_once = false;
+  }
 
   /// `count` strangers connect and write, each before the waker does.
   void send_strangers(int count) {
@@ -75,6 +83,12 @@ void expect_connected_to_itself(Waker& waker) {
 }
 
 TEST_F(TcpPair, is_connected_to_itself) {
+  Waker waker(WakerKind::tcp_pair);
+  expect_connected_to_itself(waker);
+}
+
+TEST_F(TcpPair, works_where_a_connection_is_there_at_once) {
+  connects_at_once = true;
   Waker waker(WakerKind::tcp_pair);
   expect_connected_to_itself(waker);
 }

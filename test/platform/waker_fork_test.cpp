@@ -35,7 +35,10 @@ TEST_P(EveryWakerForked, does_not_wake_the_parent_from_the_child) {
 
 TEST_P(EveryWakerForked, does_not_consume_in_the_child_what_is_the_parents) {
   waker_.wake();
-  EXPECT_TRUE(passes_in_child([this] { EXPECT_FALSE(waker_.consume()); }));
+  EXPECT_TRUE(passes_in_child([this] {
+    EXPECT_FALSE(waker_.consume());
+    EXPECT_FALSE(waker_.answer());
+  }));
   EXPECT_TRUE(is_readable(waker_.fileno()));
   EXPECT_TRUE(waker_.consume());
 }

@@ -119,6 +119,26 @@ TEST(PipeWaker, raises_no_SIGPIPE_for_a_write_that_a_rebuild_overtakes) {
   expect_to_work(waker);
 }
 
+TEST(PipeWaker, gives_its_descriptors_back_in_a_child_forked_amid_a_wake) {
+  Waker waker(WakerKind::pipe);
+  fill(waker.write_fileno());
+  set_nonblocking(waker.write_fileno(), false);
+  std::atomic<pid_t> id{0};
+  std::thread other([&] {
+    id = static_cast<pid_t>(::syscall(SYS_gettid));
+    waker.wake();
+  });
+  EXPECT_TRUE(wait_until([&] { return id != 0 && sleeps(id); }));
+  EXPECT_TRUE(passes_in_child([&] {
+    const std::set<int> ends{waker.fileno(), waker.write_fileno()};
+    waker.close();
+    const std::set<int> open = open_numbers();
+    for (const int end : ends) EXPECT_FALSE(open.contains(end));
+  }));
+  EXPECT_GT(drain(waker.fileno()), 0u);
+  other.join();
+}
+
 TEST(TcpPairWaker, works_again_after_it_was_reset) {
   Waker waker(WakerKind::tcp_pair);
   const linger at_once{1, 0};

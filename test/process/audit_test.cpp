@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "support/child.h"
+#include "support/limits.h"
 #include "support/wait.h"
 #include "tornado/ioloop.h"
 #include "tornado/platform.h"
@@ -96,6 +97,23 @@ TEST(Audit, knows_which_part_of_the_library_made_a_descriptor) {
   const UniqueFd reused(::fcntl(0, F_DUPFD_CLOEXEC, number));
   EXPECT_EQ(info_of(audit_descriptors(), reused.get()).maker, "");
   EXPECT_EQ(wait_child(child), 0);
+}
+
+TEST(Audit, lists_great_numbers_without_their_maker) {
+  constexpr int great = 5000;
+  if (!can_have_descriptors(great + 1)) {
+    GTEST_SKIP() << "RLIMIT_NOFILE cannot be raised enough here";
+  }
+  const DescriptorLimit room(great + 1);
+  const IOLoop loop(LoopOptions{PollerKind::epoll, WakerKind::eventfd, {}});
+  const auto all = audit_descriptors();
+  const auto eventfd = std::find_if(all.begin(), all.end(),
+                                    [](const auto& d) { return d.maker == "Waker"; });
+  ASSERT_NE(eventfd, all.end());
+  const UniqueFd copy(::fcntl(eventfd->number, F_DUPFD_CLOEXEC, great));
+  const DescriptorInfo info = info_of(audit_descriptors(), great);
+  EXPECT_EQ(info.kind, "eventfd");
+  EXPECT_EQ(info.maker, "");
 }
 
 TEST(Audit, the_library_itself_leaks_nothing) {
