@@ -48,9 +48,6 @@ constexpr std::initializer_list<OtherWay> other_ways = {
 #if defined(SYS_fcntl64)
     {SYS_fcntl, SYS_fcntl64},
 #endif
-#if defined(SYS_mmap2)
-    {SYS_mmap, SYS_mmap2},
-#endif
 #if defined(SYS_ppoll_time64)
     {SYS_ppoll, SYS_ppoll_time64},
     {SYS_pselect6, SYS_pselect6_time64},
