@@ -179,10 +179,7 @@ class IoUring final : public Poller {
     if (watches_.size() < size) {
       // The lists have each number once at most: they need no memory later.
       const std::size_t room = std::max(size, 2 * watches_.size());
-      unasked_.reserve(room);
-      asking_.reserve(room);
-      fired_.reserve(room);
-      telling_.reserve(room);
+      for (auto* list : {&unasked_, &asking_, &fired_, &telling_}) list->reserve(room);
       watches_.resize(room);
     }
     come_here();
