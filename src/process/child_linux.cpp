@@ -42,7 +42,8 @@ bool failed(ChildTask& task, ChildAct act, std::size_t index = 0) noexcept {
 
 template <class... Args>
 bool call(ChildTask& task, ChildAct act, long number, Args... args) noexcept {
-  return system_call(number, args...) != -1 || failed(task, act);
+  if (system_call(number, args...) != -1) return true;
+  return failed(task, act);
 }
 
 // Exec would only undo handlers, and would keep what is ignored.
@@ -87,7 +88,8 @@ bool move_descriptors(ChildTask& task) noexcept {
 
 bool close_the_rest(ChildTask& task) noexcept {
   if (!task.table_is_shared) {
-    return close_others(task.kept) || failed(task, ChildAct::close_descriptors);
+    if (close_others(task.kept)) return true;
+    return failed(task, ChildAct::close_descriptors);
   }
   for (std::size_t i = 0; i < task.gaps.size; ++i) {
     const DescriptorRange gap = task.gaps.data[i];
@@ -155,7 +157,7 @@ bool set_mask(ChildTask& task) noexcept {
 
 // As execvp: what cannot be is passed over, and a file that may not be executed is
 // worth more in the report than one that does not exist.
-bool exec(ChildTask& task) noexcept {
+void exec(ChildTask& task) noexcept {
   bool forbidden = false;
   for (const char* const* file = task.files; *file; ++file) {
     system_call(SYS_execve, *file, task.argv, task.environment);
@@ -170,11 +172,12 @@ bool exec(ChildTask& task) noexcept {
       case ETIMEDOUT:
         break;
       default:
-        return failed(task, ChildAct::exec);
+        failed(task, ChildAct::exec);
+        return;
     }
   }
   if (forbidden) errno = EACCES;
-  return failed(task, ChildAct::exec);
+  failed(task, ChildAct::exec);
 }
 
 }  // namespace
@@ -182,10 +185,11 @@ bool exec(ChildTask& task) noexcept {
 extern "C" int tornado_child_main(void* argument) noexcept {
   ChildTask& task = *static_cast<ChildTask*>(argument);
   reset_dispositions();
-  [[maybe_unused]] const bool executed =
-      unshare_table(task) && move_descriptors(task) && close_the_rest(task) &&
-      set_group(task) && set_place(task) && set_limits(task) && set_ids(task) &&
-      follow_parent(task) && set_mask(task) && exec(task);
+  const bool ready = unshare_table(task) && move_descriptors(task) &&
+                     close_the_rest(task) && set_group(task) && set_place(task) &&
+                     set_limits(task) && set_ids(task) && follow_parent(task) &&
+                     set_mask(task);
+  if (ready) exec(task);
   if (task.report_to != -1) {
     system_call(SYS_write, task.report_to, &task.report, sizeof task.report);
   }

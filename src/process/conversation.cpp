@@ -89,7 +89,7 @@ void Conversation::read_some(PipeEnd& end, std::string& text) {
 }
 
 void Conversation::finish(PipeEnd& end) {
-  if (end.watched) loop_.remove_handler(end);
+  loop_.remove_handler(end);
   end.close();
   tell_if_over();
 }

@@ -25,7 +25,7 @@ void check(std::string_view name, std::string_view value) {
                                                        : nullptr;
   if (!fault) return;
   throw_error(std::make_error_code(std::errc::invalid_argument),
-              "environment variable \"" + std::string(name.data(), name.size()) +
+              "environment variable \"" + std::string(name.substr(0, name.find('\0'))) +
                   "\": " + fault);
 }
 

@@ -55,7 +55,7 @@ void ExitWatch::on_end() {
   pause_at(PausePoint::exit_seen);
   const auto self = shared_from_this();
   const auto status = reap(pid(), process_.get(), WaitFor::nothing);
-  if (!status || status_) return;
+  if (!status) return;
   status_ = ExitStatus{status->error, status->returncode};
   if (std::exchange(watched_, false)) loop_.remove_handler(*this);
   close();

@@ -2,13 +2,18 @@
 #include "tornado/audit.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "support/child.h"
 #include "support/limits.h"
@@ -71,6 +76,37 @@ TEST(Audit, names_the_kinds) {
   }
 }
 
+// What is said of a device that nobody opened; nothing where none can be made.
+std::optional<DescriptorInfo> info_of_device(mode_t mode, unsigned major) {
+  const std::string path =
+      testing::TempDir() + "audit_device_" + std::to_string(::getpid());
+  if (::mknod(path.c_str(), mode | 0600, ::makedev(major, 0)) == -1) return {};
+  const UniqueFd device = open_file(path.c_str(), O_PATH);
+  ::unlink(path.c_str());
+  return info_of(audit_descriptors(), device.get());
+}
+
+TEST(Audit, tells_terminals_from_other_devices) {
+  if (!info_of_device(S_IFCHR, 1)) GTEST_SKIP() << "no devices can be made here";
+  EXPECT_EQ(info_of_device(S_IFCHR, 4)->kind, "terminal") << "a console";
+  EXPECT_EQ(info_of_device(S_IFCHR, 5)->kind, "terminal") << "/dev/tty";
+  EXPECT_EQ(info_of_device(S_IFCHR, 135)->kind, "char");
+  EXPECT_EQ(info_of_device(S_IFCHR, 136)->kind, "terminal") << "of /dev/pts";
+  EXPECT_EQ(info_of_device(S_IFCHR, 143)->kind, "terminal");
+  EXPECT_EQ(info_of_device(S_IFCHR, 144)->kind, "char");
+  EXPECT_EQ(info_of_device(S_IFBLK, 7)->kind, "block");
+  EXPECT_EQ(info_of_device(S_IFBLK, 7)->offset, 0);
+}
+
+TEST(Audit, calls_what_it_does_not_know_unknown) {
+  const std::string path =
+      testing::TempDir() + "audit_link_" + std::to_string(::getpid());
+  ASSERT_EQ(::symlink("/", path.c_str()), 0);
+  const UniqueFd link = open_file(path.c_str(), O_PATH | O_NOFOLLOW);
+  ::unlink(path.c_str());
+  EXPECT_EQ(kind_of(link.get()), "unknown");
+}
+
 TEST(Audit, lists_what_is_open_and_not_what_it_reads_with) {
   std::vector<int> numbers;
   for (const auto& descriptor : audit_descriptors()) {
@@ -91,7 +127,11 @@ TEST(Audit, knows_which_part_of_the_library_made_a_descriptor) {
   EXPECT_EQ(made_by("Waker"), 2);
   EXPECT_EQ(made_by("IOLoop"), 1);
   EXPECT_EQ(made_by("spawn slot"), 4);
-  EXPECT_EQ(info_of(all, child.in.get()).maker, "spawn");
+  const DescriptorInfo end = info_of(all, child.in.get());
+  EXPECT_EQ(end.maker, "spawn");
+  EXPECT_EQ(to_string(end),
+            std::to_string(end.number) + " pipe " + end.target + " (spawn)");
+  EXPECT_EQ(to_string(audit_descriptors(::getpid())), to_string(all));
   const int number = child.in.get();
   child.in.reset();
   const UniqueFd reused(::fcntl(0, F_DUPFD_CLOEXEC, number));
@@ -155,6 +195,33 @@ TEST(Audit, of_a_process_that_is_not_there_is_an_error) {
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code(), std::errc::no_such_process);
   }
+}
+
+TEST(Audit, without_proc_is_another_error) {
+  const auto enter = [] { return ::unshare(CLONE_NEWNS) == 0; };
+  const auto probe = run_in_child([&] { return std::string(enter() ? "yes" : "no"); });
+  if (probe.output != "yes") GTEST_SKIP() << "no mount namespaces here";
+  EXPECT_TRUE(passes_in_child([&] {
+    ASSERT_TRUE(enter());
+    ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+    ASSERT_EQ(::mount("none", "/proc", "tmpfs", 0, nullptr), 0);
+    try {
+      (void)audit_descriptors();
+      ADD_FAILURE() << "did not throw";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), std::errc::no_such_file_or_directory);
+    }
+  }));
+}
+
+TEST(LeakScope, tells_what_took_the_number_of_an_older_leak) {
+  UniqueFd fd(::open("/dev/null", O_RDONLY));
+  const LeakScope scope;
+  const int number = fd.get();
+  fd.reset();
+  fd = UniqueFd(::open("/", O_RDONLY | O_DIRECTORY));
+  ASSERT_EQ(fd.get(), number);
+  EXPECT_EQ(to_string(scope.leaks()), std::to_string(number) + " directory /\n");
 }
 
 TEST(LeakScope, tells_what_a_block_left_open_and_unmarked) {

@@ -37,6 +37,8 @@ TEST(CommandLineModel, cuts_as_the_documentation_says) {
 
 TEST(CommandLine, quotes_only_what_has_to_be) {
   EXPECT_EQ(join_command_line({"p", "a", "-b=c", R"(C:\d\)"}), R"("p" a -b=c C:\d\)");
+  EXPECT_EQ(join_command_line({"p", "x09Z"}), R"("p" x09Z)");
+  EXPECT_EQ(join_command_line({"p", "{x}"}), R"("p" "{x}")");
   EXPECT_EQ(join_command_line({"p", ""}), R"("p" "")");
   EXPECT_EQ(join_command_line({"p", "a b"}), R"("p" "a b")");
   EXPECT_EQ(join_command_line({"p", "a\tb"}), "\"p\" \"a\tb\"");

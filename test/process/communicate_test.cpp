@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "process/talk.h"
+#include "support/child.h"
 #include "support/signals.h"
 #include "tornado/platform.h"
 
@@ -37,6 +38,40 @@ TEST(Subprocess, communicates_with_a_child_that_reads_nothing) {
   sigset_t pending;
   sigpending(&pending);
   EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
+}
+
+TEST(Subprocess, leaves_a_sigpipe_that_was_pending_before) {
+  EXPECT_TRUE(passes_in_child([] {
+    const SignalScope default_action(SIGPIPE, SIG_DFL);
+    sigset_t pipe_signal, pending;
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_signal, nullptr);
+    ::raise(SIGPIPE);
+    IOLoop loop;
+    Subprocess child({.shell = "exec <&-; echo out", .in = STREAM, .out = STREAM});
+    const Communicated result =
+        child.communicate(std::string(1'000'000, 'x'), patience);
+    EXPECT_EQ(result.out, "out\n");
+    sigpending(&pending);
+    EXPECT_EQ(sigismember(&pending, SIGPIPE), 1);
+  }));
+}
+
+// The grandchild reads on when the child has ended, and not before.
+TEST(Subprocess, communicates_with_what_the_child_left_behind) {
+  IOLoop loop;
+  const FdPair gate = make_pipe();
+  set_nonblocking(gate.first.get(), false);
+  const std::string input(1'000'000, 'x');
+  Subprocess child({.shell = "exec 3<&0; { read line <&5; cat <&3; } & exit 3",
+                    .in = STREAM,
+                    .out = STREAM,
+                    .descriptors = {{5, gate.first.get()}}});
+  child.set_exit_callback([&gate](ExitStatus) { send(gate.second.get(), "go\n"); });
+  const Communicated result = child.communicate(input, patience);
+  EXPECT_EQ(result.out, input);
+  EXPECT_EQ(result.status.returncode, 3);
 }
 
 TEST(Subprocess, goes_on_communicating_after_a_deadline) {
@@ -81,6 +116,54 @@ TEST(Subprocess, communicates_by_callback) {
       },
       patience);
   EXPECT_EQ(out, "abc");
+}
+
+TEST(Subprocess, gives_its_result_to_the_last_callback_that_asked) {
+  IOLoop loop;
+  Subprocess child({.shell = "echo text; exit 4", .out = STREAM});
+  std::string told;
+  const auto tell = [&told](const std::string& who) {
+    return [&told, who](const Communicated& result) { told += who + result.out; };
+  };
+  EXPECT_THROW(child.communicate({}, 0ms), std::system_error);
+  ASSERT_TRUE(wait_until([&] {
+    loop.run_sync([] {});
+    return !child.out() && child.returncode() == 4;
+  }));
+  child.set_exit_callback([&told](ExitStatus) { told += "never"; });
+  child.communicate({}, tell("never"));
+  child.set_exit_callback([&told](ExitStatus) { told += "exit "; });
+  child.communicate({}, tell("result "));
+  EXPECT_TRUE(wait_until([&] {
+    loop.run_sync([] {});
+    return told == "exit result text\n";
+  })) << told;
+}
+
+TEST(Subprocess, may_be_destroyed_while_it_communicates) {
+  IOLoop loop;
+  std::optional<Subprocess> child(
+      std::in_place, SpawnOptions{.argv = {"cat"}, .in = STREAM, .out = STREAM});
+  child->communicate(std::string(1'000'000, 'x'),
+                     [](const Communicated&) { ADD_FAILURE() << "called"; });
+  child.reset();
+  EXPECT_TRUE(wait_until([&] {
+    loop.run_sync([] {});
+    return !has_children();
+  }));
+}
+
+TEST(Subprocess, takes_input_once) {
+  IOLoop loop;
+  Subprocess child({.argv = {"cat"}, .in = STREAM, .out = STREAM});
+  EXPECT_THROW(child.communicate("first", 0ms), std::system_error);
+  try {
+    child.communicate("second", patience);
+    ADD_FAILURE() << "did not throw";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), std::errc::invalid_argument);
+  }
+  EXPECT_EQ(child.communicate({}, patience).out, "first");
 }
 
 TEST(Subprocess, refuses_input_without_a_pipe) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -171,12 +172,18 @@ TEST(ForkProcesses, leaves_signals_as_they_were) {
   }));
 }
 
+/// Empty where there are none.
+UniqueFd open_pseudo_terminal() {
+  UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  const bool usable =
+      master && ::grantpt(master.get()) == 0 && ::unlockpt(master.get()) == 0;
+  return usable ? std::move(master) : UniqueFd();
+}
+
 // A Ctrl-C goes to all processes of the terminal's foreground group.
 TEST(ForkProcesses, does_not_send_a_ctrl_c_twice) {
-  const UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
-  if (!master || ::grantpt(master.get()) != 0 || ::unlockpt(master.get()) != 0) {
-    GTEST_SKIP() << "no pseudo-terminals here";
-  }
+  const UniqueFd master = open_pseudo_terminal();
+  if (!master) GTEST_SKIP() << "no pseudo-terminals here";
   const std::string terminal = ::ptsname(master.get());
   EXPECT_TRUE(passes_in_child([&] {
     ASSERT_NE(::setsid(), -1);
@@ -196,6 +203,66 @@ TEST(ForkProcesses, does_not_send_a_ctrl_c_twice) {
     }
     EXPECT_EQ(forked.signal, SIGTERM);
     EXPECT_EQ(interrupts[0], 1);
+  }));
+}
+
+TEST(ForkProcesses, sends_a_ctrl_c_on_to_a_worker_that_left_the_group) {
+  const UniqueFd master = open_pseudo_terminal();
+  if (!master) GTEST_SKIP() << "no pseudo-terminals here";
+  const std::string terminal = ::ptsname(master.get());
+  EXPECT_TRUE(passes_in_child([&] {
+    ASSERT_NE(::setsid(), -1);
+    const UniqueFd slave(::open(terminal.c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(slave);
+    const LogCapture log;
+    const ForkResult forked = fork_processes(1, {.max_restarts = 0});
+    if (forked.task_id) {
+      ::setpgid(0, 0);
+      [[maybe_unused]] const auto n = ::write(master.get(), "\003", 1);
+      sleep_for_ever();
+    }
+    EXPECT_EQ(forked.signal, SIGINT);
+    EXPECT_TRUE(log.contains(" killed by signal 2", LogLevel::warning));
+  }));
+}
+
+TEST(ForkProcesses, workers_follow_their_parent_unless_asked_not_to) {
+  for (const int signal : {0, SIGTERM}) {
+    EXPECT_TRUE(passes_in_child([signal] {
+      const ForkResult forked =
+          fork_processes(1, {.max_restarts = 0, .parent_death_signal = signal});
+      if (forked.task_id) {
+        int follows = -1;
+        ::prctl(PR_GET_PDEATHSIG, &follows);
+        ::_exit(follows == signal ? 0 : 1);
+      }
+      EXPECT_EQ(forked.signal, 0);
+    })) << signal;
+  }
+}
+
+TEST(ForkProcesses, a_worker_whose_parent_is_gone_dies_of_the_signal) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({{SYS_getppid, ENOSYS}}));  // it has another parent, by that
+    const LogCapture log;
+    EXPECT_EQ(error_of(1, {.max_restarts = 0}), Errc::too_many_restarts);
+    EXPECT_TRUE(log.contains(" killed by signal 9", LogLevel::warning));
+  }));
+}
+
+TEST(ForkProcesses, forks_one_for_each_processor_unless_told_how_many) {
+  const SharedCounters workers;
+  EXPECT_TRUE(passes_in_child([&workers] {
+    for (const int none : {0, -1}) {
+      workers[0] = 0;
+      const ForkResult forked = fork_processes(none, {.max_restarts = 0});
+      if (forked.task_id) {
+        ++workers[0];
+        ::_exit(0);
+      }
+      EXPECT_EQ(workers[0], cpu_count());
+    }
   }));
 }
 
@@ -245,6 +312,10 @@ TEST(ForkProcesses, refuses_when_there_is_a_loop) {
 
 TEST(ForkProcesses, refuses_where_the_ends_of_workers_cannot_be_known) {
   EXPECT_TRUE(passes_in_child([] {
+    {
+      const SignalScope thrown_away(SIGCHLD, SIG_DFL, SA_NOCLDWAIT);
+      EXPECT_EQ(error_of(1), Errc::status_taken);
+    }
     ::signal(SIGCHLD, SIG_IGN);
     EXPECT_EQ(error_of(1), Errc::status_taken);
   }));
@@ -302,26 +373,6 @@ TEST(ForkProcesses, works_without_pidfds) {
     EXPECT_EQ(forked.signal, SIGTERM);
     EXPECT_EQ(runs[0], 2);
     EXPECT_FALSE(has_children());
-  }));
-}
-
-TEST(CpuCount, is_that_of_the_affinity_mask_at_most) {
-  EXPECT_GE(cpu_count(), 1);
-  EXPECT_LE(cpu_count(), ::sysconf(_SC_NPROCESSORS_CONF));
-  EXPECT_TRUE(passes_in_child([] {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(::sched_getcpu(), &one);
-    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
-    EXPECT_EQ(cpu_count(), 1);
-  }));
-}
-
-TEST(CpuCount, is_that_of_the_system_where_the_mask_is_not_told) {
-  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
-  EXPECT_TRUE(passes_in_child([] {
-    ASSERT_TRUE(deny({{SYS_sched_getaffinity, EPERM}}));
-    EXPECT_GE(cpu_count(), 1);
   }));
 }
 

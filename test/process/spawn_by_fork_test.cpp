@@ -2,10 +2,14 @@
 // What valgrind, qemu and systems without vfork get.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <vector>
 
 #include "process/close_others_linux.h"
@@ -77,14 +81,14 @@ TEST(SpawnByFork, reports_what_the_child_could_not_do) {
 
 constexpr int scattered[] = {100, 255, 256, 300, 1000};
 
-/// Which of them are left, 256 being kept, where a child may not list what is open.
-std::string left_by_close_others(std::initializer_list<Denied> more) {
-  const auto result = run_in_child([more] {
+/// Which of them are left, 256 being kept, in a child that `hinder` hinders.
+std::string left_by_close_others(const std::function<bool()>& hinder) {
+  const auto result = run_in_child([&hinder] {
     const std::set<int> before = open_numbers();  // this child's way to report, too
     std::vector<int> kept(before.begin(), before.end());
     kept.push_back(256);
     for (const int to : scattered) ::dup2(STDIN_FILENO, to);
-    if (!deny({{SYS_openat, ENOENT}}) || !deny(more)) return std::string("not denied");
+    if (!hinder()) return std::string("not hindered");
     if (!close_others({kept.data(), kept.size()})) return std::string("failed");
     std::string left;
     for (const int fd : scattered) {
@@ -95,10 +99,38 @@ std::string left_by_close_others(std::initializer_list<Denied> more) {
   return result.output;
 }
 
+/// The same where it may not list what is open.
+std::string left_by_close_others(std::initializer_list<Denied> more) {
+  return left_by_close_others([more] {
+    return deny({{SYS_openat, ENOENT}}) && deny(more);
+  });
+}
+
 TEST(CloseOthers, needs_no_directory_of_what_is_open) {
   if (!can_deny()) GTEST_SKIP() << "no filters here";
   EXPECT_EQ(left_by_close_others({}), "256 ");
   EXPECT_EQ(left_by_close_others({{SYS_ppoll, ENOSYS}}), "256 ");
+}
+
+TEST(CloseOthers, fails_where_neither_a_directory_nor_a_limit_is_told) {
+  if (!can_deny()) GTEST_SKIP() << "no filters here";
+  EXPECT_EQ(left_by_close_others({{SYS_prlimit64, EPERM}}), "failed");
+}
+
+TEST(CloseOthers, trusts_no_directory_that_is_not_of_this_process) {
+  const auto enter = [] { return ::unshare(CLONE_NEWNS) == 0; };
+  const auto probe = run_in_child([&] { return std::string(enter() ? "yes" : "no"); });
+  if (probe.output != "yes") GTEST_SKIP() << "no mount namespaces here";
+  EXPECT_EQ(left_by_close_others([&] {
+              if (!enter()) return false;
+              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+              if (::mount("none", "/proc", "tmpfs", 0, nullptr) != 0) return false;
+              ::mkdir("/proc/self", 0700);
+              ::mkdir("/proc/self/fd", 0700);
+              ::mkdir("/proc/self/fd/x", 0700);
+              return ::mkdir("/proc/self/fd/100", 0700) == 0;
+            }),
+            "256 ");
 }
 
 }  // namespace

@@ -77,6 +77,11 @@ TEST(SpawnFailure, exec_of_what_does_not_exist) {
   expect_failure({.argv = {""}}, "exec : No such file or directory", ENOENT);
 }
 
+TEST(SpawnFailure, exec_of_another_file_than_argv_0_names) {
+  expect_failure({.argv = {"name"}, .executable = "/no/such"},
+                 "exec /no/such: No such file or directory", ENOENT);
+}
+
 TEST(SpawnFailure, exec_of_what_may_not_be_executed) {
   const TempFile file("#!/bin/sh\n", 0644);
   expect_failure({.argv = {file.path()}}, "exec " + file.path() + ": Permission denied",
@@ -157,6 +162,9 @@ TEST(SpawnFailure, each_step_of_the_child_is_named) {
   refuses({SYS_chdir, EIO}, {.argv = {"true"}, .cwd = "/"}, "chdir /");
   refuses({SYS_prctl, EIO, Denied::Argument{0, PR_SET_PDEATHSIG}},
           {.argv = {"true"}, .parent_death_signal = SIGTERM}, "prctl PR_SET_PDEATHSIG");
+  refuses({SYS_getpriority, EIO}, {.argv = {"true"}, .nice = 1}, "nice 1");
+  refuses({SYS_rt_sigprocmask, EIO, Denied::Argument{2, 0}}, {.argv = {"true"}},
+          "sigprocmask");
   if (user != 0 || sizeof(long) < 8) return;  // 16-bit ids have numbers of their own
   refuses({SYS_setresgid, EIO}, {.argv = {"true"}, .gid = group}, "setgid 0");
   refuses({SYS_setresuid, EIO}, {.argv = {"true"}, .uid = user}, "setuid 0");
@@ -177,6 +185,31 @@ TEST(SpawnFailure, a_table_that_cannot_be_its_own_or_be_closed_is_named) {
                      std::string(step) + ": " + text_of(EIO), EIO, 1);
     })) << step;
   }
+}
+
+// Neither by one call, nor by a list, nor by the limit.
+TEST(SpawnFailure, a_child_that_cannot_close_what_it_was_not_given_is_not_executed) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny(
+        {{SYS_close_range, ENOSYS}, {SYS_getdents64, ENOSYS}, {SYS_prlimit64, EIO}}));
+    try {
+      (void)spawn({.argv = {"true"}});
+      ADD_FAILURE() << "spawned";
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.what(), "close descriptors: " + text_of(EIO));
+    }
+    EXPECT_FALSE(has_children());
+  }));
+}
+
+TEST(SpawnFailure, a_child_whose_parent_is_gone_dies_of_the_signal_asked_for) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({{SYS_getppid, ENOSYS}}));  // it has another parent, by that
+    Child child = spawn({.argv = {"sleep", "1000"}, .parent_death_signal = SIGTERM});
+    EXPECT_EQ(wait_child(child), -SIGTERM);
+  }));
 }
 
 TEST(SpawnFailure, a_child_that_somebody_else_reaped_has_no_status) {
@@ -211,10 +244,16 @@ TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
                  "environment variable \"A=B\": '=' in the name" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .environment_changes = {{"", "c"}}},
                  "environment variable \"\": empty name" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .environment_changes = {{nul, "c"}}},
+                 "environment variable \"a\": NUL byte in the name" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .environment_changes = {{"A", nul}}},
                  "environment variable \"A\": NUL byte in the value" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .parent_death_signal = 65},
                  "spawn: parent_death_signal 65" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .blocked_signals = {0}},
+                 "spawn: blocked signal 0" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .process_group = -1},
+                 "spawn: negative process group" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .new_session = true, .process_group = 0},
                  "spawn: a session leader has its own process group" + invalid, EINVAL);
 }

@@ -194,6 +194,35 @@ TEST(SpawnStdio, closed_streams_are_inherited_as_null) {
   }
 }
 
+TEST(SpawnStdio, more_high_descriptors_than_there_are_slots_come_out_right) {
+  const UniqueFd memory = named_memory("high");
+  std::vector<UniqueFd> high;
+  SpawnOptions options;
+  for (int i = 0; i < 5; ++i) {
+    high.emplace_back(::fcntl(memory.get(), F_DUPFD_CLOEXEC, 100));
+    options.descriptors.push_back({10 + i, high.back().get()});
+  }
+  const Reported report = report_of(options);
+  EXPECT_EQ(report.numbers(), (std::vector<int>{0, 1, 2, 10, 11, 12, 13, 14}));
+  for (int fd = 10; fd < 15; ++fd) {
+    EXPECT_EQ(target_of(report, fd), "/memfd:high (deleted)");
+  }
+}
+
+TEST(SpawnStdio, descriptors_below_the_slots_come_out_right) {
+  EXPECT_TRUE(passes_in_child([] {
+    std::vector<UniqueFd> filling;
+    while (filling.empty() || filling.back().get() < 200) {
+      filling.push_back(named_memory("filling"));
+    }
+    reserve_spawn_slots();
+    const UniqueFd memory = named_memory("given");
+    ASSERT_EQ(::dup3(memory.get(), 70, O_CLOEXEC), 70);
+    const Reported report = report_of({.descriptors = {{5, 70}}});
+    EXPECT_EQ(target_of(report, 5), "/memfd:given (deleted)");
+  }));
+}
+
 // The pipes' ends lie behind a thousand others, then, and go through low numbers.
 TEST(SpawnStdio, pipes_behind_many_descriptors_come_out_right) {
   reserve_spawn_slots();

@@ -24,6 +24,9 @@ TEST(Spawn, finds_programs_where_the_environment_has_no_PATH) {
   options.environment.emplace();
   Child child = spawn(options);
   EXPECT_EQ(wait_child(child), 0);
+  options.environment = {{{"PATHS", "/nowhere"}}};
+  child = spawn(options);
+  EXPECT_EQ(wait_child(child), 0);
 }
 
 TEST(Spawn, gives_the_three_streams_and_nothing_else) {
@@ -64,6 +67,17 @@ TEST(Spawn, looks_in_the_path_of_the_child) {
   EXPECT_EQ(wait_child(child), 0);
 }
 
+TEST(Spawn, takes_an_empty_entry_of_the_path_for_the_working_directory) {
+  const std::filesystem::path reporter = child_reporter_path();
+  Child child = spawn({.argv = {reporter.filename(), "1"},
+                       .environment_changes = {{"PATH", ":/nowhere"}},
+                       .cwd = reporter.parent_path(),
+                       .out = Stdio::pipe()});
+  EXPECT_NE(read_to_end(child.out.get()).find("env PATH=:/nowhere\n"),
+            std::string::npos);
+  EXPECT_EQ(wait_child(child), 0);
+}
+
 TEST(Spawn, hands_the_environment_over) {
   ::setenv("TORNADO_TEST_VARIABLE", "mine", 1);
   EXPECT_EQ(report_of({}).environment.at("TORNADO_TEST_VARIABLE"), "mine");
@@ -88,6 +102,32 @@ TEST(Spawn, changes_the_environment) {
   EXPECT_EQ(environment.at("TORNADO_TEST_CHANGED"), "new");
   EXPECT_EQ(environment.at("TORNADO_TEST_ADDED"), "a=b");
   EXPECT_EQ(environment.count("TORNADO_TEST_REMOVED"), 0u);
+}
+
+TEST(Spawn, passes_over_what_is_no_variable_when_it_changes_the_environment) {
+  EXPECT_TRUE(passes_in_child([] {
+    std::string variable = "TORNADO_TEST_KEPT=kept", none = "TORNADO_TEST_NONE";
+    std::vector<char*> mine = {none.data(), variable.data()};
+    for (char** entry = environ; *entry; ++entry) mine.push_back(*entry);
+    mine.push_back(nullptr);
+    environ = mine.data();
+    const auto environment =
+        report_of({.environment_changes = {{"TORNADO_TEST_ADDED", "new"}}}).environment;
+    EXPECT_EQ(environment.at("TORNADO_TEST_KEPT"), "kept");
+    EXPECT_EQ(environment.at("TORNADO_TEST_ADDED"), "new");
+    EXPECT_EQ(environment.count("TORNADO_TEST_NONE"), 0u);
+  }));
+}
+
+TEST(Spawn, gives_a_child_of_a_process_without_environment_none) {
+  EXPECT_TRUE(passes_in_child([] {
+    ::clearenv();
+    EXPECT_EQ(report_of({}).environment.count("PATH"), 0u);
+    const auto environment =
+        report_of({.environment_changes = {{"TORNADO_TEST_ADDED", "new"}}}).environment;
+    EXPECT_EQ(environment.at("TORNADO_TEST_ADDED"), "new");
+    EXPECT_EQ(environment.count("PATH"), 0u);
+  }));
 }
 
 TEST(Spawn, sets_the_working_directory) {

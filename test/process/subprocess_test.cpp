@@ -47,6 +47,19 @@ TEST(Subprocess, waits_no_longer_than_asked) {
   EXPECT_EQ(child.wait_for_exit(false), -SIGKILL);
 }
 
+TEST(Subprocess, names_the_signal_that_killed_the_child) {
+  IOLoop loop;
+  Subprocess child({.shell = "kill -9 $$"});
+  try {
+    child.wait_for_exit();
+    ADD_FAILURE() << "did not throw";
+  } catch (const CalledProcessError& error) {
+    EXPECT_EQ(error.returncode(), -9);
+    EXPECT_EQ(error.what(),
+              "child " + std::to_string(child.pid()) + " was killed by signal 9");
+  }
+}
+
 TEST(Subprocess, refuses_to_wait_within_a_callback) {
   IOLoop loop;
   Subprocess child({.argv = {"true"}});
@@ -138,6 +151,20 @@ TEST(Subprocess, outlives_a_loop_that_closes_all_descriptors) {
     const UniqueFd a = make_pipe().first;
     child.kill();
     child.in().reset();
+  }
+  EXPECT_TRUE(wait_until([&before] { return open_numbers() == before; }));
+}
+
+TEST(Subprocess, outlives_a_closed_loop_while_it_communicates) {
+  reserve_spawn_slots();
+  const std::set<int> before = open_numbers();
+  {
+    std::optional<IOLoop> loop(std::in_place);
+    Subprocess child({.argv = {"cat"}, .in = STREAM, .out = STREAM});
+    child.communicate("x", [](Communicated) { ADD_FAILURE() << "called"; });
+    loop->close();
+    loop.reset();
+    EXPECT_TRUE(child.in()) << "which are the child's owner's to close";
   }
   EXPECT_TRUE(wait_until([&before] { return open_numbers() == before; }));
 }
@@ -243,6 +270,35 @@ TEST(Subprocess, works_without_pidfds) {
 
     { Subprocess abandoned({.argv = {"true"}}); }
     loop.close();
+    EXPECT_TRUE(wait_until([] { return !has_children(); }));
+    try {
+      Subprocess late({.argv = {"sleep", "1000"}}, loop);
+      ADD_FAILURE() << "did not throw";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), Errc::loop_closed);
+    }
+    EXPECT_FALSE(has_children());
+  }));
+}
+
+TEST(Subprocess, tells_that_it_may_not_wait) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_TRUE(passes_in_child([] {
+    IOLoop loop;
+    Subprocess child({.argv = {"true"}});
+    ASSERT_TRUE(deny({{SYS_waitid, EPERM}}));
+    EXPECT_EQ(exit_of(child, loop).error, std::errc::operation_not_permitted);
+    EXPECT_FALSE(child.returncode());
+  }));
+}
+
+TEST(Subprocess, reaps_later_what_it_can_neither_watch_nor_kill) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_TRUE(passes_in_child([] {
+    IOLoop loop;
+    loop.close();
+    ASSERT_TRUE(deny({{SYS_pidfd_send_signal, ESRCH}}));
+    EXPECT_THROW(Subprocess({.argv = {"true"}}, loop), std::system_error);
     EXPECT_TRUE(wait_until([] { return !has_children(); }));
   }));
 }
