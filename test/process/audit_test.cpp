@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "support/child.h"
 #include "support/limits.h"
@@ -77,25 +76,26 @@ TEST(Audit, names_the_kinds) {
 }
 
 // What is said of a device that nobody opened; nothing where none can be made.
-std::optional<DescriptorInfo> info_of_device(mode_t mode, unsigned major) {
+DescriptorInfo info_of_device(mode_t mode, unsigned major) {
   const std::string path =
       testing::TempDir() + "audit_device_" + std::to_string(::getpid());
-  if (::mknod(path.c_str(), mode | 0600, ::makedev(major, 0)) == -1) return {};
+  if (::mknod(path.c_str(), mode | 0600, makedev(major, 0)) == -1) return {};
   const UniqueFd device = open_file(path.c_str(), O_PATH);
   ::unlink(path.c_str());
   return info_of(audit_descriptors(), device.get());
 }
 
 TEST(Audit, tells_terminals_from_other_devices) {
-  if (!info_of_device(S_IFCHR, 1)) GTEST_SKIP() << "no devices can be made here";
-  EXPECT_EQ(info_of_device(S_IFCHR, 4)->kind, "terminal") << "a console";
-  EXPECT_EQ(info_of_device(S_IFCHR, 5)->kind, "terminal") << "/dev/tty";
-  EXPECT_EQ(info_of_device(S_IFCHR, 135)->kind, "char");
-  EXPECT_EQ(info_of_device(S_IFCHR, 136)->kind, "terminal") << "of /dev/pts";
-  EXPECT_EQ(info_of_device(S_IFCHR, 143)->kind, "terminal");
-  EXPECT_EQ(info_of_device(S_IFCHR, 144)->kind, "char");
-  EXPECT_EQ(info_of_device(S_IFBLK, 7)->kind, "block");
-  EXPECT_EQ(info_of_device(S_IFBLK, 7)->offset, 0);
+  if (info_of_device(S_IFCHR, 1).kind.empty())
+    GTEST_SKIP() << "no devices can be made here";
+  EXPECT_EQ(info_of_device(S_IFCHR, 4).kind, "terminal") << "a console";
+  EXPECT_EQ(info_of_device(S_IFCHR, 5).kind, "terminal") << "/dev/tty";
+  EXPECT_EQ(info_of_device(S_IFCHR, 135).kind, "char");
+  EXPECT_EQ(info_of_device(S_IFCHR, 136).kind, "terminal") << "of /dev/pts";
+  EXPECT_EQ(info_of_device(S_IFCHR, 143).kind, "terminal");
+  EXPECT_EQ(info_of_device(S_IFCHR, 144).kind, "char");
+  EXPECT_EQ(info_of_device(S_IFBLK, 7).kind, "block");
+  EXPECT_EQ(info_of_device(S_IFBLK, 7).offset, 0);
 }
 
 TEST(Audit, calls_what_it_does_not_know_unknown) {
