@@ -86,8 +86,9 @@ DescriptorInfo info_of_device(mode_t mode, unsigned major) {
 }
 
 TEST(Audit, tells_terminals_from_other_devices) {
-  if (info_of_device(S_IFCHR, 1).kind.empty())
+  if (info_of_device(S_IFCHR, 1).kind.empty()) {
     GTEST_SKIP() << "no devices can be made here";
+  }
   EXPECT_EQ(info_of_device(S_IFCHR, 4).kind, "terminal") << "a console";
   EXPECT_EQ(info_of_device(S_IFCHR, 5).kind, "terminal") << "/dev/tty";
   EXPECT_EQ(info_of_device(S_IFCHR, 135).kind, "char");
