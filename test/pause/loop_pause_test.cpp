@@ -45,11 +45,12 @@ class EveryLoopPaused : public testing::TestWithParam<PollerKind> {
   /// has done all that it was told; a lost wake leaves it asleep.
   void play(const std::function<void()>& tell, const std::function<void()>& also,
             bool on_the_same_thread = false) {
+    Standby other(also);
     const int played = stretch_each([&] { play_once(tell); },
                                     [&] {
                                       also_told_ = true;
                                       if (on_the_same_thread) return also();
-                                      on_another_thread(also);
+                                      other.run();
                                     },
                                     [&] { loop_.reset(); });
     EXPECT_GT(played, 10);

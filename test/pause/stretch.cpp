@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <string>
 #include <thread>
+#include <utility>
+
+#include "platform/system_error.h"
 
 namespace tornado {
 namespace {
@@ -103,6 +106,30 @@ void Stretch::arrive(PausePoint point) {
 
 void on_another_thread(const std::function<void()>& body) {
   std::thread(body).join();
+}
+
+Standby::Standby(std::function<void()> body) {
+  ::sem_init(&wanted_, 0, 0);
+  ::sem_init(&done_, 0, 0);
+  thread_ = std::thread([this, body = std::move(body)] {
+    while (retry_eintr([this] { return ::sem_wait(&wanted_); }) == 0 && !over_) {
+      body();
+      ::sem_post(&done_);
+    }
+  });
+}
+
+Standby::~Standby() {
+  over_ = true;
+  ::sem_post(&wanted_);
+  thread_.join();
+  ::sem_destroy(&wanted_);
+  ::sem_destroy(&done_);
+}
+
+void Standby::run() {
+  ::sem_post(&wanted_);
+  retry_eintr([this] { return ::sem_wait(&done_); });
 }
 
 int stretch_each(const std::function<void()>& play,

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <semaphore.h>
+
 #include <array>
 #include <atomic>
 #include <functional>
 #include <string_view>
+#include <thread>
 
 #include "platform/pause_point.h"
 
@@ -37,6 +40,23 @@ class Stretch {
 
 /// Runs `body` on a thread of its own, to its end.
 void on_another_thread(const std::function<void()>& body);
+
+/// The same for places in signal handlers, where no thread may be made: it is there
+/// before.
+class Standby {
+ public:
+  explicit Standby(std::function<void()> body);
+  ~Standby();
+  Standby(const Standby&) = delete;
+  Standby& operator=(const Standby&) = delete;
+
+  void run();
+
+ private:
+  sem_t wanted_, done_;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
 
 /// Plays a scenario once to see which points it reaches, and then again for each, and
 /// for its first two arrivals there, with that one stretched by `meanwhile`. How many
