@@ -3,12 +3,12 @@
 
 #include <chrono>
 #include <csignal>
-#include <mutex>
 #include <thread>
 #include <type_traits>
 
 #include "loop/backtrace.h"
 #include "loop/probe_signal.h"
+#include "platform/fork_epoch.h"
 #include "platform/system_error.h"
 #include "tornado/time.h"
 
@@ -21,7 +21,26 @@ struct Probe {
   std::atomic<bool> answered{false};
 };
 
-std::mutex one_at_a_time;
+/// For as long as this lives no other thread probes. What a thread of the parent
+/// process holds at a fork is taken from it: that thread is not here to let it go.
+class OneAtATime {
+ public:
+  OneAtATime() {
+    const std::uint64_t ours = fork_epoch();
+    for (std::uint64_t seen = 0; !process_.compare_exchange_strong(seen, ours);) {
+      if (seen != ours) continue;
+      seen = 0;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  ~OneAtATime() { process_.store(0); }
+  OneAtATime(const OneAtATime&) = delete;
+  OneAtATime& operator=(const OneAtATime&) = delete;
+
+ private:
+  static inline std::atomic<std::uint64_t> process_{0};  // of the thread that probes
+};
+
 struct sigaction previous {};
 
 void pass_on(int signal, siginfo_t* info, void* context) {
@@ -65,7 +84,10 @@ class BorrowedSignal {
     action.sa_sigaction = &tornado_on_probe;
     action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     sigfillset(&action.sa_mask);
-    installed_ = ::sigaction(SIGURG, &action, &previous) == 0;
+    struct sigaction found {};
+    installed_ = ::sigaction(SIGURG, &action, &found) == 0;
+    // Ours is there in a child that was forked meanwhile, and not to be passed on to.
+    if (found.sa_sigaction != action.sa_sigaction) previous = found;
   }
   ~BorrowedSignal() {
     if (installed_) ::sigaction(SIGURG, &previous, nullptr);
@@ -82,7 +104,7 @@ class BorrowedSignal {
 
 std::optional<StackSample> probe_stack(
     pthread_t thread, const std::atomic<const std::source_location*>& running) {
-  const std::scoped_lock lock(one_at_a_time);
+  const OneAtATime here;
   std::array<void*, 1> warm_up;
   (void)take_backtrace(warm_up);
   static Probe the_probe;

@@ -51,7 +51,8 @@ void Watchdog::run() {
     const std::uint64_t turn = monitor_.turn.load(std::memory_order_relaxed);
     const bool blocked = (turn & 1) && turn == seen && turn != reported;
     seen = turn;
-    if (!blocked || stopping_ || !watching_) continue;
+    // No turn runs while the loop is not watched.
+    if (!blocked || stopping_) continue;
     reported = turn;
     // Under the lock, so that unwatch() keeps the thread in being meanwhile.
     const auto stack = probe_stack(watched_, monitor_.running);

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <memory>
+#include <optional>
+#include <vector>
 
 #include "every_loop.h"
 #include "support/child.h"
+#include "support/deny.h"
 #include "support/log_capture.h"
 #include "support/sanitizers.h"
 #include "support/signals.h"
@@ -80,48 +88,168 @@ TEST_P(Blocked, the_users_own_handler_of_the_borrowed_signal_is_kept) {
   EXPECT_EQ(users_signals, 2);
 }
 
-// The thread that is looked at does not answer for a second, as it blocks the signal.
-TEST_P(Blocked, the_users_own_handler_hears_others_while_the_signal_is_borrowed) {
-  const LogCapture log;
-  using Siginfo = void (*)(int, siginfo_t*, void*);
-  const Siginfo siginfo = [](int, siginfo_t*, void*) { ++users_signals; };
-  for (const bool with_siginfo : {false, true}) {
-    users_signals = 0;
-    struct sigaction mine {};
-    mine.sa_handler = [](int) { ++users_signals; };
-    if (with_siginfo) {
-      mine.sa_sigaction = siginfo;
-      mine.sa_flags = SA_SIGINFO;
-    }
-    struct sigaction before {};
-    ::sigaction(SIGURG, &mine, &before);
-    const auto is_borrowed = [&] {
-      struct sigaction now {};
-      ::sigaction(SIGURG, nullptr, &now);
-      return with_siginfo ? now.sa_sigaction != siginfo
-                          : now.sa_handler != mine.sa_handler;
-    };
+/// What a user may have in the place of a handler.
+std::vector<struct sigaction> users_actions() {
+  std::vector<struct sigaction> actions(4);
+  actions[0].sa_handler = SIG_DFL;
+  actions[1].sa_handler = SIG_IGN;
+  actions[2].sa_handler = [](int) { ++users_signals; };
+  actions[3].sa_sigaction = [](int, siginfo_t*, void*) { ++users_signals; };
+  actions[3].sa_flags = SA_SIGINFO;
+  return actions;
+}
+
+bool is_borrowed(const struct sigaction& from) {
+  struct sigaction now {};
+  ::sigaction(SIGURG, nullptr, &now);
+  return now.sa_handler != from.sa_handler;
+}
+
+/// SIGURG blocked, on this thread: a watchdog that looks at it waits for a second.
+class Deaf {
+ public:
+  Deaf() { set(SIG_BLOCK); }
+  ~Deaf() { set(SIG_UNBLOCK); }
+  Deaf(const Deaf&) = delete;
+  Deaf& operator=(const Deaf&) = delete;
+
+ private:
+  static void set(int how) {
     sigset_t urgent;
     ::sigemptyset(&urgent);
     ::sigaddset(&urgent, SIGURG);
+    ::pthread_sigmask(how, &urgent, nullptr);
+  }
+};
+
+TEST_P(Blocked, the_users_own_handler_hears_others_while_the_signal_is_borrowed) {
+  const LogCapture log;
+  for (const struct sigaction& mine : users_actions()) {
+    const bool handles = mine.sa_handler != SIG_DFL && mine.sa_handler != SIG_IGN;
+    users_signals = 0;
+    struct sigaction before {};
+    ::sigaction(SIGURG, &mine, &before);
     Thread other([&] {
-      EXPECT_TRUE(wait_until(is_borrowed));
+      EXPECT_TRUE(wait_until([&] { return is_borrowed(mine); }));
+      // As anybody's, as one with a value, and as that of another process.
       ::raise(SIGURG);
+      ::pthread_sigqueue(::pthread_self(), SIGURG, sigval{.sival_ptr = &users_signals});
+      const pid_t pid = ::getpid();
+      EXPECT_TRUE(passes_in_child([pid] {
+        EXPECT_EQ(::sigqueue(pid, SIGURG, sigval{.sival_ptr = nullptr}), 0);
+      }));
+      EXPECT_TRUE(!handles || wait_until([] { return users_signals == 3; }));
     });
-    // Before the turn that blocks: the probe is not answered until the other has seen
-    // it.
-    ::pthread_sigmask(SIG_BLOCK, &urgent, nullptr);
-    loop.set_blocking_log_threshold(1ms);
-    loop.add_callback([&] {
-      other.join();
-      ::pthread_sigmask(SIG_UNBLOCK, &urgent, nullptr);
-      loop.stop();
-    });
-    start();
+    {
+      // Before the turn that blocks: the probe is not answered until the other has seen
+      // it.
+      std::optional<Deaf> deaf(std::in_place);
+      loop.set_blocking_log_threshold(1ms);
+      loop.add_callback([&] {
+        other.join();
+        deaf.reset();
+        loop.stop();
+      });
+      start();
+    }
     loop.set_blocking_log_threshold(0ms);
     ::sigaction(SIGURG, &before, nullptr);
-    EXPECT_EQ(users_signals, 1);
+    EXPECT_EQ(users_signals, handles ? 3 : 0);
   }
+}
+
+TEST_P(Blocked, of_two_loops_at_once_both_are_logged) {
+  const LogCapture log;
+  IOLoop second(IOLoop::Options{GetParam(), {}, false});
+  const auto block = [&](IOLoop& one) {
+    one.set_blocking_log_threshold(5ms);
+    one.add_callback([&] {
+      const Deaf deaf;
+      EXPECT_TRUE(wait_until([&] { return log.count(LogLevel::warning) >= 2; }));
+      one.stop();
+    });
+  };
+  block(loop);
+  block(second);
+  Thread other([&] { second.start(); });
+  start();
+}
+
+TEST_P(Blocked, by_the_very_callback_that_sets_the_threshold) {
+  const LogCapture log;
+  loop.add_callback([&] {
+    loop.set_blocking_log_threshold(5ms);
+    EXPECT_TRUE(wait_until([&] { return log.contains("blocked", LogLevel::warning); }));
+    loop.stop();
+  });
+  start();
+}
+
+TEST_P(Blocked, by_the_destructor_of_a_handler_is_logged_without_a_callback) {
+  const LogCapture log;
+  const FdPair pair = make_socket_pair();
+  loop.set_blocking_log_threshold(5ms);
+  std::shared_ptr<void> lingers(nullptr, [&](void*) {
+    EXPECT_TRUE(wait_until([&] { return log.contains("blocked", LogLevel::warning); }));
+  });
+  loop.add_handler(
+      pair.first.get(),
+      [&, kept = std::move(lingers)](NativeFd fd, Events) {
+        loop.remove_handler(fd);
+        loop.stop();
+      },
+      Events::write);
+  start();
+  EXPECT_FALSE(log.contains("in a callback"));
+  EXPECT_TRUE(log.contains("\n  ")) << "no stack";
+}
+
+// And where the watchdog of the parent is at work just then.
+TEST_P(Blocked, by_a_callback_that_forks_and_goes_on_in_the_child) {
+  // Its allocator's lock may be the watchdog's at the fork, and the child's for ever.
+  if (under_address_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
+  loop.set_blocking_log_threshold(5ms);
+  // qemu-user ends when a child of several threads makes one.
+  if (!passes_in_child([] { Thread([] {}).join(); })) {
+    GTEST_SKIP() << "no threads in a forked child";
+  }
+  const LogCapture log;
+  users_signals = 0;
+  const struct sigaction mine = users_actions()[2];
+  struct sigaction before {};
+  ::sigaction(SIGURG, &mine, &before);
+  loop.add_callback([&] {
+    std::optional<Deaf> deaf(std::in_place);
+    EXPECT_TRUE(wait_until([&] { return is_borrowed(mine); }));
+    EXPECT_TRUE(passes_in_child([&] {
+      deaf.reset();
+      loop.after_fork();
+      EXPECT_TRUE(wait_until([&] { return log.contains("\n  "); }));
+      EXPECT_TRUE(wait_until([&] { return !is_borrowed(mine); }));
+      ::raise(SIGURG);
+      EXPECT_EQ(users_signals, 1);
+    }));
+    loop.stop();
+  });
+  start();
+  loop.set_blocking_log_threshold(0ms);
+  ::sigaction(SIGURG, &before, nullptr);
+}
+
+TEST_P(Blocked, where_the_signal_may_not_be_borrowed_is_logged_without_its_stack) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({{SYS_rt_sigaction, EPERM, Denied::Argument{0, SIGURG}}}));
+    const LogCapture log;
+    IOLoop one(IOLoop::Options{GetParam(), {}, false});
+    one.set_blocking_log_threshold(5ms);
+    one.add_callback([&] {
+      EXPECT_TRUE(wait_until([&] { return log.contains("blocked"); }));
+      one.stop();
+    });
+    one.start();
+    EXPECT_FALSE(log.contains("\n  "));
+  }));
 }
 
 TEST_P(Blocked, in_a_forked_child_that_took_the_loop_over) {
