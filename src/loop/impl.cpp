@@ -181,7 +181,11 @@ void IOLoop::Impl::rebuild_poller() {
 
 void IOLoop::Impl::after_fork() {
   // Of the parent's threads only the one that forked is here.
-  if (running && !mailbox->runs_here()) running = false;
+  if (running && !mailbox->runs_here()) {
+    running = false;
+    // A thread of the child may get the name of the one that ran the loop.
+    mailbox->set_runner({});
+  }
   std::unique_ptr<Watchdog> dog;
   if (watchdog) dog = std::make_unique<Watchdog>(monitor, watchdog->threshold());
   if (!mailbox->renew()) {

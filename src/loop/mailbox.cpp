@@ -24,8 +24,7 @@ bool Mailbox::post(Callback&& callback, const std::source_location& where) {
   check(callback);
   // Before the lock, which a thread that exists in the parent only may hold.
   if (!ours()) return false;
-  if (runs_here()) {
-    if (closed_.load(std::memory_order_relaxed)) return false;
+  if (runs_here()) {  // and so is not closed
     queue_.push_own(std::move(callback), where);
     return true;
   }
