@@ -50,14 +50,17 @@ class Mailbox {
   }
   void set_runner(std::thread::id runner) noexcept { runner_.store(runner); }
   [[nodiscard]] Waker& waker() noexcept { return waker_; }
-  [[nodiscard]] const Waker& waker() const noexcept { return waker_; }
   [[nodiscard]] CallbackQueue& queue() noexcept { return queue_; }
-  [[nodiscard]] const CallbackQueue& queue() const noexcept { return queue_; }
   [[nodiscard]] Lanes& lanes() noexcept { return lanes_; }
   [[nodiscard]] SignalRing& ring() noexcept { return ring_; }
   [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(); }
-  // The exchange costs as much as a turn's other looks together.
-  bool take_stop() noexcept { return stop_.load() && stop_.exchange(false); }
+  bool take_stop() noexcept {
+    // The exchange costs as much as a turn's other looks together.
+    if (!stop_.load()) return false;
+    // Not a store: another stop may be taken along, and what came before it is seen.
+    stop_.exchange(false);
+    return true;
+  }
   /// Calls `f(signal)` for each that was notified since the last time.
   template <class F>
   void take_signals(F f) {

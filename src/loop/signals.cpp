@@ -111,7 +111,6 @@ void unwatch_signal(int signal, const Mailbox& mailbox) {
   Registry& ours = registry();
   const std::scoped_lock lock(ours.mutex);
   Watched& entry = watched[signal];
-  if (!entry.first.load()) return;
   std::atomic<Watcher*>* link = &entry.first;
   while (Watcher* const one = link->load()) {
     if (one->mailbox.get() != &mailbox) {

@@ -162,8 +162,7 @@ nanoseconds IOLoop::Impl::time_to_wait() {
   // The queue too: a thread that found it empty, and so is the one to wake the loop,
   // may not have come to that yet, and what the loop itself added behind is not to
   // wait.
-  const bool left_over = !batch.empty() || due_next < due.size() ||
-                         mailbox->queue().size() > 0 || mailbox->lanes().waiting();
+  const bool left_over = mailbox->queue().size() > 0 || mailbox->lanes().waiting();
   if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
   nanoseconds wait{-1};
   if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
