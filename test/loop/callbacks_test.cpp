@@ -266,6 +266,8 @@ TEST_P(Callbacks, reach_the_loop_through_handles_that_outlive_it) {
   LoopHandle handle;
   EXPECT_TRUE(handle.closed());
   EXPECT_FALSE(handle.add_callback([] {}));
+  EXPECT_FALSE(handle.add_callback_from_signal([] {}));
+  handle.stop();
   {
     IOLoop brief(IOLoop::Options{GetParam(), WakerKind::best, false});
     handle = brief.handle();

@@ -48,6 +48,33 @@ TEST(HandlerTable, keeps_what_was_removed_whole_until_it_is_reclaimed) {
   EXPECT_EQ(table.find(7), &next);
 }
 
+TEST(HandlerTable, does_not_take_the_next_owner_of_a_slot_for_the_one_before) {
+  HandlerTable table;
+  const Token before = table.token(add(table, 7));
+  table.remove(*table.find(7));
+  table.reclaim();
+  const Token now = table.token(add(table, 7));
+  ASSERT_EQ(static_cast<std::uint32_t>(now), static_cast<std::uint32_t>(before));
+  EXPECT_EQ(table.find_token(before), nullptr);
+  EXPECT_FALSE(table.knows_token(before));
+  EXPECT_TRUE(table.knows_token(now));
+}
+
+TEST(HandlerTable, lists_a_change_once_and_not_of_one_that_is_removed) {
+  HandlerTable table;
+  HandlerTable::Entry& kept = add(table, 5);
+  HandlerTable::Entry& removed = add(table, 6);
+  table.note_change(kept);
+  table.note_change(removed);
+  table.note_change(kept);
+  table.remove(removed);
+  EXPECT_EQ(table.take_change(), nullptr);
+  EXPECT_EQ(table.take_change(), &kept);
+  EXPECT_FALSE(table.has_changes());
+  table.note_change(kept);
+  EXPECT_EQ(table.take_change(), &kept);
+}
+
 TEST(HandlerTable, never_gives_a_token_twice) {
   HandlerTable table;
   std::set<Token> seen;

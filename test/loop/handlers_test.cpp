@@ -93,6 +93,55 @@ TEST_P(Handlers, may_change_what_they_wait_for) {
   EXPECT_EQ(seen, (std::vector{Events::write, Events::read}));
 }
 
+// All before the next look at the descriptors.
+TEST_P(Handlers, hear_what_the_last_of_several_changes_says) {
+  const FdPair removed = make_socket_pair();
+  const FdPair paused = make_socket_pair();
+  const FdPair back = make_socket_pair();
+  int reads = 0;
+  const auto not_called = [](NativeFd, Events) { ADD_FAILURE(); };
+  loop.add_handler(removed.first.get(), not_called, Events::read);
+  loop.add_handler(paused.first.get(), not_called, Events::read);
+  loop.add_handler(
+      back.first.get(),
+      [&](NativeFd, Events events) {
+        EXPECT_EQ(events, Events::read);
+        ++reads;
+        loop.stop();
+      },
+      Events::read);
+  for (const FdPair* pair : {&removed, &paused, &back}) {
+    put_byte(pair->second);
+    loop.update_handler(pair->first.get(), Events::write);
+  }
+  loop.remove_handler(removed.first.get());
+  loop.update_handler(paused.first.get(), Events::none);
+  loop.update_handler(back.first.get(), Events::read);
+  start();
+  EXPECT_EQ(reads, 1);
+}
+
+TEST_P(Handlers, hear_nothing_that_they_no_longer_wait_for) {
+  const FdPair one = make_socket_pair();
+  const FdPair two = make_socket_pair();
+  int calls = 0;
+  const auto watch = [&](const FdPair& mine, const FdPair& other) {
+    loop.add_handler(
+        mine.first.get(),
+        [&](NativeFd fd, Events) {
+          ++calls;
+          loop.update_handler(fd, Events::read);
+          loop.update_handler(other.first.get(), Events::read);
+        },
+        Events::write);
+  };
+  // Both are seen to be writable in one look, and nothing is there to be read.
+  watch(one, two);
+  watch(two, one);
+  turn();
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_P(Handlers, changed_and_then_closed_are_forgotten_in_silence) {
   FdPair pair = make_socket_pair();
   const NativeFd number = pair.first.get();

@@ -107,12 +107,17 @@ TEST_P(LifePosix, a_waker_that_cannot_be_rebuilt_does_not_stop_callbacks) {
     }
     const DescriptorLimit nothing_more(static_cast<rlim_t>(3));
     set_log_sink([](LogLevel, std::string_view) noexcept {});
-    Thread other([&] {
-      for (int i = 0; i < 3; ++i) one.add_callback([] {});
-      wait_until([&] { return one.counters().callbacks >= 4; });
-      one.add_callback([&] { one.stop(); });
-    });
-    one.start();
+    for (int round = 1; round <= 2; ++round) {
+      Thread other([&] {
+        const std::uint64_t run = one.counters().callbacks;
+        for (int i = 0; i < 3; ++i) one.add_callback([] {});
+        wait_until([&] { return one.counters().callbacks >= run + 3; });
+        one.add_callback([&] { one.stop(); });
+      });
+      one.start();
+      // Farther away than a loop may sleep that nobody can wake.
+      one.call_later(1h, [] {});
+    }
     return std::to_string(one.counters().waker.rebuilt);
   });
   EXPECT_EQ(child.output, "0");

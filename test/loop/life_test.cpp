@@ -129,6 +129,54 @@ TEST_P(Life, close_from_a_handler_and_from_a_timeout) {
   EXPECT_TRUE(other.handle().closed());
 }
 
+// Two of each kind are there, and the first that runs closes the loop.
+TEST_P(Life, close_lets_nothing_more_of_the_turn_run) {
+  const FdPair pipes[] = {make_pipe(), make_pipe()};
+  for (const FdPair& pipe : pipes) put_byte(pipe.second);
+  IOLoop::Options options{GetParam(), WakerKind::best, false};
+  int ran = 0;
+  const auto only_one_runs = [&](auto add) {
+    IOLoop one(options);
+    const auto close = [&] {
+      ++ran;
+      one.close();
+    };
+    ran = 0;
+    add(one, close);
+    one.start();
+    EXPECT_EQ(ran, 1);
+  };
+  only_one_runs([&](IOLoop& one, auto close) {
+    for (const FdPair& pipe : pipes) {
+      one.add_handler(
+          pipe.first.get(), [close](NativeFd, Events) { close(); }, Events::read);
+    }
+  });
+  only_one_runs([](IOLoop& one, auto close) {
+    for (int i = 0; i < 2; ++i) one.call_at(TimePoint(), close);
+  });
+  only_one_runs([](IOLoop& one, auto close) {
+    for (const int signal : {a_signal, another_signal}) {
+      one.add_signal_handler(signal, [close](int) { close(); });
+      deliver(signal);
+    }
+  });
+  only_one_runs([](IOLoop& one, auto close) {
+    for (int i = 0; i < 2; ++i) one.add_callback_from_signal(close);
+  });
+  only_one_runs([](IOLoop& one, auto close) {
+    one.add_callback(close);
+    one.handle().open_lane().add_callback(close);
+  });
+  options.turns = TurnPolicy::bounded;
+  only_one_runs([](IOLoop& one, auto close) {
+    one.add_callback([&one, close] {
+      one.add_callback(close);
+      close();
+    });
+  });
+}
+
 TEST_P(Life, close_with_all_fds_from_a_callback_closes_them_when_start_returns) {
   FdPair pipe = make_pipe();
   struct Stubborn {

@@ -149,6 +149,53 @@ TEST_P(Forked, the_destructor_of_the_copy_leaves_the_parents_set_alone) {
   mine->start();
 }
 
+TEST_P(Forked, closing_all_descriptors_of_the_copy_leaves_the_parents_alone) {
+  const FdPair pipe = make_pipe();
+  int calls = 0;
+  loop.add_handler(
+      pipe.first.get(),
+      [&](NativeFd, Events) {
+        ++calls;
+        loop.stop();
+      },
+      Events::read);
+  EXPECT_TRUE(passes_in_child([&] {
+    loop.close(true);
+    EXPECT_EQ(::fcntl(pipe.first.get(), F_GETFD), -1) << "it is still open";
+  }));
+  EXPECT_EQ(::write(pipe.second.get(), "x", 1), 1);
+  start();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_P(Forked, a_loop_that_runs_in_the_parent_may_be_closed_and_destroyed) {
+  auto running = std::make_unique<IOLoop>(IOLoop::Options{GetParam(), {}, false});
+  const auto close_and_destroy = [&] {
+    EXPECT_TRUE(passes_in_child([&] {
+      running->close();
+      EXPECT_EQ(error_of([&] { running->start(); }), Errc::loop_closed);
+      running.reset();
+    }));
+    EXPECT_TRUE(passes_in_child([&] { running.reset(); }));
+  };
+  Thread other([&] {
+    wait_until([&] { return running->running(); });
+    close_and_destroy();
+    running->stop();
+  });
+  running->start();
+  other.join();
+}
+
+TEST_P(Forked, a_callback_may_fork_and_the_child_destroy_the_loop) {
+  auto running = std::make_unique<IOLoop>(IOLoop::Options{GetParam(), {}, false});
+  running->add_callback([&] {
+    EXPECT_TRUE(passes_in_child([&] { running.reset(); }));
+    running->stop();
+  });
+  running->start();
+}
+
 TEST_P(Forked, a_child_that_returns_into_the_running_loop_leaves_it) {
   int later = 0;
   bool in_child = false;

@@ -75,12 +75,18 @@ TEST_P(LoopSignalsPosix, end_the_sleep_of_the_loop) {
 
 TEST_P(LoopSignalsPosix, do_not_undo_what_somebody_else_installed_meanwhile) {
   const struct sigaction before = current_action(SIGUSR1);
-  loop.add_signal_handler(SIGUSR1, [](int) {});
-  struct sigaction theirs {};
-  theirs.sa_handler = &users_handler;
-  ::sigaction(SIGUSR1, &theirs, nullptr);
-  loop.remove_signal_handler(SIGUSR1);
-  EXPECT_EQ(current_action(SIGUSR1).sa_handler, &users_handler);
+  struct sigaction plain {};
+  plain.sa_handler = &users_handler;
+  struct sigaction with_info {};
+  with_info.sa_sigaction = [](int, siginfo_t*, void*) {};
+  with_info.sa_flags = SA_SIGINFO;
+  for (const struct sigaction& theirs : {plain, with_info}) {
+    loop.add_signal_handler(SIGUSR1, [](int) {});
+    ::sigaction(SIGUSR1, &theirs, nullptr);
+    const struct sigaction as_set = current_action(SIGUSR1);
+    loop.remove_signal_handler(SIGUSR1);
+    EXPECT_TRUE(same(current_action(SIGUSR1), as_set));
+  }
   ::sigaction(SIGUSR1, &before, nullptr);
 }
 

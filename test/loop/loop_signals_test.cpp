@@ -66,6 +66,13 @@ TEST_P(LoopSignals, that_cannot_be_are_refused) {
   EXPECT_NO_THROW(loop.remove_signal_handler(a_signal));
 }
 
+TEST_P(LoopSignals, are_not_heard_once_their_handler_is_removed) {
+  loop.add_signal_handler(a_signal, [](int) { ADD_FAILURE(); });
+  deliver(a_signal);
+  loop.remove_signal_handler(a_signal);
+  turn();
+}
+
 TEST_P(LoopSignals, may_remove_and_add_themselves) {
   int calls = 0;
   loop.add_signal_handler(a_signal, [&](int signal) {

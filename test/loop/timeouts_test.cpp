@@ -153,7 +153,8 @@ TEST_P(Timeouts, free_their_callable_when_they_are_removed) {
 TEST_P(Timeouts, of_another_loop_are_not_touched) {
   IOLoop other(IOLoop::Options{GetParam(), WakerKind::best, false});
   const TimeoutHandle mine = loop.call_later(1h, [] {});
-  const TimeoutHandle theirs = other.call_later(1h, [] {});
+  TimeoutHandle theirs = other.call_later(1h, [] {});
+  EXPECT_FALSE(loop.update_timeout(theirs, loop.time()));
   EXPECT_FALSE(loop.remove_timeout(theirs));
   EXPECT_FALSE(other.remove_timeout(mine));
   EXPECT_TRUE(loop.remove_timeout(mine));

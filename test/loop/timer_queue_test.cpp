@@ -232,6 +232,33 @@ TEST(TimerQueue, knows_the_next_deadline_again_when_the_first_has_moved_or_gone)
   EXPECT_EQ(queue.next_deadline(), at_ms(5'000));
 }
 
+TEST(TimerQueue, knows_of_no_deadline_after_the_last_that_was_found_due) {
+  TimerQueue queue;
+  const auto only = queue.add(at_ms(10'000), [] {}, {});
+  std::vector<TimerQueue::Id> due;
+  queue.collect_due(at_ms(10'000), due);
+  EXPECT_EQ(due.size(), 1u);
+  EXPECT_EQ(queue.next_deadline(), (TimePoint::max)());
+  EXPECT_TRUE(queue.take(only).callback);
+}
+
+TEST(TimerQueue, finds_what_is_nearly_due_once_though_much_behind_it_was_removed) {
+  TimerQueue queue;
+  std::vector<TimerQueue::Id> due;
+  queue.collect_due(at_ms(1'000), due);
+  const auto near = queue.add(at_ms(500), [] {}, {});
+  std::vector<TimerQueue::Id> far;
+  for (int i = 0; i < 2'000; ++i) far.push_back(queue.add(at_ms(60'000), [] {}, {}));
+  for (const auto id : far) (void)queue.take(id);
+  queue.add(at_ms(70'000), [] {}, {});
+  EXPECT_EQ(queue.next_deadline(), at_ms(500));
+  queue.collect_due(at_ms(65'000), due);
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_EQ(due[0].sequence, near.sequence);
+  EXPECT_TRUE(queue.take(near).callback);
+  EXPECT_EQ(queue.size(), 1u);
+}
+
 TEST(TimerQueue, uses_again_what_was_taken_out_before_its_bucket_came) {
   TimerQueue queue;
   std::vector<TimerQueue::Id> kept;

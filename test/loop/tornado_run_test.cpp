@@ -185,8 +185,23 @@ TEST_P(TestIOLoopRunSync, the_first_result_wins) {
   EXPECT_EQ(loop.run_sync<int>([](const Completion<int>& completion) {
     EXPECT_TRUE(completion.set_value(1));
     EXPECT_FALSE(completion.set_value(2));
+    EXPECT_FALSE(completion.set_exception(std::make_exception_ptr(3)));
   }),
             1);
+}
+
+TEST_P(TestIOLoopRunSync, a_function_that_had_not_begun_at_its_end_never_runs) {
+  bool ran = false;
+  loop.stop();
+  EXPECT_EQ(error_of([&] { loop.run_sync([&] { ran = true; }); }), Errc::loop_stopped);
+  turn();
+  EXPECT_FALSE(ran);
+}
+
+TEST_P(TestIOLoopRunSync, a_function_that_closes_the_loop_ends_it) {
+  EXPECT_EQ(error_of([&] { loop.run_sync([&] { loop.close(); }, 1h); }),
+            Errc::loop_stopped);
+  EXPECT_TRUE(loop.handle().closed());
 }
 
 TEST_P(TestIOLoopRunSync, refuses_a_loop_that_runs_already) {

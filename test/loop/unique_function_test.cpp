@@ -59,6 +59,27 @@ TEST(UniqueFunction, holds_small_callables_inside_and_large_ones_on_the_heap) {
   EXPECT_EQ(alive, 0);
 }
 
+TEST(UniqueFunction, survives_being_moved_to_itself) {
+  const auto alive = std::make_shared<int>(40);
+  Function f = [alive](int n) { return *alive + n; };
+  Function& itself = f;
+  f = std::move(itself);
+  ASSERT_TRUE(f);
+  EXPECT_EQ(f(2), 42);
+  EXPECT_EQ(alive.use_count(), 2);
+}
+
+TEST(UniqueFunction, is_plain_if_to_destroy_it_is_to_do_nothing) {
+  const auto alive = std::make_shared<int>(0);
+  EXPECT_TRUE(Function().is_plain());
+  EXPECT_TRUE(Function([](int n) { return n; }).is_plain());
+  EXPECT_FALSE(Function([alive](int n) { return n; }).is_plain());
+  EXPECT_FALSE(Function([big = std::array<char, 200>{}](int n) {
+                 return n + big[0];
+               }).is_plain())
+      << "it is on the heap";
+}
+
 TEST(UniqueFunction, moves_to_one_with_another_room) {
   using Small = UniqueFunction<int(int), 16>;
   const auto alive = std::make_shared<int>(40);
