@@ -170,6 +170,19 @@ TEST(SpawnStdio, all_216_mappings_among_the_streams_come_out_right) {
   }));
 }
 
+TEST(SpawnStdio, inherited_ones_lead_where_the_parents_do) {
+  EXPECT_TRUE(passes_in_child([] {
+    for (int fd = 0; fd < 3; ++fd) {
+      ASSERT_EQ(::dup2(named_memory("stream" + std::to_string(fd)).get(), fd), fd);
+    }
+    const Reported report = report_of(
+        {.in = Stdio::inherit(), .out = Stdio::null(), .err = Stdio::inherit()});
+    EXPECT_EQ(target_of(report, 0), "/memfd:stream0 (deleted)");
+    EXPECT_EQ(target_of(report, 1), "/dev/null");
+    EXPECT_EQ(target_of(report, 2), "/memfd:stream2 (deleted)");
+  }));
+}
+
 // With each subset of the parent's streams closed, the child has all three.
 TEST(SpawnStdio, closed_streams_are_inherited_as_null) {
   for (int closed = 1; closed < 8; ++closed) {

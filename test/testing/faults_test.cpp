@@ -217,20 +217,55 @@ TEST(FaultInjection, does_not_end_the_watchdog_of_a_loop_that_is_blocked) {
 
 TEST(FaultInjection, leaves_a_loop_that_could_not_be_taken_over_for_another_try) {
   IOLoop loop(PollerKind::epoll);
-  EXPECT_TRUE(passes_in_child([&] {
-    {
-      const FaultInjection injection({.call = "epoll_ctl", .error = ENOMEM});
-      EXPECT_THROW(loop.after_fork(), std::system_error);
-      EXPECT_EQ(injection.struck(), 1u);
-    }
-    loop.after_fork();
-    loop.call_later(patience, [] { ADD_FAILURE() << "not woken"; });
-    std::thread other([handle = loop.handle()] {
-      (void)handle.add_callback([] { IOLoop::current()->stop(); });
-    });
-    loop.start();
-    other.join();
-  }));
+  const FdPair pipe = make_pipe();
+  int heard = 0;
+  const auto hear = [&] {
+    if (++heard == 2) loop.stop();
+  };
+  loop.add_handler(
+      pipe.first.get(),
+      [&](NativeFd fd, Events) {
+        loop.remove_handler(fd);
+        hear();
+      },
+      Events::read);
+  // The first is the waker's, the second the handler's.
+  for (const std::uint32_t nth : {1u, 2u}) {
+    EXPECT_TRUE(passes_in_child([&] {
+      {
+        const FaultInjection injection(
+            {.call = "epoll_ctl", .error = ENOMEM, .nth = nth});
+        EXPECT_THROW(loop.after_fork(), std::system_error);
+        EXPECT_EQ(injection.struck(), 1u);
+      }
+      loop.after_fork();
+      loop.call_later(patience, [] { ADD_FAILURE() << "not woken"; });
+      put_byte(pipe.second);
+      std::thread other(
+          [&hear, handle = loop.handle()] { (void)handle.add_callback(hear); });
+      loop.start();
+      other.join();
+    }));
+  }
+}
+
+TEST(FaultInjection, of_a_change_of_interest_reaches_a_handler_that_stops_the_loop) {
+  IOLoop loop(PollerKind::epoll);
+  const FdPair pipe = make_pipe();
+  loop.add_handler(
+      pipe.first.get(), [](NativeFd, Events) { ADD_FAILURE(); }, Events::read);
+  loop.call_later(patience, [] { ADD_FAILURE() << "not stopped"; });
+  int reported = 0;
+  loop.handle_callback_exception([&](const std::exception_ptr& exception) {
+    ++reported;
+    EXPECT_THROW(std::rethrow_exception(exception), std::system_error);
+    loop.stop();
+  });
+  const FaultInjection injection({.call = "epoll_ctl", .error = ENOMEM});
+  loop.add_callback([&] { loop.update_handler(pipe.first.get(), Events::write); });
+  loop.start();
+  EXPECT_EQ(reported, 1);
+  EXPECT_EQ(injection.struck(), 1u);
 }
 
 TEST(FaultInjection, of_membarrier_once_is_made_good_by_another_registration) {

@@ -267,6 +267,43 @@ TEST_F(SimulatedTime, is_limited_for_a_test_that_does_not_stop_its_loop) {
   }
 }
 
+TEST_F(SimulatedTime, is_that_of_a_test_whose_loop_closes_itself) {
+  loop.call_later(1h, [&] { loop.close(); });
+  EXPECT_NO_THROW(run(24h));
+  EXPECT_TRUE(loop.handle().closed());
+}
+
+TEST_F(SimulatedTime, has_one_tick_each_of_a_periodic_callback_that_is_started_twice) {
+  int ticks = 0;
+  PeriodicCallback periodic(
+      loop, [&] { ++ticks; }, 1min);
+  periodic.start();
+  loop.call_later(90s, [&] { periodic.start(); });
+  loop.call_later(10min + 1s, [&] { loop.stop(); });
+  run();
+  EXPECT_EQ(ticks, 10);
+  periodic.stop();
+  EXPECT_FALSE(periodic.is_running());
+}
+
+// No time passes, so that only their number ends a turn.
+TEST(Simulation, has_64_callbacks_in_a_bounded_turn) {
+  Simulation simulation(impatient);
+  IOLoop loop(
+      simulation.options({.make_current = false, .turns = TurnPolicy::bounded}));
+  std::vector<std::uint64_t> turns;
+  std::function<void()> again = [&] {
+    turns.push_back(loop.counters().turns);
+    if (turns.size() == 3 * 65) return loop.stop();
+    loop.add_callback([&] { again(); });
+  };
+  loop.add_callback([&] { again(); });
+  loop.start();
+  for (const std::uint64_t turn : turns) {
+    EXPECT_EQ(std::ranges::count(turns, turn), 65);
+  }
+}
+
 TEST(Simulation, works_on_every_poller) {
   for (const PollerKind kind : poller_kinds()) {
     Simulation simulation(impatient);
