@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <ctime>
+#include <functional>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include "support/sanitizers.h"
@@ -115,10 +117,9 @@ TEST_F(SimulatedTime, of_a_day_takes_less_than_100_ms) {
 
 TEST_F(SimulatedTime, is_that_of_run_sync_and_its_limit) {
   const TimePoint begin = loop.time();
+  std::optional<Completion<int>> kept;
   try {
-    loop.run_sync<int>(
-        [](const Completion<int>& never) { static Completion<int> kept = never; },
-        1000h);
+    loop.run_sync<int>([&](const Completion<int>& never) { kept = never; }, 1000h);
     FAIL();
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code(), Errc::timed_out);
