@@ -133,7 +133,7 @@ TEST_P(Blocked, the_users_own_handler_hears_others_while_the_signal_is_borrowed)
       EXPECT_TRUE(wait_until([&] { return is_borrowed(mine); }));
       // As anybody's, as one with a value, and as that of another process.
       ::raise(SIGURG);
-      ::pthread_sigqueue(::pthread_self(), SIGURG, sigval{.sival_ptr = &users_signals});
+      ::sigqueue(::getpid(), SIGURG, sigval{.sival_ptr = &users_signals});
       const pid_t pid = ::getpid();
       EXPECT_TRUE(passes_in_child([pid] {
         EXPECT_EQ(::sigqueue(pid, SIGURG, sigval{.sival_ptr = nullptr}), 0);
