@@ -41,13 +41,17 @@ class OneAtATime {
   static inline std::atomic<std::uint64_t> process_{0};  // of the thread that probes
 };
 
-struct sigaction previous {};
+// What SIGURG was before, and what it was the time before that: a handler may still run
+// that passes on to the latter.
+struct sigaction previous[2];
+std::atomic<unsigned> latest{0};
 
 void pass_on(int signal, siginfo_t* info, void* context) {
-  if (previous.sa_flags & SA_SIGINFO) {
-    previous.sa_sigaction(signal, info, context);
-  } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-    previous.sa_handler(signal);
+  const struct sigaction& to = previous[latest.load(std::memory_order_acquire)];
+  if (to.sa_flags & SA_SIGINFO) {
+    to.sa_sigaction(signal, info, context);
+  } else if (to.sa_handler != SIG_DFL && to.sa_handler != SIG_IGN) {
+    to.sa_handler(signal);
   }
 }
 
@@ -84,20 +88,26 @@ class BorrowedSignal {
     action.sa_sigaction = &tornado_on_probe;
     action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     sigfillset(&action.sa_mask);
+    // Known before the first signal that is to be passed on.
     struct sigaction found {};
-    installed_ = ::sigaction(SIGURG, &action, &found) == 0;
+    if (::sigaction(SIGURG, nullptr, &found) != 0) return;
     // Ours is there in a child that was forked meanwhile, and not to be passed on to.
-    if (found.sa_sigaction != action.sa_sigaction) previous = found;
+    if (found.sa_sigaction != action.sa_sigaction) {
+      const unsigned next = 1 - latest.load(std::memory_order_relaxed);
+      previous[next] = found;
+      latest.store(next, std::memory_order_release);
+    }
+    installed_ = ::sigaction(SIGURG, &action, nullptr) == 0;
   }
   ~BorrowedSignal() {
-    if (installed_) ::sigaction(SIGURG, &previous, nullptr);
+    if (installed_) ::sigaction(SIGURG, &previous[latest.load()], nullptr);
   }
   BorrowedSignal(const BorrowedSignal&) = delete;
   BorrowedSignal& operator=(const BorrowedSignal&) = delete;
   explicit operator bool() const noexcept { return installed_; }
 
  private:
-  bool installed_;
+  bool installed_ = false;
 };
 
 }  // namespace
