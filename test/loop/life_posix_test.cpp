@@ -118,6 +118,8 @@ TEST_P(LifePosix, a_waker_that_cannot_be_rebuilt_does_not_stop_callbacks) {
       // Farther away than a loop may sleep that nobody can wake.
       one.call_later(1h, [] {});
     }
+    one.call_later(1ms, [&] { one.stop(); });
+    one.start();
     return std::to_string(one.counters().waker.rebuilt);
   });
   EXPECT_EQ(child.output, "0");
