@@ -89,6 +89,9 @@ def read(reports):
     for report in reports:
         for entry in json.loads(Path(report).read_text())["data"][0]["files"]:
             path = Path(entry["filename"])
+            # All files, of a program that has nothing of the library.
+            if path.relative_to(SOURCE).parts[0] not in ("src", "include"):
+                continue
             files.setdefault(path, File(path)).add(entry)
     return [files[path] for path in sorted(files)]
 
