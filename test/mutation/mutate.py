@@ -77,7 +77,9 @@ def run(command, seconds, cwd=None):
 
 def isolation():
     """A mutant may signal, or leave behind, what is not its own: give it pids of its own."""
-    prefix = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    prefix = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
+              # Not the tests themselves: orphans become the children of the first process.
+              "sh", "-c", '"$@"; exit $?', "sh"]
     if shutil.which("unshare") and run(prefix + ["true"], 10) == 0:
         return prefix
     return []
