@@ -32,7 +32,7 @@ LIBRARY = "src/CMakeFiles/tornado.dir/"
 EQUIVALENT = SOURCE / "test/mutation/equivalent.txt"
 
 LOOP = ["loop_parts_test", "loop_test", "tornado_cases_test"]
-SPAWN = ["spawn_test", "subprocess_test"]
+SPAWN = ["spawn_test", "subprocess_test", "faults_test"]
 # Sources, and the programs that are to notice.
 TESTS = {
     "waker": (["platform/waker.cpp", "platform/wake_protocol.h", "platform/gate.h",
