@@ -19,7 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -90,7 +90,7 @@ class Build:
 
     def __init__(self, folder):
         self.folder = folder
-        self.shadow = None
+        self.shadow = None  # one for each mutant
         commands = json.loads((folder / "compile_commands.json").read_text())
         self.compile = {}
         for entry in commands:
@@ -153,7 +153,6 @@ class Build:
 class Judge:
     def __init__(self, build):
         self.build = build
-        self.local = threading.local()  # each thread has a shadow of its own
         self.prefix = isolation()
         self.seconds = {}
 
@@ -169,15 +168,13 @@ class Judge:
                 sys.exit(f"{program} fails without any fault")
             self.seconds[program] = time.monotonic() - begin
 
-    def own_build(self):
-        if not hasattr(self.local, "build"):
-            self.local.build = copy.copy(self.build)
-            self.local.build.shadow = self.build.folder / f"mutant-{threading.get_ident()}"
-        return self.local.build
-
     def judge(self, mutant, programs):
-        build = self.own_build()
-        shutil.rmtree(build.shadow, ignore_errors=True)
+        build = copy.copy(self.build)
+        with tempfile.TemporaryDirectory(prefix="mutant-", dir=build.folder) as shadow:
+            build.shadow = Path(shadow)
+            return self.judge_by(build, mutant, programs)
+
+    def judge_by(self, build, mutant, programs):
         changed = build.shadow / mutant.file
         changed.parent.mkdir(parents=True)
         changed.write_text(apply(mutant, (SOURCE / mutant.file).read_text()))
