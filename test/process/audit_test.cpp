@@ -2,7 +2,6 @@
 #include "tornado/audit.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -16,6 +15,7 @@
 
 #include "support/child.h"
 #include "support/limits.h"
+#include "support/mounts.h"
 #include "support/wait.h"
 #include "tornado/ioloop.h"
 #include "tornado/platform.h"
@@ -199,12 +199,9 @@ TEST(Audit, of_a_process_that_is_not_there_is_an_error) {
 }
 
 TEST(Audit, without_proc_is_another_error) {
-  const auto enter = [] { return ::unshare(CLONE_NEWNS) == 0; };
-  const auto probe = run_in_child([&] { return std::string(enter() ? "yes" : "no"); });
-  if (probe.output != "yes") GTEST_SKIP() << "no mount namespaces here";
-  EXPECT_TRUE(passes_in_child([&] {
-    ASSERT_TRUE(enter());
-    ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  if (!can_enter_mount_namespace()) GTEST_SKIP() << "no mount namespaces here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(enter_mount_namespace());
     ASSERT_EQ(::mount("none", "/proc", "tmpfs", 0, nullptr), 0);
     try {
       (void)audit_descriptors();

@@ -13,6 +13,7 @@
 
 #include "support/child.h"
 #include "support/deny.h"
+#include "support/mounts.h"
 #include "tornado/fork_processes.h"
 
 namespace tornado::test {
@@ -34,8 +35,7 @@ TEST(CpuCount, is_that_of_the_affinity_mask_at_most) {
 int cpu_count_in(const std::string& groups,
                  std::initializer_list<std::pair<std::string, std::string>> files) {
   const std::string root = "/sys/fs/cgroup/";
-  if (::unshare(CLONE_NEWNS) != 0 ||
-      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+  if (!enter_mount_namespace() ||
       ::mount("none", root.c_str(), "tmpfs", 0, nullptr) != 0) {
     return -1;
   }

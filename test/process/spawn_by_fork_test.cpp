@@ -2,7 +2,6 @@
 // What valgrind, qemu and systems without vfork get.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 #include "process/reported.h"
 #include "support/child.h"
 #include "support/deny.h"
+#include "support/mounts.h"
 #include "support/wait.h"
 #include "tornado/spawn.h"
 
@@ -118,12 +118,9 @@ TEST(CloseOthers, fails_where_neither_a_directory_nor_a_limit_is_told) {
 }
 
 TEST(CloseOthers, trusts_no_directory_that_is_not_of_this_process) {
-  const auto enter = [] { return ::unshare(CLONE_NEWNS) == 0; };
-  const auto probe = run_in_child([&] { return std::string(enter() ? "yes" : "no"); });
-  if (probe.output != "yes") GTEST_SKIP() << "no mount namespaces here";
-  EXPECT_EQ(left_by_close_others([&] {
-              if (!enter()) return false;
-              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  if (!can_enter_mount_namespace()) GTEST_SKIP() << "no mount namespaces here";
+  EXPECT_EQ(left_by_close_others([] {
+              if (!enter_mount_namespace()) return false;
               if (::mount("none", "/proc", "tmpfs", 0, nullptr) != 0) return false;
               ::mkdir("/proc/self", 0700);
               ::mkdir("/proc/self/fd", 0700);
