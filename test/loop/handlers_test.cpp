@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
+#include <utility>
 
 #include "every_loop.h"
 #include "support/wait.h"
@@ -12,6 +13,20 @@ class Handlers : public EveryLoop {
   bool has_edges() const {
     return GetParam() != PollerKind::poll && GetParam() != PollerKind::select &&
            GetParam() != PollerKind::iocp;
+  }
+  /// Each waits for `first`, and when it is called lets both wait for `then`.
+  void watch_both(const FdPair& one, const FdPair& two, Events first, Events then,
+                  int& calls) {
+    for (const auto& [mine, other] : {std::pair(&one, &two), std::pair(&two, &one)}) {
+      loop.add_handler(
+          mine->first.get(),
+          [this, then, &calls, other = other->first.get()](NativeFd fd, Events) {
+            ++calls;
+            loop.update_handler(fd, then);
+            loop.update_handler(other, then);
+          },
+          first);
+    }
   }
 };
 
@@ -125,19 +140,8 @@ TEST_P(Handlers, hear_nothing_that_they_no_longer_wait_for) {
   const FdPair one = make_socket_pair();
   const FdPair two = make_socket_pair();
   int calls = 0;
-  const auto watch = [&](const FdPair& mine, const FdPair& other) {
-    loop.add_handler(
-        mine.first.get(),
-        [&](NativeFd fd, Events) {
-          ++calls;
-          loop.update_handler(fd, Events::read);
-          loop.update_handler(other.first.get(), Events::read);
-        },
-        Events::write);
-  };
   // Both are seen to be writable in one look, and nothing is there to be read.
-  watch(one, two);
-  watch(two, one);
+  watch_both(one, two, Events::write, Events::read, calls);
   turn();
   EXPECT_EQ(calls, 1);
 }
@@ -276,18 +280,7 @@ TEST_P(Handlers, that_are_paused_hear_no_error_that_was_seen_before) {
   FdPair one = make_socket_pair();
   FdPair two = make_socket_pair();
   int calls = 0;
-  const auto watch = [&](const FdPair& mine, const FdPair& other) {
-    loop.add_handler(
-        mine.first.get(),
-        [&](NativeFd fd, Events) {
-          ++calls;
-          loop.update_handler(fd, Events::none);
-          loop.update_handler(other.first.get(), Events::none);
-        },
-        Events::read);
-  };
-  watch(one, two);
-  watch(two, one);
+  watch_both(one, two, Events::read, Events::none, calls);
   one.second.reset();
   two.second.reset();
   turn();

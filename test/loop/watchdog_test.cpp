@@ -204,15 +204,21 @@ TEST_P(Blocked, by_the_destructor_of_a_handler_is_logged_without_a_callback) {
   EXPECT_TRUE(log.contains("\n  ")) << "no stack";
 }
 
-// And where the watchdog of the parent is at work just then.
-TEST_P(Blocked, by_a_callback_that_forks_and_goes_on_in_the_child) {
+/// Why the child of a process that has a watchdog cannot have one here. Null if it can.
+const char* why_no_child_goes_on() {
   // Its allocator's lock may be the watchdog's at the fork, and the child's for ever.
-  if (under_address_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
-  loop.set_blocking_log_threshold(5ms);
+  if (under_address_sanitizer()) return "the sanitizer is not fork-safe";
   // qemu-user ends when a child of several threads makes one.
   if (!passes_in_child([] { Thread([] {}).join(); })) {
-    GTEST_SKIP() << "no threads in a forked child";
+    return "no threads in a forked child";
   }
+  return nullptr;
+}
+
+// And where the watchdog of the parent is at work just then.
+TEST_P(Blocked, by_a_callback_that_forks_and_goes_on_in_the_child) {
+  loop.set_blocking_log_threshold(5ms);
+  if (const char* why = why_no_child_goes_on()) GTEST_SKIP() << why;
   const LogCapture log;
   users_signals = 0;
   const struct sigaction mine = users_actions()[2];
@@ -253,13 +259,8 @@ TEST_P(Blocked, where_the_signal_may_not_be_borrowed_is_logged_without_its_stack
 }
 
 TEST_P(Blocked, in_a_forked_child_that_took_the_loop_over) {
-  // Its allocator's lock may be the watchdog's at the fork, and the child's for ever.
-  if (under_address_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
   loop.set_blocking_log_threshold(5ms);
-  // qemu-user ends when a child of several threads makes one.
-  if (!passes_in_child([] { Thread([] {}).join(); })) {
-    GTEST_SKIP() << "no threads in a forked child";
-  }
+  if (const char* why = why_no_child_goes_on()) GTEST_SKIP() << why;
   EXPECT_TRUE(passes_in_child([&] {
     const LogCapture log;
     loop.after_fork();

@@ -180,14 +180,18 @@ UniqueFd open_pseudo_terminal() {
   return usable ? std::move(master) : UniqueFd();
 }
 
+/// Makes this process the leader of a session on the terminal. Empty if it cannot be.
+UniqueFd lead_session_of(const UniqueFd& master) {
+  if (::setsid() == -1) return {};
+  return UniqueFd(::open(::ptsname(master.get()), O_RDWR | O_CLOEXEC));
+}
+
 // A Ctrl-C goes to all processes of the terminal's foreground group.
 TEST(ForkProcesses, does_not_send_a_ctrl_c_twice) {
   const UniqueFd master = open_pseudo_terminal();
   if (!master) GTEST_SKIP() << "no pseudo-terminals here";
-  const std::string terminal = ::ptsname(master.get());
   EXPECT_TRUE(passes_in_child([&] {
-    ASSERT_NE(::setsid(), -1);
-    const UniqueFd slave(::open(terminal.c_str(), O_RDWR | O_CLOEXEC));
+    const UniqueFd slave = lead_session_of(master);
     ASSERT_TRUE(slave);
     const SharedCounters interrupts;
     static const SharedCounters* counters;
@@ -209,10 +213,8 @@ TEST(ForkProcesses, does_not_send_a_ctrl_c_twice) {
 TEST(ForkProcesses, sends_a_ctrl_c_on_to_a_worker_that_left_the_group) {
   const UniqueFd master = open_pseudo_terminal();
   if (!master) GTEST_SKIP() << "no pseudo-terminals here";
-  const std::string terminal = ::ptsname(master.get());
   EXPECT_TRUE(passes_in_child([&] {
-    ASSERT_NE(::setsid(), -1);
-    const UniqueFd slave(::open(terminal.c_str(), O_RDWR | O_CLOEXEC));
+    const UniqueFd slave = lead_session_of(master);
     ASSERT_TRUE(slave);
     const LogCapture log;
     const ForkResult forked = fork_processes(1, {.max_restarts = 0});

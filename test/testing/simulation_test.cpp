@@ -287,8 +287,9 @@ TEST_F(SimulatedTime, has_one_tick_each_of_a_periodic_callback_that_is_started_t
   EXPECT_FALSE(periodic.is_running());
 }
 
-// No time passes, so that only their number ends a turn.
-TEST(Simulation, has_64_callbacks_in_a_bounded_turn) {
+// No time passes, so that only their number ends a turn: with the one that was there
+// before it began there are 65.
+TEST(Simulation, has_64_added_callbacks_in_a_bounded_turn) {
   Simulation simulation(impatient);
   IOLoop loop(
       simulation.options({.make_current = false, .turns = TurnPolicy::bounded}));
