@@ -2,6 +2,10 @@
 // What is particular to the poller by a completion port.
 #include <winsock2.h>
 
+#include <algorithm>
+#include <atomic>
+#include <set>
+#include <thread>
 #include <vector>
 
 #include "platform/wake_door.h"
@@ -208,15 +212,25 @@ TEST_F(IocpDoor, is_closed_by_the_last_one_out) {
     const auto poller = make_poller(PollerKind::iocp);
     Waker waker;
     waker.set_door(poller->open_door());
-    Thread one([&] { waker.wake(); });
-    Thread two([&] { waker.wake(); });
+    // The run-time keeps handles for as many threads as there ever were at once: always
+    // two.
+    std::atomic<int> there{0};
+    const auto wake = [&] {
+      ++there;
+      while (there < 2) std::this_thread::yield();
+      waker.wake();
+    };
+    Thread one(wake);
+    Thread two(wake);
     waker.close();
   };
   for (int i = 0; i < 20; ++i) run();  // what is opened once and kept, now or then
   const std::set<NativeFd> before = open_numbers();
   for (int i = 0; i < 20; ++i) run();
-  // Windows lets go of a thread somewhat later than whoever joins it.
-  EXPECT_TRUE(wait_until([&before] { return open_numbers() == before; }));
+  // Windows lets go of a thread somewhat later than whoever joins it: also one of
+  // `before`.
+  EXPECT_TRUE(
+      wait_until([&before] { return std::ranges::includes(before, open_numbers()); }));
 }
 
 }  // namespace
