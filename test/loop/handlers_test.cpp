@@ -20,10 +20,10 @@ class Handlers : public EveryLoop {
     for (const auto& [mine, other] : {std::pair(&one, &two), std::pair(&two, &one)}) {
       loop.add_handler(
           mine->first.get(),
-          [this, then, &calls, other = other->first.get()](NativeFd fd, Events) {
+          [this, then, &calls, next = other->first.get()](NativeFd fd, Events) {
             ++calls;
             loop.update_handler(fd, then);
-            loop.update_handler(other, then);
+            loop.update_handler(next, then);
           },
           first);
     }
