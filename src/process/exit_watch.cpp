@@ -55,12 +55,20 @@ void ExitWatch::on_end() {
   pause_at(PausePoint::exit_seen);
   const auto self = shared_from_this();
   const auto status = reap(pid(), process_.get(), WaitFor::nothing);
-  if (!status) return;
+  if (!status) return await_debugger();
   status_ = ExitStatus{status->error, status->returncode};
   if (std::exchange(watched_, false)) loop_.remove_handler(*this);
   close();
   pause_at(PausePoint::exit_reaped);
   tell();
+}
+
+// An ended child that is traced is its tracer's until that lets go; its descriptor is
+// readable meanwhile.
+void ExitWatch::await_debugger() {
+  ask_for_notice();
+  loop_.remove_handler(*this);
+  watched_ = false;
 }
 
 // Each as a callback of its own: what one throws is not the others' misfortune.

@@ -48,6 +48,7 @@ class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
  private:
   void ask_for_notice();
   void on_end();
+  void await_debugger();
   void tell();
 
   std::unique_ptr<LeftChild> child_;

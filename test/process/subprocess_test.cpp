@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -279,6 +280,54 @@ TEST(Subprocess, works_without_pidfds) {
     }
     EXPECT_FALSE(has_children());
   }));
+}
+
+/// Traces a process, and so keeps its end to itself, until it is let go.
+class Debugger {
+ public:
+  explicit Debugger(int traced) : pid_(::fork()) {
+    if (pid_ == 0) trace(traced);
+    attached_.second.reset();
+    orders_.first.reset();
+    is_attached_ = !read_to_end(attached_.first.get()).empty();
+  }
+  ~Debugger() { let_go(); }
+
+  bool is_attached() const { return is_attached_; }
+  void let_go() {
+    if (!orders_.second) return;
+    orders_.second.reset();
+    EXPECT_EQ(::waitpid(pid_, nullptr, 0), pid_);
+  }
+
+ private:
+  [[noreturn]] void trace(int traced) {
+    orders_.second.reset();
+    if (::ptrace(PTRACE_SEIZE, traced, 0, 0) == -1) ::_exit(1);
+    put_byte(attached_.second);
+    attached_.second.reset();
+    (void)read_to_end(orders_.first.get());
+    ::_exit(0);
+  }
+
+  FdPair attached_ = make_pipe();
+  FdPair orders_ = make_pipe();
+  int pid_;
+  bool is_attached_ = false;
+};
+
+TEST(Subprocess, does_not_look_again_and_again_for_an_end_that_a_debugger_keeps) {
+  IOLoop loop;
+  Subprocess child({.argv = {"sleep", "1000"}}, loop);
+  Debugger debugger(child.pid());
+  EXPECT_TRUE(child.kill());
+  if (!debugger.is_attached()) GTEST_SKIP() << "nobody may be traced here";
+  loop.call_later(20ms, [&loop] { loop.stop(); });
+  loop.start();
+  EXPECT_LT(loop.counters().turns, 10u);
+  EXPECT_FALSE(child.returncode());
+  debugger.let_go();
+  EXPECT_EQ(child.wait_for_exit(false), -SIGKILL);
 }
 
 TEST(Subprocess, tells_that_it_may_not_wait) {
