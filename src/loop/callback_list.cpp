@@ -15,6 +15,11 @@ void CallbackList::append(CallbackList& other) noexcept {
     swap(other);
     return;
   }
+  // What was emptied here is filled there: chunks come round and do not pile up.
+  if (spares_ > other.spares_) {
+    std::swap(spare_, other.spare_);
+    std::swap(spares_, other.spares_);
+  }
   last_->next = std::exchange(other.first_, nullptr);
   last_ = std::exchange(other.last_, nullptr);
   size_ += std::exchange(other.size_, 0);

@@ -13,6 +13,7 @@
 #include <new>
 #include <thread>
 
+#include "loop/callback_queue.h"
 #include "tornado/tornado.h"
 
 namespace {
@@ -89,6 +90,22 @@ TEST_F(Allocations, of_callbacks_from_another_thread_are_none) {
   EXPECT_EQ(
       of_another_thread([this] { return [this] { loop.add_callback(Large{&ran}); }; }),
       0u);
+}
+
+// Those of others are joined to the loop's own; the memory of theirs must come back to
+// where others take it from.
+TEST_F(Allocations, of_callbacks_of_others_beside_the_loops_own_are_none) {
+  CallbackQueue queue;
+  CallbackList taken;
+  std::uint64_t before = 0;
+  for (int round = 0; round < rounds; ++round) {
+    if (round == rounds_to_settle) before = allocations;
+    queue.push_own(Large{&ran}, {});
+    for (int i = 0; i < batch; ++i) queue.push(Large{&ran}, {});
+    queue.take(taken);
+    while (!taken.empty()) taken.pop_front();
+  }
+  EXPECT_EQ(allocations - before, 0u);
 }
 
 TEST_F(Allocations, of_callbacks_by_a_lane_are_none) {
