@@ -62,8 +62,8 @@ struct Walk {
 // A directory that does not list itself is not this process's, whatever it is called.
 bool close_by_directory(Span<int> kept) noexcept {
   const long directory = system_call(SYS_openat, AT_FDCWD, "/proc/self/fd",
-                                     O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (directory == -1) return false;
+                                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // One that could not be opened cannot be read either.
   Walk walk{static_cast<int>(directory), kept};
   alignas(DirectoryEntry) char entries[4096];
   long size;
@@ -75,14 +75,12 @@ bool close_by_directory(Span<int> kept) noexcept {
 }
 
 // Most numbers are free, and to ask for many at once costs less than to close each.
-void close_open_among(int first, Span<int> kept) noexcept {
-  pollfd asked[asked_at_once];
-  for (int i = 0; i < asked_at_once; ++i) asked[i] = {first + i, 0, 0};
-  std::int64_t no_time[2] = {0, 0};  // as long as any timespec
-  const bool told =
-      system_call(SYS_ppoll, asked, asked_at_once, no_time, nullptr, 0) != -1;
+// Where none may be asked for, none is told to be free.
+void close_open_among(pollfd (&asked)[asked_at_once], Span<int> kept) noexcept {
+  std::int64_t no_time[2] = {};  // as long as any timespec
+  system_call(SYS_ppoll, asked, asked_at_once, no_time, nullptr, 0);
   for (const pollfd& one : asked) {
-    if (told && (one.revents & POLLNVAL) != 0) continue;
+    if ((one.revents & POLLNVAL) != 0) continue;
     if (!contains(kept, one.fd)) system_call(SYS_close, one.fd);
   }
 }
@@ -91,13 +89,16 @@ void close_open_among(int first, Span<int> kept) noexcept {
 // the kernel's, a million.
 bool close_by_number(Span<int> kept) noexcept {
   constexpr std::uint64_t default_ceiling = 1u << 20;
+  constexpr std::uint64_t highest_end = 0x7fffffff - asked_at_once;
   std::uint64_t limit[2];
   if (system_call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, limit) == -1) return false;
-  std::uint64_t end = limit[1] > default_ceiling ? limit[1] : default_ceiling;
-  constexpr std::uint64_t last_start = 0x7fffffff - asked_at_once;
-  if (end > last_start) end = last_start;
-  for (int fd = 0; fd < static_cast<int>(end); fd += asked_at_once) {
-    close_open_among(fd, kept);
+  std::uint64_t end = limit[1];
+  if (end < default_ceiling) end = default_ceiling;
+  if (end > highest_end) end = highest_end;
+  pollfd asked[asked_at_once];
+  for (int next = 0; next < static_cast<int>(end);) {
+    for (pollfd& one : asked) one = {next++, 0, 0};
+    close_open_among(asked, kept);
   }
   return true;
 }

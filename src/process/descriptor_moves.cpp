@@ -11,20 +11,20 @@ class Planner {
   explicit Planner(std::vector<DescriptorMove> wanted) : pending_(std::move(wanted)) {
     for (const DescriptorMove& move : pending_) {
       kept_.push_back(move.to);
-      highest_from_ = std::max(highest_from_, move.from);
+      highest_ = std::max(highest_, move.from);
     }
     std::sort(kept_.begin(), kept_.end());
-    highest_ = highest_from_;
   }
 
   DescriptorPlan run() {
+    const auto first_unneeded = static_cast<unsigned>(highest_ + 1);
     emit_if([](const DescriptorMove& move) { return move.from == move.to; });
     while (!pending_.empty()) {
       if (!emit_if([this](const DescriptorMove& m) { return !is_source(m.to); })) {
         break_cycle();
       }
     }
-    return {std::move(moves_), gaps(), kept_, static_cast<unsigned>(highest_from_ + 1)};
+    return {std::move(moves_), gaps(), kept_, first_unneeded};
   }
 
  private:
@@ -64,7 +64,6 @@ class Planner {
     return number;
   }
 
-  // Up to the highest number that can be open by then.
   std::vector<DescriptorRange> gaps() const {
     std::vector<DescriptorRange> result;
     int first = 0;
@@ -82,8 +81,7 @@ class Planner {
   std::vector<DescriptorMove> pending_;
   std::vector<DescriptorMove> moves_;
   std::vector<int> kept_;
-  int highest_from_ = -1;
-  int highest_ = -1;
+  int highest_ = -1;  // that can be open
 };
 
 }  // namespace

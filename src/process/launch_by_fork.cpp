@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "platform/system_error.h"
@@ -17,8 +18,8 @@ namespace {
 // Above all numbers that the child moves its descriptors to.
 UniqueFd lift_above(const ChildTask& task, UniqueFd fd) {
   int highest = fd.get();
-  for (std::size_t i = 0; i < task.moves.size; ++i) {
-    highest = std::max({highest, task.moves.data[i].from, task.moves.data[i].to});
+  for (const DescriptorMove& move : std::span(task.moves.data, task.moves.size)) {
+    highest = std::max({highest, move.from, move.to});
   }
   const int lifted = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, highest + 1);
   if (lifted == -1) throw_errno(act_on("F_DUPFD_CLOEXEC", fd.get()));

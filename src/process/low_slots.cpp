@@ -34,12 +34,13 @@ class Slots {
   // Does without what cannot be had: the cost is time only.
   Slots() noexcept {
     try {
-      UniqueFd null = open_file("/dev/null", O_RDWR);
-      std::array<UniqueFd, 2> more = {duplicate(null.get()), duplicate(null.get())};
-      placeholder_ = duplicate(null.get());
-      free_[0] = null.release();
-      free_[1] = more[0].release();
-      free_[2] = more[1].release();
+      UniqueFd first = open_file("/dev/null", O_RDWR);
+      UniqueFd second = duplicate(first.get());
+      UniqueFd third = duplicate(first.get());
+      placeholder_ = duplicate(first.get());
+      free_[0] = first.release();
+      free_[1] = second.release();
+      free_[2] = third.release();
       for (const auto& slot : free_) set_maker(slot, "spawn slot");
       set_maker(placeholder_.get(), "spawn slot");
     } catch (const std::exception&) {

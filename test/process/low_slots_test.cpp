@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/low_slots.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "support/child.h"
+#include "support/open_numbers.h"
+#include "support/wait.h"
+#include "tornado/fd.h"
+#include "tornado/spawn.h"
+
+namespace tornado::test {
+namespace {
+
+/// A pipe whose writing end has this number or the next free one.
+FdPair pipe_to(int number) {
+  FdPair pipe = make_pipe();
+  pipe.second = UniqueFd(::fcntl(pipe.second.get(), F_DUPFD_CLOEXEC, number));
+  return pipe;
+}
+
+/// That what is written there comes out of the pipe.
+void expect_leads_into(const FdPair& pipe, int number) {
+  EXPECT_EQ(::write(number, "x", 1), 1);
+  EXPECT_EQ(drain(pipe.first.get()), 1u);
+}
+
+TEST(LowCopy, is_none_of_a_number_below_64) {
+  EXPECT_TRUE(passes_in_child([] {
+    const FdPair pipe = pipe_to(63);
+    ASSERT_EQ(pipe.second.get(), 63);
+    const LowCopy copy(63);
+    EXPECT_EQ(copy.get(), 63);
+  }));
+}
+
+// Those that are kept are open already: a copy there opens no number.
+TEST(LowCopy, of_64_and_above_has_a_number_that_is_kept_for_it) {
+  EXPECT_TRUE(passes_in_child([] {
+    reserve_spawn_slots();
+    const FdPair pipe = pipe_to(64);
+    ASSERT_EQ(pipe.second.get(), 64);
+    const std::set<int> before = open_numbers();
+    for (int i = 0; i < 10; ++i) {
+      const LowCopy copy(64);
+      EXPECT_LT(copy.get(), 64);
+      EXPECT_GT(copy.get(), STDERR_FILENO);
+      expect_leads_into(pipe, copy.get());
+      EXPECT_EQ(open_numbers(), before);
+    }
+    EXPECT_EQ(open_numbers(), before);
+  }));
+}
+
+TEST(LowCopy, lends_three_numbers_at_a_time_and_copies_more_while_it_lives) {
+  EXPECT_TRUE(passes_in_child([] {
+    reserve_spawn_slots();
+    const FdPair pipe = pipe_to(100);
+    const std::set<int> before = open_numbers();
+    for (int round = 0; round < 3; ++round) {
+      std::vector<LowCopy> copies;
+      std::set<int> lent;
+      for (int i = 0; i < 3; ++i) {
+        copies.emplace_back(pipe.second.get());
+        lent.insert(copies.back().get());
+      }
+      EXPECT_EQ(lent.size(), 3u);
+      EXPECT_EQ(open_numbers(), before);
+      copies.emplace_back(pipe.second.get());
+      EXPECT_LT(copies.back().get(), pipe.second.get());
+      EXPECT_GT(copies.back().get(), STDERR_FILENO);
+      EXPECT_EQ(open_numbers().size(), before.size() + 1);
+      for (const LowCopy& copy : copies) expect_leads_into(pipe, copy.get());
+      copies.clear();
+      EXPECT_EQ(open_numbers(), before);
+    }
+  }));
+}
+
+// Somebody waits for the end of file.
+TEST(LowCopy, leaves_nothing_of_a_pipe_in_the_numbers_that_were_lent) {
+  EXPECT_TRUE(passes_in_child([] {
+    FdPair pipe = pipe_to(100);
+    {
+      std::vector<LowCopy> copies;
+      for (int i = 0; i < 4; ++i) copies.emplace_back(pipe.second.get());
+    }
+    pipe.second.reset();
+    EXPECT_EQ(read_to_end(pipe.first.get()), "");
+  }));
+}
+
+TEST(LowCopy, keeps_out_of_the_numbers_of_the_streams) {
+  EXPECT_TRUE(passes_in_child([] {
+    reserve_spawn_slots();
+    const FdPair pipe = pipe_to(100);
+    std::vector<LowCopy> copies;
+    ::close(STDIN_FILENO);
+    ::close(STDOUT_FILENO);
+    for (int i = 0; i < 4; ++i) copies.emplace_back(pipe.second.get());
+    for (const LowCopy& copy : copies) EXPECT_GT(copy.get(), STDERR_FILENO);
+  }));
+}
+
+TEST(LowCopy, is_none_where_all_lower_numbers_are_in_use) {
+  EXPECT_TRUE(passes_in_child([] {
+    reserve_spawn_slots();
+    FdPair pipe = make_pipe();
+    std::vector<UniqueFd> filling;
+    while (filling.empty() || filling.back().get() < 100) {
+      filling.push_back(duplicate(pipe.second.get()));
+    }
+    const int highest = filling.back().get();
+    const std::set<int> before = open_numbers();
+    std::vector<LowCopy> copies;
+    for (int i = 0; i < 4; ++i) copies.emplace_back(highest);
+    EXPECT_EQ(copies.back().get(), highest);
+    EXPECT_EQ(open_numbers(), before);
+  }));
+}
+
+}  // namespace
+}  // namespace tornado::test
