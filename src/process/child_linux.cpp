@@ -141,7 +141,7 @@ bool set_ids(ChildTask& task) noexcept {
 bool follow_parent(ChildTask& task) noexcept {
   if (task.death_signal == 0) return true;
   if (!call(task, ChildAct::death_signal, SYS_prctl, PR_SET_PDEATHSIG,
-            task.death_signal, 0, 0, 0)) {
+            task.death_signal)) {
     return false;
   }
   if (system_call(SYS_getppid) != task.parent) {  // it died before it could be followed

@@ -96,13 +96,13 @@ struct Attempt {
     ChildStack stack;
     AllSignalsBlocked blocked;
     pid = TORNADO_CLONE(tornado_child_main, stack.top(), flags, &task, &pidfd);
-    if (pid == -1) error = errno;
+    error = errno;
   }
 
   int flags;
   int pid = -1;
   int pidfd = -1;
-  int error = 0;
+  int error = 0;  // if there is no pid
 };
 
 // True if there is another rung to try, also when another thread has stepped down.
@@ -148,8 +148,7 @@ Launched launch(ChildTask& task) {
     UniqueFd pidfd(attempt.pidfd);
     if (attempt.pid == -1) {
       if (step_down(attempt, task.report)) continue;
-      errno = attempt.error;
-      throw_errno("clone");
+      throw_error({attempt.error, std::system_category()}, "clone");
     }
     if (task.report.act == ChildAct::none) {
       if (!pidfd) pidfd = open_pidfd(attempt.pid);

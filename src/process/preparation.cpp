@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 #include <string_view>
 
 #include "platform/system_error.h"
@@ -38,6 +39,13 @@ std::vector<std::string> search_path(std::string_view path, const std::string& n
     if (colon == path.npos) return files;
     path.remove_prefix(colon + 1);
   }
+}
+
+// The child looks at no value that is not given.
+template <class Value>
+void give(const std::optional<Value>& option, bool& given, auto& value) {
+  given = option.has_value();
+  if (option) value = *option;
 }
 
 }  // namespace
@@ -89,11 +97,9 @@ void Preparation::prepare_place() {
     refuse("spawn: a session leader has its own process group");
   }
   task_.new_session = options_.new_session;
-  task_.set_process_group = options_.process_group.has_value();
-  task_.process_group = options_.process_group.value_or(0);
+  give(options_.process_group, task_.set_process_group, task_.process_group);
   if (task_.process_group < 0) refuse("spawn: negative process group");
-  task_.set_umask = options_.umask.has_value();
-  task_.umask = options_.umask.value_or(0);
+  give(options_.umask, task_.set_umask, task_.umask);
   if (options_.cwd.empty()) return;
   check_no_nul(options_.cwd, "cwd");
   struct stat status;
@@ -111,10 +117,8 @@ void Preparation::prepare_privileges() {
   }
   task_.limits = {limits_.data(), limits_.size()};
   task_.nice = options_.nice;
-  task_.set_uid = options_.uid.has_value();
-  task_.uid = options_.uid.value_or(0);
-  task_.set_gid = options_.gid.has_value();
-  task_.gid = options_.gid.value_or(0);
+  give(options_.uid, task_.set_uid, task_.uid);
+  give(options_.gid, task_.set_gid, task_.gid);
   task_.set_groups = options_.groups || options_.uid || options_.gid;
   if (options_.groups)
     task_.groups = {options_.groups->data(), options_.groups->size()};

@@ -129,6 +129,9 @@ TEST(SpawnFailure, steps_of_the_child_are_named) {
                  "setpgid 1: Operation not permitted", EPERM);
   expect_failure({.argv = {"true"}, .limits = {{RLIMIT_NOFILE, 50, 40}}},
                  "setrlimit 7: Invalid argument", EINVAL);
+  expect_failure(
+      {.argv = {"true"}, .limits = {{RLIMIT_CORE, 0, 0}, {RLIMIT_NOFILE, 50, 40}}},
+      "setrlimit 7: Invalid argument", EINVAL);
   expect_failure({.argv = {"true"}, .descriptors = {{1 << 30, 0}}},
                  "dup fd 0 to child descriptor 1073741824: Bad file descriptor", EBADF);
 }
@@ -274,6 +277,8 @@ TEST(SpawnFailure, bad_descriptors_are_refused_before_there_is_a_child) {
                  "child descriptor 3 mapped twice" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .descriptors = {{1, 0}}},
                  "child descriptor 1 mapped twice" + invalid, EINVAL);
+  expect_failure({.argv = {"true"}, .descriptors = {{0, 1}}},
+                 "child descriptor 0 mapped twice" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .descriptors = {{-1, 0}}},
                  "child descriptor -1 is negative" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .descriptors = {{3, 9999}}},

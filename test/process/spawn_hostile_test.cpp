@@ -91,12 +91,14 @@ TEST(SpawnHostile, nothing_leaks_beside_threads_that_open_unmarked_descriptors) 
 // Refused by an old kernel, by a container's filter, and by a picky one.
 TEST(SpawnHostile, nothing_leaks_where_close_range_is_refused) {
   if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
-  for (const int error : {ENOSYS, EPERM, EINVAL}) {
+  for (const int error : {ENOSYS, EPERM, EINVAL, EACCES}) {
     EXPECT_TRUE(passes_in_child(
         [error] {
+          const SpawnMeans before = spawn_means();
           ASSERT_TRUE(deny({{SYS_close_range, error}}));
           spawn_beside_hostile_threads(spawns() / 3 + 1);
           EXPECT_FALSE(spawn_means().descriptors_unshared);
+          EXPECT_EQ(spawn_means().pidfd_at_birth, before.pidfd_at_birth);
         },
         long_enough))
         << error;
@@ -156,6 +158,20 @@ TEST(SpawnHostile, opens_a_pidfd_where_none_can_be_born) {
     Child child = spawn({.shell = "exit 3"});
     EXPECT_TRUE(child.process);
     EXPECT_EQ(wait_child(child), 3);
+  }));
+}
+
+TEST(SpawnHostile, works_where_no_table_can_be_shared) {
+  if (!can_deny() || !spawn_means().memory_shared) {
+    GTEST_SKIP() << "no seccomp filters, or no shared memory";
+  }
+  EXPECT_TRUE(passes_in_child([] {
+    constexpr unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_FILES;
+    ASSERT_TRUE(deny({{SYS_clone, EPERM, {{0, flags}}},
+                      {SYS_clone, EPERM, {{0, flags | CLONE_PIDFD}}}}));
+    EXPECT_EQ(report_of({}).numbers(), (std::vector<int>{0, 1, 2}));
+    EXPECT_FALSE(spawn_means().pidfd_at_birth);
+    EXPECT_FALSE(spawn_means().descriptors_unshared);
   }));
 }
 

@@ -62,6 +62,17 @@ TEST(SpawnStdio, null_is_the_null_device) {
   EXPECT_EQ(target_of(report, 1), "/dev/null");
 }
 
+TEST(SpawnStdio, files_and_the_null_device_block_unless_asked) {
+  const Reported report =
+      report_of({.in = Stdio::null(),
+                 .out = Stdio::file("/dev/null", O_WRONLY),
+                 .err = Stdio::file("/dev/null", O_WRONLY | O_NONBLOCK)});
+  ASSERT_EQ(report.numbers(), (std::vector<int>{0, 1, 2}));
+  EXPECT_FALSE(report.descriptors[0].status_flags & O_NONBLOCK);
+  EXPECT_FALSE(report.descriptors[1].status_flags & O_NONBLOCK);
+  EXPECT_TRUE(report.descriptors[2].status_flags & O_NONBLOCK);
+}
+
 TEST(SpawnStdio, files_are_opened_with_flags_and_mode) {
   const std::string path =
       testing::TempDir() + "spawn_stdio_" + std::to_string(::getpid());
@@ -198,6 +209,9 @@ TEST(SpawnStdio, closed_streams_are_inherited_as_null) {
         }
       }
       Child child = spawn({.shell = "cat", .in = Stdio::pipe(), .out = Stdio::pipe()});
+      if (child.process) {
+        EXPECT_GT(child.process.get(), 2);
+      }
       write_text(child.in.get(), "x");
       child.in.reset();
       EXPECT_EQ(read_to_end(child.out.get()), "x");

@@ -2,15 +2,19 @@
 #include "tornado/spawn.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 
 #include "process/reported.h"
 #include "support/child.h"
+#include "support/deny.h"
 #include "support/signals.h"
 #include "tornado/platform.h"
 
@@ -46,6 +50,21 @@ TEST(Spawn, gives_the_returncode_of_a_shell_line) {
   EXPECT_EQ(wait_child(child), 7);
   child = spawn({.shell = "kill -9 $$"});
   EXPECT_EQ(wait_child(child), -9);
+}
+
+TEST(Spawn, clears_the_error_of_one_that_failed_before) {
+  std::error_code error = std::make_error_code(std::errc::io_error);
+  Child child = spawn({.argv = {"true"}}, error);
+  EXPECT_FALSE(error);
+  EXPECT_EQ(wait_child(child), 0);
+}
+
+TEST(Spawn, knows_no_child_any_more_once_it_was_waited_for) {
+  Child child = spawn({.argv = {"true"}});
+  EXPECT_EQ(wait_child(child), 0);
+  EXPECT_EQ(child.pid, -1);
+  EXPECT_FALSE(child.process);
+  EXPECT_THROW((void)wait_child(child), std::system_error);
 }
 
 TEST(Spawn, executes_another_file_than_argv_0_names) {
@@ -91,14 +110,17 @@ TEST(Spawn, replaces_the_environment) {
 
 TEST(Spawn, changes_the_environment) {
   ::setenv("TORNADO_TEST_KEPT", "kept", 1);
+  ::setenv("Q", "a=b", 1);  // a name as short as can be
   ::setenv("TORNADO_TEST_CHANGED", "old", 1);
   ::setenv("TORNADO_TEST_REMOVED", "x", 1);
   const auto environment =
       report_of({.environment_changes = {{"TORNADO_TEST_CHANGED", "new"},
                                          {"TORNADO_TEST_ADDED", "a=b"},
-                                         {"TORNADO_TEST_REMOVED", std::nullopt}}})
+                                         {"TORNADO_TEST_REMOVED", std::nullopt},
+                                         {"Q", std::nullopt}}})
           .environment;
   EXPECT_EQ(environment.at("TORNADO_TEST_KEPT"), "kept");
+  EXPECT_EQ(environment.count("Q"), 0u);
   EXPECT_EQ(environment.at("TORNADO_TEST_CHANGED"), "new");
   EXPECT_EQ(environment.at("TORNADO_TEST_ADDED"), "a=b");
   EXPECT_EQ(environment.count("TORNADO_TEST_REMOVED"), 0u);
@@ -155,11 +177,25 @@ TEST(Spawn, leaves_session_and_group_alone_unless_asked) {
   EXPECT_EQ(values.at("pgid"), std::to_string(::getpgid(0)));
 }
 
+TEST(Spawn, adds_to_the_niceness_of_this_process) {
+  EXPECT_TRUE(passes_in_child([] {
+    errno = 0;
+    const int nice = ::nice(2);
+    ASSERT_EQ(errno, 0);
+    EXPECT_EQ(report_of({.nice = 1}).values.at("nice"), std::to_string(nice + 1));
+    EXPECT_EQ(report_of({}).values.at("nice"), std::to_string(nice));
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), nice);
+  }));
+}
+
 TEST(Spawn, sets_umask_nice_and_limits) {
   rlimit limit;
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const auto values =
-      report_of({.umask = 027, .limits = {{RLIMIT_NOFILE, 40, 50}}, .nice = 3}).values;
+      report_of({.umask = 027,
+                 .limits = {{RLIMIT_CORE, 0, 0}, {RLIMIT_NOFILE, 40, 50}},
+                 .nice = 3})
+          .values;
   EXPECT_EQ(values.at("umask"), std::to_string(027));
   EXPECT_EQ(values.at("nofile"), "40 50");
   EXPECT_EQ(values.at("nice"), std::to_string(::getpriority(PRIO_PROCESS, 0) + 3));
@@ -193,6 +229,30 @@ TEST(Spawn, changes_uid_gid_and_drops_all_groups) {
   EXPECT_EQ(values.at("groups"), "");
 }
 
+TEST(Spawn, drops_all_groups_where_one_id_changes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  EXPECT_TRUE(passes_in_child([] {
+    const ReachableReporter reporter;
+    constexpr gid_t groups[] = {7, 9};
+    ASSERT_EQ(::setgroups(2, groups), 0);
+    EXPECT_EQ(report_of({}).values.at("groups"), "7 9 ");
+    const auto by_uid = report_of({.executable = reporter.path(), .uid = 65534}).values;
+    EXPECT_EQ(by_uid.at("uid"), "65534 65534");
+    EXPECT_EQ(by_uid.at("groups"), "");
+    const auto by_gid = report_of({.executable = reporter.path(), .gid = 65533}).values;
+    EXPECT_EQ(by_gid.at("uid"), "0 0");
+    EXPECT_EQ(by_gid.at("gid"), "65533 65533");
+    EXPECT_EQ(by_gid.at("groups"), "");
+  }));
+}
+
+TEST(Spawn, sets_groups_alone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto values = report_of({.groups = {{7, 9}}}).values;
+  EXPECT_EQ(values.at("groups"), "7 9 ");
+  EXPECT_EQ(values.at("uid"), "0 0");
+}
+
 TEST(Spawn, sets_the_groups_asked_for) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const ReachableReporter reporter;
@@ -207,7 +267,7 @@ TEST(Spawn, gives_a_clean_signal_mask_and_default_dispositions) {
   EXPECT_TRUE(passes_in_child([] {
     for (int signal = 1; signal <= 64; ++signal) {
       ::signal(
-          signal, signal % 2 ? SIG_IGN : +[](int) {});
+          signal, signal % 3 == 1 ? SIG_IGN : +[](int) {});
     }
     ::signal(SIGCHLD, SIG_DFL);
     sigset_t all;
@@ -221,18 +281,35 @@ TEST(Spawn, gives_a_clean_signal_mask_and_default_dispositions) {
 }
 
 TEST(Spawn, keeps_the_mask_and_the_handlers_of_the_caller) {
-  const SignalScope handler(SIGUSR2, [](int) {});
-  sigset_t before;
-  ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
-  report_of({});
-  sigset_t after;
-  ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
-  for (int signal = 1; signal < 65; ++signal) {
-    EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+  EXPECT_TRUE(passes_in_child([] {
+    const SignalScope handler(SIGUSR2, [](int) {});
+    sigset_t before;
+    ::sigemptyset(&before);
+    for (const int signal : {1, 12, 64}) ::sigaddset(&before, signal);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    report_of({});
+    sigset_t after;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
+    for (int signal = 1; signal < 65; ++signal) {
+      EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+    }
+    struct sigaction action;
+    ::sigaction(SIGUSR2, nullptr, &action);
+    EXPECT_NE(action.sa_handler, SIG_DFL);
+  }));
+}
+
+// A handler of the parent would run in the parent's memory. The child's own mask, its
+// last step, is not set here.
+TEST(Spawn, blocks_all_signals_until_the_program_is_there) {
+  if (!can_deny() || !spawn_means().memory_shared) {
+    GTEST_SKIP() << "no seccomp filters, or no shared memory";
   }
-  struct sigaction action;
-  ::sigaction(SIGUSR2, nullptr, &action);
-  EXPECT_NE(action.sa_handler, SIG_DFL);
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({{SYS_rt_sigprocmask, 0, Denied::Argument{2, 0}}}));
+    EXPECT_EQ(report_of({}).values.at("SigBlk"), "fffffffffffbfeff")
+        << "all but SIGKILL and SIGSTOP";
+  }));
 }
 
 TEST(Spawn, blocks_the_signals_asked_for) {
@@ -242,8 +319,10 @@ TEST(Spawn, blocks_the_signals_asked_for) {
 
 TEST(Spawn, sets_the_parent_death_signal) {
   EXPECT_EQ(report_of({}).values.at("pdeathsig"), "0");
-  EXPECT_EQ(report_of({.parent_death_signal = SIGTERM}).values.at("pdeathsig"),
-            std::to_string(SIGTERM));
+  for (const int signal : {1, SIGTERM, 64}) {
+    EXPECT_EQ(report_of({.parent_death_signal = signal}).values.at("pdeathsig"),
+              std::to_string(signal));
+  }
 }
 
 TEST(Spawn, a_child_with_a_death_signal_dies_with_its_parent) {

@@ -13,6 +13,7 @@
 
 #include "process/child_stack_linux.h"
 #include "process/launch.h"
+#include "process/low_slots.h"
 #include "process/preparation.h"
 #include "support/child.h"
 #include "support/descriptors.h"
@@ -23,6 +24,93 @@
 
 namespace tornado::test {
 namespace {
+
+/// What a spawn of `true` fails with.
+std::error_code error_of_spawn(const SpawnOptions& more = {}) {
+  SpawnOptions options = more;
+  options.argv = {"true"};
+  std::error_code error;
+  Child child = spawn(options, error);
+  if (!error) {
+    EXPECT_EQ(wait_child(child), 0);
+  }
+  return error;
+}
+
+std::string means() {
+  const SpawnMeans means = spawn_means();
+  return std::string(means.memory_shared ? "memory " : "") +
+         (means.descriptors_unshared ? "descriptors " : "") +
+         (means.pidfd_at_birth ? "at birth " : "") + (means.pidfd ? "pidfd" : "");
+}
+
+// The first clone of a process is to learn what it does here.
+TEST(ProcessFaults, leaves_a_spawn_whose_clone_failed_for_another_try) {
+  const std::string usual = run_in_child([] {
+                              EXPECT_FALSE(error_of_spawn());
+                              return means();
+                            }).output;
+  for (const std::uint32_t nth : {1u, 2u}) {
+    EXPECT_TRUE(passes_in_child([&usual, nth] {
+      {
+        const FaultInjection injection({.call = "clone", .error = EAGAIN, .nth = nth});
+        std::error_code error;
+        while (injection.struck() == 0) error = error_of_spawn();
+        EXPECT_EQ(error, std::errc::resource_unavailable_try_again);
+      }
+      EXPECT_FALSE(error_of_spawn());
+      EXPECT_EQ(means(), usual);
+      EXPECT_FALSE(has_children());
+    })) << nth;
+  }
+}
+
+TEST(ProcessFaults, takes_no_refusal_to_open_a_pidfd_for_the_last_but_that_of_a_kind) {
+  const UniqueFd supported = open_pidfd(::getpid());
+  if (!supported) GTEST_SKIP() << "no pidfd_open here";
+  EXPECT_TRUE(passes_in_child([] {
+    {
+      const FaultInjection injection({.call = "syscall pidfd_open", .error = EMFILE});
+      EXPECT_FALSE(open_pidfd(::getpid()));
+      EXPECT_TRUE(open_pidfd(::getpid()));
+    }
+    EXPECT_TRUE(spawn_means().pidfd);
+    const FaultInjection injection({.call = "syscall pidfd_open", .error = ENOSYS});
+    EXPECT_FALSE(open_pidfd(::getpid()));
+    EXPECT_FALSE(open_pidfd(::getpid()));
+    EXPECT_EQ(injection.count("syscall pidfd_open"), 1u);
+    EXPECT_FALSE(spawn_means().pidfd);
+  }));
+}
+
+TEST(ProcessFaults, leaves_a_childs_descriptor_where_it_is_if_it_cannot_be_lifted) {
+  const UniqueFd stream = open_file("/dev/null", O_RDWR);
+  EXPECT_TRUE(passes_in_child([&stream] {
+    EXPECT_FALSE(error_of_spawn());
+    ::close(STDIN_FILENO);
+    const FaultInjection injection({.call = "fcntl F_DUPFD_CLOEXEC", .error = EMFILE});
+    Child child = spawn({.argv = {"true"}, .in = Stdio::descriptor(stream.get())});
+    if (injection.struck() != 0) {
+      EXPECT_EQ(child.process.get(), STDIN_FILENO);
+    }
+    EXPECT_EQ(wait_child(child), 0);
+  }));
+}
+
+TEST(ProcessFaults, of_a_childs_moves_are_told_unless_they_pass) {
+  const UniqueFd given = open_file("/dev/null", O_RDWR);
+  const auto error_of = [&given](const Fault& fault, int child) {
+    const FaultInjection injection(fault);
+    const std::error_code error =
+        error_of_spawn({.descriptors = {{child, given.get()}}});
+    EXPECT_EQ(injection.struck(), 1u) << fault.call;
+    return error.value();
+  };
+  EXPECT_EQ(error_of({.call = "syscall dup3", .error = EINTR}, 50), 0);
+  EXPECT_EQ(error_of({.call = "syscall dup3", .error = EBUSY}, 50), 0);
+  EXPECT_EQ(error_of({.call = "syscall dup3", .error = EMFILE}, 50), EMFILE);
+  EXPECT_EQ(error_of({.call = "syscall fcntl", .error = EBADF}, given.get()), EBADF);
+}
 
 TEST(ProcessFaults, lets_an_audit_pass_over_what_is_gone_meanwhile) {
   const std::size_t open = audit_descriptors().size();
@@ -135,6 +223,29 @@ TEST(ProcessFaults, leaves_a_spawn_its_high_descriptors_without_low_ones) {
     EXPECT_EQ(drain(pipe.first.get()), 8u) << fault.call;
     EXPECT_EQ(open_numbers(), before);
   }
+}
+
+// Those that are kept are open already: a copy there opens no number.
+TEST(ProcessFaults, leaves_all_low_numbers_to_later_copies) {
+  EXPECT_TRUE(passes_in_child([] {
+    const FdPair pipe = make_pipe();
+    const UniqueFd high(::fcntl(pipe.second.get(), F_DUPFD_CLOEXEC, 100));
+    reserve_spawn_slots();
+    const std::set<int> before = open_numbers();
+    const auto opened_by_copies = [&](std::size_t count) {
+      std::vector<LowCopy> copies;
+      while (copies.size() < count) copies.emplace_back(high.get());
+      return open_numbers().size() - before.size();
+    };
+    for (const auto& [error, calls] :
+         {std::pair(EINTR, 3u), std::pair(EBUSY, 3u), std::pair(EMFILE, 1u)}) {
+      const FaultInjection injection({.call = "dup3", .error = error});
+      EXPECT_EQ(opened_by_copies(1), error == EMFILE ? 1u : 0u) << error;
+      EXPECT_EQ(injection.count("dup3"), calls) << error;
+    }
+    EXPECT_EQ(opened_by_copies(3), 0u);
+    EXPECT_EQ(open_numbers(), before);
+  }));
 }
 
 // Who waits for the end of file would wait for ever.
