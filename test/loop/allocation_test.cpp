@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "loop/callback_queue.h"
+#include "loop/handler_table.h"
 #include "tornado/tornado.h"
 
 namespace {
@@ -133,6 +134,18 @@ TEST_F(Allocations, of_callbacks_and_timeouts_from_the_loop_are_none) {
   loop.start();
   EXPECT_EQ(allocations - before, 0u);
   EXPECT_GT(ran, batch * rounds);
+}
+
+// However many handlers change before the next look.
+TEST_F(Allocations, of_changes_of_handlers_are_none) {
+  HandlerTable table;
+  for (int fd = 0; fd < 1000; ++fd) {
+    table.add(fd, [](NativeFd, Events) {}, Events::read, {});
+    const std::uint64_t before = allocations;
+    table.for_each([&table](HandlerTable::Entry& entry) { table.note_change(entry); });
+    EXPECT_EQ(allocations - before, 0u) << fd;
+    while (table.has_changes()) (void)table.take_change();
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <source_location>
 
 #include "support/scale.h"
 
@@ -26,6 +27,27 @@ TEST(HandlerTable, finds_by_descriptor_and_by_token) {
   EXPECT_EQ(table.find_token(~Token{0}), nullptr);
   EXPECT_FALSE(table.knows_token(~Token{0}));
   EXPECT_EQ(table.size(), 1u);
+}
+
+TEST(HandlerTable, knows_no_token_of_a_slot_that_it_does_not_have) {
+  HandlerTable table;
+  EXPECT_FALSE(table.knows_token(0));
+  EXPECT_EQ(table.find_token(0), nullptr);
+}
+
+TEST(HandlerTable, keeps_nothing_of_the_one_before_in_a_slot) {
+  HandlerTable table;
+  const auto first = std::source_location::current();
+  const auto second = std::source_location::current();
+  for (const auto& where : {first, second}) {
+    HandlerTable::Entry& entry = table.add(
+        5, [](NativeFd, Events) {}, Events::read, where);
+    EXPECT_EQ(entry.where.line(), where.line());
+    EXPECT_EQ(entry.applied, Events::none);
+    entry.applied = Events::read;
+    table.remove(entry);
+    table.reclaim();
+  }
 }
 
 TEST(HandlerTable, keeps_what_was_removed_whole_until_it_is_reclaimed) {
@@ -115,6 +137,8 @@ TEST(HandlerTable, does_what_a_map_does) {
 TEST(HandlerTable, takes_descriptors_of_any_number) {
   HandlerTable table;
   add(table, 1'000'000);
+  EXPECT_TRUE(table.covers(1'000'000));
+  EXPECT_FALSE(table.covers(1'000'001));
   EXPECT_NE(table.find(1'000'000), nullptr);
   EXPECT_EQ(table.find(999'999), nullptr);
 }
