@@ -83,12 +83,7 @@ void TimerQueue::collect_due(TimePoint now, std::vector<Id>& due) {
 void TimerQueue::collect_from_heap(TimePoint now, std::vector<Id>& due) {
   while (!heap_.empty() && heap_.front().deadline <= now) {
     const Key first = heap_.front();
-    if (stale(first)) {
-      --stale_keys_;
-    } else {
-      due.push_back({first.slot, first.sequence});
-      node(first.slot).link = found_due;
-    }
+    if (!stale(first)) due.push_back({first.slot, first.sequence});
     pop_key();
   }
 }
@@ -122,17 +117,16 @@ void TimerQueue::retire(std::uint32_t slot) noexcept {
   --live_;
   if (in_wheel(left)) {
     leave_in_wheel(left);
-    return;
+  } else {
+    release(slot);
   }
-  if (left.link != found_due) ++stale_keys_;
-  release(slot);
-  if (stale_keys_ > slots_) sweep_heap();
 }
 
 void TimerQueue::make_slot() {
-  if (live_ == 0 && empty_nodes_ > spare) {
+  const std::size_t empty = slots_ - live_;  // in the wheel, as none is free
+  if (live_ == 0 && empty > spare) {
     begin_anew();
-  } else if (empty_nodes_ > slots_ / 2 + spare) {
+  } else if (empty > slots_ / 2 + spare) {
     return sweep_wheel();
   }
   if (slots_ == pages_.size() * page_size) add_page();
@@ -142,17 +136,12 @@ void TimerQueue::make_slot() {
 // Keeps the pages. Since nobody is in the wheel, nobody need be found there.
 void TimerQueue::begin_anew() noexcept {
   wheel_.fill(Level());
-  heap_.clear();
-  stale_keys_ = 0;
-  free_ = none;
   slots_ = 0;
-  empty_nodes_ = 0;
-  next_in_wheel_ = (TimePoint::max)();
-  next_known_ = true;
+  next_known_ = false;
 }
 
 void TimerQueue::add_page() {
-  // Of as many stale ones as there may be before a sweep, and one for every node.
+  // One for every node, and as many stale ones: more of them are swept.
   const std::size_t keys = 2 * (std::size_t{slots_} + page_size);
   if (heap_.capacity() < keys) heap_.reserve(2 * keys);
   pages_.push_back(std::make_unique<Page>());
@@ -175,7 +164,7 @@ void TimerQueue::place(std::uint32_t slot) noexcept {
   if (tick > elapsed_) {
     place_in_wheel(slot, tick);
   } else {
-    placed.link = none;
+    if (heap_.size() >= 2 * std::size_t{slots_}) sweep_heap();
     heap_.push_back({placed.deadline, placed.sequence, slot});
     std::ranges::push_heap(heap_, Key::later);
   }
@@ -253,7 +242,6 @@ bool TimerQueue::advance(Tick now) noexcept {
       place(slot);
     } else {
       release(slot);
-      --empty_nodes_;
     }
     slot = next;
   }
@@ -263,14 +251,11 @@ bool TimerQueue::advance(Tick now) noexcept {
 void TimerQueue::leave_in_wheel(Node& left) noexcept {
   if (left.deadline == next_in_wheel_) next_known_ = false;
   left.sequence = 0;
-  ++empty_nodes_;
 }
 
 // Builds the lists anew, in the order of memory.
 void TimerQueue::sweep_wheel() noexcept {
   wheel_.fill(Level());
-  free_ = none;
-  empty_nodes_ = 0;
   for (std::uint32_t slot = slots_; slot-- > 0;) {
     const Node& seen = node(slot);
     if (seen.sequence == 0) {
@@ -289,16 +274,12 @@ void TimerQueue::pop_key() noexcept {
 }
 
 void TimerQueue::drop_stale_front() noexcept {
-  while (!heap_.empty() && stale(heap_.front())) {
-    --stale_keys_;
-    pop_key();
-  }
+  while (!heap_.empty() && stale(heap_.front())) pop_key();
 }
 
 void TimerQueue::sweep_heap() noexcept {
   std::erase_if(heap_, [this](const Key& key) { return stale(key); });
   std::ranges::make_heap(heap_, Key::later);
-  stale_keys_ = 0;
 }
 
 }  // namespace tornado

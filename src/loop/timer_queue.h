@@ -87,7 +87,6 @@ class TimerQueue {
   using Tick = std::uint64_t;
 
   static constexpr std::uint32_t none = ~0u;
-  static constexpr std::uint32_t found_due = none - 1;  // the link of one that is
   static constexpr std::size_t spare = 256;  // empty nodes that do not matter
   static constexpr std::uint32_t page_size = 256;
   static constexpr unsigned tick_bits = 20;  // 2^20 ns
@@ -137,7 +136,7 @@ class TimerQueue {
   }
   [[nodiscard]] Node* find(Id id) noexcept;
   void retire(std::uint32_t slot) noexcept;
-  void make_slot();
+  void make_slot();  // when none is free
   void add_page();
   void begin_anew() noexcept;
   std::uint32_t next_sequence() noexcept;
@@ -163,12 +162,11 @@ class TimerQueue {
   std::uint32_t slots_ = 0;
   std::uint32_t free_ = none;
   std::vector<Key> heap_;  // has room for a key of every node, so that only add() fails
-  std::size_t stale_keys_ = 0;
   std::array<Level, levels> wheel_;
   Tick elapsed_ = 0;  // what is due by the end of this tick is in the heap
-  std::uint32_t last_sequence_ = 0;
+  // Soon wraps, so that this is no rare event.
+  std::uint32_t last_sequence_ = static_cast<std::uint32_t>(-300);
   std::size_t live_ = 0;
-  std::size_t empty_nodes_ = 0;  // in the wheel
   TimePoint next_in_wheel_ = (TimePoint::max)();
   bool next_known_ = true;
 };

@@ -174,12 +174,38 @@ TEST(TimerQueue, ignores_ids_that_it_did_not_give) {
   TimerQueue queue;
   EXPECT_FALSE(queue.take({}).callback);
   EXPECT_FALSE(queue.take({5, 1}).callback);
+  EXPECT_FALSE(queue.take({0, 1}).callback);
   TimeoutCallback removed;
   EXPECT_FALSE(queue.remove({5, 1}, removed));
   const auto id = queue.add(TimePoint(), [] {}, {});
   EXPECT_FALSE(queue.take({id.slot, id.sequence + 1}).callback);
   EXPECT_EQ(queue.move({id.slot, 0}, TimePoint()).sequence, 0u);
   EXPECT_TRUE(queue.take(id).callback);
+  for (const std::uint32_t sequence : {0u, 1u, id.sequence}) {
+    EXPECT_FALSE(queue.remove({id.slot, sequence}, removed));
+  }
+}
+
+TEST(TimerQueue, keeps_the_place_where_a_timeout_was_added) {
+  TimerQueue queue;
+  const auto here = std::source_location::current();
+  for (const int later : {0, 1, 10'000}) {
+    const auto id = queue.add(
+        TimePoint(nanoseconds(later)), [] {}, here);
+    const auto moved = queue.move(id, TimePoint(nanoseconds(1)));
+    EXPECT_EQ(queue.take(moved).where.line(), here.line());
+  }
+}
+
+TEST(TimerQueue, gives_back_of_what_is_removed_only_what_must_be_destroyed) {
+  TimerQueue queue;
+  const auto alive = std::make_shared<int>();
+  TimeoutCallback removed;
+  EXPECT_TRUE(queue.remove(queue.add(TimePoint(), [] {}, {}), removed));
+  EXPECT_FALSE(removed.callback);
+  EXPECT_TRUE(queue.remove(queue.add(TimePoint(), [alive] {}, {}), removed));
+  EXPECT_TRUE(removed.callback);
+  EXPECT_EQ(alive.use_count(), 2);
 }
 
 TEST(TimerQueue, moves_what_it_has_found_due) {
