@@ -30,7 +30,6 @@ void CallbackList::add_chunk() {
   if (chunk) {
     spare_ = chunk->next;
     --spares_;
-    chunk->next = nullptr;
   } else {
     chunk = new Chunk;
   }

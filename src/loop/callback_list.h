@@ -63,7 +63,7 @@ class CallbackList {
 
     PackedCallback* front() noexcept { return PackedCallback::at(bytes + begin); }
 
-    Chunk* next = nullptr;
+    Chunk* next = nullptr;  // not of the last
     std::size_t begin = 0;
     std::size_t end = 0;
     alignas(void*) std::byte bytes[room];

@@ -38,7 +38,7 @@ class LaneQueue {
     Memory::publish(pushed_, ++count_);
   }
   /// Nothing will be pushed any more.
-  void abandon() noexcept { abandoned_.store(1, std::memory_order_release); }
+  void abandon() noexcept { abandoned_.store(true, std::memory_order_release); }
 
   // The taker.
 
@@ -49,7 +49,7 @@ class LaneQueue {
   [[nodiscard]] std::uint32_t taken() const noexcept { return taken_; }
   /// Look at this first, and then whether something was pushed.
   [[nodiscard]] bool abandoned() const noexcept {
-    return abandoned_.load(std::memory_order_acquire) != 0;
+    return abandoned_.load(std::memory_order_acquire);
   }
 
   // While taken() < pushed().
@@ -132,7 +132,7 @@ class LaneQueue {
   Chunk* spare_ = nullptr;
   std::uint32_t count_ = 0;
   Atomic<std::uint32_t> pushed_{0};
-  Atomic<std::uint32_t> abandoned_{0};
+  Atomic<bool> abandoned_{false};
 
   alignas(64) Atomic<Chunk*> returned_{nullptr};
   Atomic<std::uint32_t> returned_count_{0};

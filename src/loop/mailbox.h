@@ -90,7 +90,7 @@ class Mailbox {
   CallbackQueue queue_;
   Lanes lanes_;
   SignalRing ring_;
-  std::array<std::atomic<std::uint64_t>, NSIG / 64 + 1> signals_{};
+  std::array<std::atomic<std::uint64_t>, (NSIG + 63) / 64> signals_{};
   std::atomic<bool> stop_{false};
   std::atomic<bool> closed_{false};
   std::atomic<std::thread::id> runner_{};  // none unless the loop runs

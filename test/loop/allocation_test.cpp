@@ -15,11 +15,20 @@
 
 #include "loop/callback_queue.h"
 #include "loop/handler_table.h"
+#include "loop/lane_queue.h"
+#include "loop/timer_queue.h"
+#include "platform/std_memory.h"
 #include "tornado/tornado.h"
 
 namespace {
 
 std::atomic<std::uint64_t> allocations{0};
+std::atomic<std::uint64_t> deallocations{0};
+
+void give_back(void* block) noexcept {
+  if (block) deallocations.fetch_add(1, std::memory_order_relaxed);
+  std::free(block);
+}
 
 }  // namespace
 
@@ -29,10 +38,10 @@ void* operator new(std::size_t size) {
   throw std::bad_alloc();
 }
 void operator delete(void* block) noexcept {
-  std::free(block);
+  give_back(block);
 }
 void operator delete(void* block, std::size_t) noexcept {
-  std::free(block);
+  give_back(block);
 }
 
 namespace tornado::test {
@@ -146,6 +155,102 @@ TEST_F(Allocations, of_changes_of_handlers_are_none) {
     EXPECT_EQ(allocations - before, 0u) << fd;
     while (table.has_changes()) (void)table.take_change();
   }
+}
+
+std::uint64_t blocks_in_use() {
+  return allocations - deallocations;
+}
+
+/// `push()` and `pop()` of what is a chain of chunks: after a great backlog, and when
+/// as much of it as is kept is used again.
+template <class Push, class Pop>
+void expect_some_chunks_to_be_kept(Push push, Pop pop) {
+  constexpr std::uint64_t most_kept = 300;
+  constexpr int many = 100'000;
+  const std::uint64_t before = blocks_in_use();
+  for (int i = 0; i < many; ++i) push();
+  EXPECT_GT(blocks_in_use(), before + most_kept);
+  for (int i = 0; i < many; ++i) pop();
+  EXPECT_LE(blocks_in_use(), before + most_kept);
+  std::uint64_t settled = 0;
+  for (int round = 0; round < rounds; ++round) {
+    if (round == rounds_to_settle) settled = allocations;
+    for (int i = 0; i < batch; ++i) push();
+    for (int i = 0; i < batch; ++i) pop();
+  }
+  EXPECT_EQ(allocations, settled);
+}
+
+TEST(AllocationsOfParts, of_a_list_are_kept_up_to_a_limit_and_given_back) {
+  const std::uint64_t before = blocks_in_use();
+  {
+    CallbackList list;
+    std::atomic<int> ran = 0;
+    expect_some_chunks_to_be_kept([&] { list.push_back(Large{&ran}, {}); },
+                                  [&] { list.pop_front(); });
+    for (int i = 0; i < batch; ++i) list.push_back(Large{&ran}, {});
+  }
+  EXPECT_EQ(blocks_in_use(), before);
+}
+
+TEST(AllocationsOfParts, of_a_queue_are_kept_up_to_a_limit_and_given_back) {
+  const std::uint64_t before = blocks_in_use();
+  {
+    CallbackQueue queue;
+    CallbackList list;
+    std::atomic<int> ran = 0;
+    expect_some_chunks_to_be_kept([&] { queue.push(Large{&ran}, {}); },
+                                  [&] {
+                                    if (list.empty()) queue.take(list);
+                                    list.pop_front();
+                                  });
+  }
+  EXPECT_EQ(blocks_in_use(), before);
+}
+
+TEST(AllocationsOfParts, of_a_lane_are_kept_up_to_a_limit_and_given_back) {
+  const std::uint64_t before = blocks_in_use();
+  {
+    LaneQueue<StdMemory> lane;
+    std::atomic<int> ran = 0;
+    expect_some_chunks_to_be_kept([&] { lane.push(Large{&ran}, {}); },
+                                  [&] { lane.pop_front(); });
+    for (int i = 0; i < batch; ++i) lane.push(Large{&ran}, {});
+  }
+  EXPECT_EQ(blocks_in_use(), before);
+}
+
+TEST(AllocationsOfParts, of_timeouts_are_none_when_they_come_due) {
+  TimerQueue queue;
+  std::vector<TimerQueue::Id> due;
+  due.reserve(10'000);
+  for (int i = 0; i < 10'000; ++i) {
+    queue.add(TimePoint(std::chrono::microseconds(i)), [] {}, {});
+  }
+  const std::uint64_t before = allocations;
+  queue.collect_due(TimePoint(std::chrono::seconds(1)), due);
+  EXPECT_EQ(due.size(), 10'000u);
+  EXPECT_EQ(allocations, before);
+}
+
+TEST(AllocationsOfParts, of_timeouts_are_none_when_one_is_taken_back_again_and_again) {
+  for (const int ms : {0, 60'000}) {
+    TimerQueue queue;
+    std::uint64_t before = 0;
+    for (int i = 0; i < 100'000; ++i) {
+      if (i == 10'000) before = allocations;
+      (void)queue.take(queue.add(TimePoint(std::chrono::milliseconds(ms)), [] {}, {}));
+    }
+    EXPECT_EQ(allocations, before) << ms;
+  }
+}
+
+TEST(AllocationsOfParts, of_timeouts_are_none_when_one_is_moved_again_and_again) {
+  TimerQueue queue;
+  auto id = queue.add(TimePoint(), [] {}, {});
+  const std::uint64_t before = allocations;
+  for (int i = 0; i < 100'000; ++i) id = queue.move(id, TimePoint());
+  EXPECT_EQ(allocations, before);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Sized {
     filling.fill(static_cast<char>(n));
   }
   void operator()() const {
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(this) % alignof(Sized), 0u);
     for (const char c : filling) EXPECT_EQ(c, static_cast<char>(number));
     order->push_back(number);
   }

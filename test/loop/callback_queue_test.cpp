@@ -32,6 +32,31 @@ TEST(CallbackQueue, tells_the_first_push_from_the_others) {
   EXPECT_EQ(queue.push([] {}, {}), Pushed::first);
 }
 
+TEST(CallbackQueue, tells_its_size_and_how_many_of_others_the_last_take_brought) {
+  CallbackQueue queue;
+  CallbackList batch;
+  EXPECT_EQ(queue.size(), 0u);
+  EXPECT_EQ(queue.fetched(), 0u);
+  queue.push_own([] {}, {});
+  EXPECT_EQ(queue.size(), 1u);
+  queue.push([] {}, {});
+  EXPECT_EQ(queue.size(), 2u);
+  queue.fetch();
+  EXPECT_EQ(queue.size(), 2u);
+  queue.take(batch);
+  EXPECT_EQ(batch.size(), 2u);
+  EXPECT_EQ(queue.fetched(), 0u);
+  EXPECT_EQ(queue.size(), 0u);
+  run_all(batch);
+  for (std::size_t count : {1u, 3u, 0u}) {
+    for (std::size_t i = 0; i < count; ++i) queue.push([] {}, {});
+    queue.take(batch);
+    EXPECT_EQ(batch.size(), count);
+    EXPECT_EQ(queue.fetched(), count);
+    run_all(batch);
+  }
+}
+
 TEST(CallbackQueue, keeps_one_order_over_own_pushes_and_those_of_others) {
   CallbackQueue queue;
   std::vector<int> order;

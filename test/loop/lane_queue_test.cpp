@@ -48,6 +48,20 @@ TEST(LaneQueue, destroys_what_was_never_taken) {
   EXPECT_EQ(alive.use_count(), 1);
 }
 
+// The third of a chunk starts at the last place where any callable has room.
+TEST(LaneQueue, has_both_sides_go_on_to_the_next_chunk_at_the_same_callback) {
+  static int next;
+  next = 0;
+  struct Numbered {
+    std::size_t number;
+    void operator()() const { EXPECT_EQ(static_cast<int>(number), next++); }
+  };
+  Queue queue;
+  for (std::size_t i = 0; i < 100; ++i) queue.push(Numbered{i}, {});
+  while (queue.taken() != queue.pushed()) run_one(queue);
+  EXPECT_EQ(next, 100);
+}
+
 TEST(LaneQueue, keeps_all_when_the_pusher_takes_memory_that_is_being_given_back) {
   Queue queue;
   std::vector<int> order;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Forks at each moment of a post by another thread, among them those when it holds the
 // lock of the queue, which nobody in the child can let go.
+#include <memory>
 #include <semaphore>
 #include <thread>
 
+#include "loop/mailbox.h"
 #include "support/child.h"
 #include "support/sanitizers.h"
 #include "tornado/ioloop.h"
@@ -64,6 +66,38 @@ void fork_amid_a_post(const std::function<void(IOLoop&)>& in_child) {
       moments.at_each([&] { EXPECT_TRUE(passes_in_child([&] { in_child(loop); })); });
   poster.join();
   EXPECT_GE(count, 2) << "one before the lock, one under it";
+}
+
+// What was queued may be half written: it is neither run nor destroyed.
+TEST(ForkAmidAPost, loses_in_the_child_what_was_queued_and_says_so) {
+  Mailbox mailbox(WakerKind::best);
+  const auto alive = std::make_shared<int>();
+  EXPECT_TRUE(mailbox.post([alive] {}, {}));
+  Moments moments;
+  std::thread poster([&] {
+    Callback callback = Moved(moments);
+    Moved::armed = true;
+    EXPECT_TRUE(mailbox.post(std::move(callback), {}));
+    moments.end();
+  });
+  const int under_the_lock = moments.at_each([&] {
+    EXPECT_TRUE(passes_in_child([&] {
+      EXPECT_FALSE(mailbox.renew());
+      EXPECT_EQ(mailbox.queue().size(), 0u);
+      EXPECT_EQ(alive.use_count(), 2);
+      mailbox.take_over();
+      EXPECT_TRUE(mailbox.post([] {}, {}));
+      EXPECT_EQ(mailbox.queue().size(), 1u);
+    }));
+  });
+  poster.join();
+  EXPECT_EQ(under_the_lock, 1);
+  EXPECT_TRUE(passes_in_child([&] {
+    EXPECT_TRUE(mailbox.renew());
+    EXPECT_EQ(mailbox.queue().size(), 2u);
+    mailbox.take_over();
+    EXPECT_TRUE(mailbox.post([] {}, {}));
+  }));
 }
 
 TEST(ForkAmidAPost, lets_the_child_close_the_loop) {

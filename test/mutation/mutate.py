@@ -33,12 +33,14 @@ EQUIVALENT = SOURCE / "test/mutation/equivalent.txt"
 
 LOOP = ["loop_parts_test", "loop_test", "tornado_cases_test"]
 SPAWN = ["faults_test", "spawn_test", "subprocess_test"]
+LOOP = ["loop_parts_test", "loop_allocation_test", "tornado_cases_test", "loop_test"]
+SPAWN = ["spawn_test", "subprocess_test", "faults_test"]
 # Sources, and the programs that are to notice.
 TESTS = {
     "waker": (["platform/waker.cpp", "platform/wake_protocol.h", "platform/gate.h",
                "platform/wake_eventfd.cpp", "platform/wake_stream_posix.cpp",
                "platform/wakers.cpp"],
-              ["waker_test", "tcp_pair_test"]),
+              ["waker_fault_test", "waker_test", "tcp_pair_test"]),
     "queue": (["loop/callback_queue.cpp", "loop/callback_queue.h", "loop/callback_list.cpp",
                "loop/callback_list.h", "loop/lane.cpp", "loop/lanes.h", "loop/lane_queue.h",
                "loop/mailbox.cpp", "loop/mailbox.h"],

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loop/mailbox.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <array>
+#include <vector>
+
+#include "platform/asymmetric_fence.h"
+#include "support/wait.h"
+
+namespace tornado::test {
+namespace {
+
+class Mailboxes : public testing::Test {
+ protected:
+  bool woken() {
+    const bool readable = is_readable(mailbox_.waker().fileno());
+    mailbox_.waker().consume();
+    return readable;
+  }
+  std::vector<int> taken_signals() {
+    std::vector<int> signals;
+    mailbox_.take_signals([&](int signal) { signals.push_back(signal); });
+    return signals;
+  }
+  bool post() {
+    return mailbox_.post([] {}, {});
+  }
+
+  Mailbox mailbox_{WakerKind::best};
+};
+
+TEST_F(Mailboxes, are_woken_by_the_first_post_and_not_by_those_behind_it) {
+  EXPECT_TRUE(post());
+  EXPECT_TRUE(woken());
+  EXPECT_TRUE(post());
+  EXPECT_FALSE(woken());
+  EXPECT_EQ(mailbox_.queue().size(), 2u);
+}
+
+TEST_F(Mailboxes, are_not_woken_by_the_thread_that_runs_the_loop) {
+  mailbox_.set_runner(std::this_thread::get_id());
+  EXPECT_TRUE(post());
+  EXPECT_FALSE(woken());
+  Thread([this] { EXPECT_TRUE(post()); }).join();
+  EXPECT_TRUE(woken());
+}
+
+TEST_F(Mailboxes, are_woken_when_a_lane_is_opened_and_by_its_posts_while_asleep) {
+  const auto lane = mailbox_.open_lane();
+  EXPECT_TRUE(woken());
+  mailbox_.lanes().run([](LoopLane&) { return true; });
+  EXPECT_TRUE(mailbox_.post(*lane, [] {}, {}));
+  EXPECT_FALSE(woken());
+  lane->pop_front();
+  ASSERT_EQ(mailbox_.lanes().fall_asleep(), Lanes::Rest::sound);
+  EXPECT_TRUE(mailbox_.post(*lane, [] {}, {}));
+  EXPECT_TRUE(woken());
+}
+
+TEST_F(Mailboxes, make_the_fence_of_lanes_light_where_the_system_can) {
+  const auto lane = mailbox_.open_lane();
+  EXPECT_EQ(fences_are_asymmetric.load(), heavy_fence());
+}
+
+TEST_F(Mailboxes, give_each_signal_that_was_notified_once) {
+  EXPECT_EQ(taken_signals(), std::vector<int>{});
+  const int last = NSIG - 1;
+  for (const std::vector<int>& some :
+       {std::vector{1}, {last}, {1, 2, 31, last - 1, last}, {63}}) {
+    for (const int signal : some) {
+      mailbox_.notify_signal(signal);
+      EXPECT_TRUE(woken());
+      mailbox_.notify_signal(signal);
+    }
+    EXPECT_EQ(taken_signals(), some);
+    EXPECT_EQ(taken_signals(), std::vector<int>{});
+    (void)woken();
+  }
+}
+
+TEST_F(Mailboxes, give_a_stop_once) {
+  EXPECT_FALSE(mailbox_.take_stop());
+  mailbox_.stop();
+  EXPECT_TRUE(woken());
+  EXPECT_TRUE(mailbox_.stop_requested());
+  EXPECT_TRUE(mailbox_.take_stop());
+  EXPECT_FALSE(mailbox_.stop_requested());
+  EXPECT_FALSE(mailbox_.take_stop());
+}
+
+TEST_F(Mailboxes, take_no_more_once_closed_and_destroy_what_was_there) {
+  const auto alive = std::make_shared<int>();
+  const auto lane = mailbox_.open_lane();
+  EXPECT_TRUE(mailbox_.post([alive] {}, {}));
+  EXPECT_TRUE(mailbox_.post(*lane, [alive] {}, {}));
+  EXPECT_FALSE(mailbox_.closed());
+  mailbox_.close();
+  EXPECT_TRUE(mailbox_.closed());
+  EXPECT_EQ(alive.use_count(), 1);
+  EXPECT_EQ(mailbox_.waker().fileno(), invalid_fd);
+  EXPECT_FALSE(mailbox_.post([alive] {}, {}));
+  EXPECT_FALSE(mailbox_.post(*lane, [alive] {}, {}));
+  EXPECT_FALSE(mailbox_.post_from_signal([](void*) {}, nullptr, 0));
+  mailbox_.stop();
+  EXPECT_FALSE(mailbox_.stop_requested());
+}
+
+TEST_F(Mailboxes, forget_at_renew_that_the_parent_was_asleep) {
+  ASSERT_EQ(mailbox_.lanes().fall_asleep(), Lanes::Rest::sound);
+  EXPECT_TRUE(mailbox_.renew());
+  EXPECT_FALSE(mailbox_.lanes().sign().up());
+  EXPECT_TRUE(woken());
+}
+
+/// Runs `f` on one processor alone.
+template <class F>
+void on_cpu(std::size_t cpu, F f) {
+  Thread([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+    f();
+  }).join();
+}
+
+TEST_F(Mailboxes, know_whether_they_were_woken_on_the_same_processor) {
+  cpu_set_t all;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof all, &all), 0);
+  std::vector<std::size_t> cpus;
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &all)) cpus.push_back(cpu);
+  }
+  if (cpus.size() < 2) GTEST_SKIP() << "there is one processor only";
+  EXPECT_FALSE(mailbox_.woken_from_here());
+  on_cpu(cpus[0], [this] {
+    post();
+    EXPECT_TRUE(mailbox_.woken_from_here());
+  });
+  on_cpu(cpus[1], [this] { EXPECT_FALSE(mailbox_.woken_from_here()); });
+}
+
+}  // namespace
+}  // namespace tornado::test
