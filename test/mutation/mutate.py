@@ -37,7 +37,8 @@ LOOP = ["loop_parts_test", "loop_allocation_test", "tornado_cases_test", "loop_t
 SPAWN = ["spawn_test", "subprocess_test", "faults_test"]
 # Sources, and the programs that are to notice.
 TESTS = {
-    "waker": (["platform/waker.cpp", "platform/wake_protocol.h", "platform/gate.h",
+    "waker": (["platform/waker.cpp", "platform/wake_ends.h", "platform/wake_protocol.h",
+               "platform/gate.h",
                "platform/wake_eventfd.cpp", "platform/wake_stream_posix.cpp",
                "platform/wakers.cpp"],
               ["waker_fault_test", "waker_test", "tcp_pair_test"]),
