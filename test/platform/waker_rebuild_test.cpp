@@ -129,12 +129,15 @@ TEST(PipeWaker, gives_its_descriptors_back_in_a_child_forked_amid_a_wake) {
     waker.wake();
   });
   EXPECT_TRUE(wait_until([&] { return id != 0 && sleeps(id); }));
-  EXPECT_TRUE(passes_in_child([&] {
-    const std::set<int> ends{waker.fileno(), waker.write_fileno()};
-    waker.close();
-    const std::set<int> open = open_numbers();
-    for (const int end : ends) EXPECT_FALSE(open.contains(end));
-  }));
+  for (const bool rebuilt : {false, true}) {
+    EXPECT_TRUE(passes_in_child([&] {
+      if (rebuilt) waker.rebuild();
+      const std::set<int> ends{waker.fileno(), waker.write_fileno()};
+      waker.close();
+      const std::set<int> open = open_numbers();
+      for (const int end : ends) EXPECT_FALSE(open.contains(end));
+    }));
+  }
   EXPECT_GT(drain(waker.fileno()), 0u);
   other.join();
 }

@@ -148,6 +148,8 @@ TEST_P(EveryWaker, answer_reads_and_leaves_it_disarmed) {
   EXPECT_FALSE(is_readable(waker_.fileno()));
   EXPECT_EQ(waker_.counters().written, 1u);
   EXPECT_FALSE(waker_.arm()) << "it was woken";
+  EXPECT_TRUE(waker_.answer());
+  EXPECT_TRUE(waker_.arm()) << "nothing came since";
 }
 
 TEST_P(EveryWaker, is_woken_by_any_thread) {
@@ -195,6 +197,8 @@ TEST_P(EveryWaker, can_be_closed_twice_and_woken_after) {
   EXPECT_EQ(open_numbers().size(), open.size() - (reader == writer ? 1 : 2));
   for (int i = 0; i < 3; ++i) waker_.wake();
   EXPECT_EQ(waker_.counters().written, 0u);
+  EXPECT_FALSE(waker_.consume()) << "there is nothing to read from";
+  EXPECT_FALSE(waker_.answer());
   waker_.disarm();
   (void)waker_.arm();
   waker_.wake();
