@@ -96,6 +96,19 @@ TEST(EventfdWaker, takes_nothing_from_what_somebody_put_in_its_place) {
   EXPECT_EQ(drain(other.first.get()), 8u);
 }
 
+TEST(EventfdWaker, is_dead_when_it_cannot_be_read_whatever_errno_was_before) {
+  for (const int before : {0, EAGAIN, ENOTTY}) {
+    Waker waker(WakerKind::eventfd);
+    const FdPair other = make_pipe();
+    ASSERT_NE(::dup2(other.second.get(), waker.fileno()), -1);
+    errno = before;
+    EXPECT_FALSE(waker.consume()) << "it is written to only";
+    replace_the_writer(waker);
+    errno = before;
+    EXPECT_FALSE(waker.consume()) << "it is at its end";
+  }
+}
+
 TEST(PipeWaker, keeps_one_old_end_at_most) {
   Waker waker(WakerKind::pipe);
   waker.rebuild();
