@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "platform/asymmetric_fence.h"
+#include "support/child.h"
 #include "support/wait.h"
 
 namespace tornado::test {
@@ -43,6 +44,7 @@ TEST_F(Mailboxes, are_woken_by_the_first_post_and_not_by_those_behind_it) {
 TEST_F(Mailboxes, are_not_woken_by_the_thread_that_runs_the_loop) {
   mailbox_.set_runner(std::this_thread::get_id());
   EXPECT_TRUE(post());
+  EXPECT_EQ(mailbox_.queue().size(), 1u);
   EXPECT_FALSE(woken());
   Thread([this] { EXPECT_TRUE(post()); }).join();
   EXPECT_TRUE(woken());
@@ -58,6 +60,25 @@ TEST_F(Mailboxes, are_woken_when_a_lane_is_opened_and_by_its_posts_while_asleep)
   ASSERT_EQ(mailbox_.lanes().fall_asleep(), Lanes::Rest::sound);
   EXPECT_TRUE(mailbox_.post(*lane, [] {}, {}));
   EXPECT_TRUE(woken());
+}
+
+TEST_F(Mailboxes, refuse_what_cannot_be_called) {
+  const auto lane = mailbox_.open_lane();
+  EXPECT_THROW(mailbox_.post(nullptr, {}), std::system_error);
+  EXPECT_THROW(mailbox_.post(*lane, nullptr, {}), std::system_error);
+}
+
+TEST_F(Mailboxes, of_a_parent_refuse_until_a_child_takes_them_over) {
+  EXPECT_TRUE(passes_in_child([this] {
+    EXPECT_TRUE(mailbox_.closed());
+    EXPECT_FALSE(post());
+    EXPECT_TRUE(mailbox_.renew());
+    EXPECT_FALSE(post());
+    mailbox_.take_over();
+    EXPECT_FALSE(mailbox_.closed());
+    EXPECT_TRUE(post());
+    EXPECT_TRUE(woken());
+  }));
 }
 
 TEST_F(Mailboxes, make_the_fence_of_lanes_light_where_the_system_can) {

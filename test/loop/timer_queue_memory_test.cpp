@@ -89,6 +89,27 @@ TEST_F(TimerQueueMemory,
   EXPECT_EQ(count_due(at_ms(1000)), many / 2);
 }
 
+// Half of what is there goes, again and again, until more keys are stale than not.
+TEST_F(TimerQueueMemory, of_what_is_nearly_due_is_swept_and_stays_in_order) {
+  EXPECT_EQ(count_due(at_ms(1000)), 0u);
+  const int many = 1009;
+  const auto scattered = [](int i) { return TimePoint(nanoseconds(i * 389 % many)); };
+  std::vector<Id> ids;
+  for (int i = 0; i < many; ++i) ids.push_back(add(scattered(i)));
+  for (int round = 0; round < 5; ++round) {
+    for (std::size_t i = 0; i < ids.size(); i += 2) {
+      take({ids[i]}, 0, 1);
+      ids[i] = add(scattered(static_cast<int>(i)));
+    }
+  }
+  std::vector<Id> due;
+  for (int now = 0; now < many; ++now) {
+    due.clear();
+    queue_.collect_due(TimePoint(nanoseconds(now)), due);
+    ASSERT_EQ(due.size(), 1u) << now;
+  }
+}
+
 TEST_F(TimerQueueMemory, of_a_crowd_with_one_time_is_not_gone_through_for_it) {
   take({add(at_ms(59'000))}, 0, 1);
   add_many(1000, at_ms(60'000));
