@@ -10,6 +10,7 @@
 #include "platform/asymmetric_fence.h"
 #include "support/child.h"
 #include "support/wait.h"
+#include "tornado/loop_handle.h"
 
 namespace tornado::test {
 namespace {
@@ -110,6 +111,31 @@ TEST_F(Mailboxes, give_a_stop_once) {
   EXPECT_TRUE(mailbox_.take_stop());
   EXPECT_FALSE(mailbox_.stop_requested());
   EXPECT_FALSE(mailbox_.take_stop());
+}
+
+TEST_F(Mailboxes, are_woken_by_a_post_from_a_signal_handler) {
+  EXPECT_TRUE(mailbox_.post_from_signal([](void*) {}, nullptr, 0));
+  EXPECT_TRUE(woken());
+}
+
+void expect_to_refuse(const LoopHandle& handle) {
+  EXPECT_TRUE(handle.closed());
+  EXPECT_FALSE(handle.add_callback([] {}));
+  EXPECT_FALSE(handle.add_callback_from_signal([] {}));
+  EXPECT_FALSE(handle.open_lane().add_callback([] {}));
+  handle.stop();
+}
+
+TEST(LoopHandles, that_are_empty_answer_as_those_of_a_closed_loop) {
+  expect_to_refuse(LoopHandle());
+  const auto mailbox = std::make_shared<Mailbox>(WakerKind::best);
+  const LoopHandle handle(mailbox);
+  EXPECT_FALSE(handle.closed());
+  EXPECT_TRUE(handle.add_callback([] {}));
+  EXPECT_TRUE(handle.add_callback_from_signal([] {}));
+  EXPECT_TRUE(handle.open_lane().add_callback([] {}));
+  mailbox->close();
+  expect_to_refuse(handle);
 }
 
 TEST_F(Mailboxes, take_no_more_once_closed_and_destroy_what_was_there) {
