@@ -31,10 +31,8 @@ SOURCE = Path(__file__).resolve().parents[2]
 LIBRARY = "src/CMakeFiles/tornado.dir/"
 EQUIVALENT = SOURCE / "test/mutation/equivalent.txt"
 
-LOOP = ["loop_parts_test", "loop_test", "tornado_cases_test"]
-SPAWN = ["faults_test", "spawn_test", "subprocess_test"]
 LOOP = ["loop_parts_test", "loop_allocation_test", "tornado_cases_test", "loop_test"]
-SPAWN = ["spawn_test", "subprocess_test", "faults_test"]
+SPAWN = ["faults_test", "spawn_test", "subprocess_test"]
 # Sources, and the programs that are to notice.
 TESTS = {
     "waker": (["platform/waker.cpp", "platform/wake_ends.h", "platform/wake_protocol.h",
@@ -48,7 +46,7 @@ TESTS = {
               LOOP + ["mailbox_fork_test", "loop_litmus_test"]),
     "timers": (["loop/timer_queue.cpp", "loop/timer_queue.h"], LOOP),
     "handlers": (["loop/handler_table.cpp", "loop/handler_table.h"],
-                 LOOP + ["loop_allocation_test", "loop_differential_test"]),
+                 LOOP + ["loop_differential_test"]),
     "spawn": (["process/spawn.cpp", "process/preparation.cpp", "process/low_slots.cpp",
                "process/descriptor_moves.cpp", "process/child_streams.cpp",
                "process/environment.cpp", "process/child_linux.cpp",
