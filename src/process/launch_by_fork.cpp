@@ -15,15 +15,22 @@
 namespace tornado {
 namespace {
 
-// Above all numbers that the child moves its descriptors to.
-UniqueFd lift_above(const ChildTask& task, UniqueFd fd) {
-  int highest = fd.get();
-  for (const DescriptorMove& move : std::span(task.moves.data, task.moves.size)) {
-    highest = std::max({highest, move.from, move.to});
+bool is_moved(const ChildTask& task, int fd) {
+  const std::span moves(task.moves.data, task.moves.size);
+  return std::any_of(moves.begin(), moves.end(), [fd](const DescriptorMove& move) {
+    return move.from == fd || move.to == fd;
+  });
+}
+
+// Where the child moves nothing. Not above all that it moves: a number that it shall
+// have may be the highest that there can be, or higher.
+UniqueFd set_apart(const ChildTask& task, UniqueFd fd) {
+  while (is_moved(task, fd.get())) {
+    const int other = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, fd.get() + 1);
+    if (other == -1) throw_errno(act_on("F_DUPFD_CLOEXEC", fd.get()));
+    fd = UniqueFd(other);
   }
-  const int lifted = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, highest + 1);
-  if (lifted == -1) throw_errno(act_on("F_DUPFD_CLOEXEC", fd.get()));
-  return UniqueFd(lifted);
+  return fd;
 }
 
 int fork_child(ChildTask& task) {
@@ -39,7 +46,7 @@ int fork_child(ChildTask& task) {
 Launched launch_by_fork(ChildTask& task) {
   FdPair pipe = make_pipe();
   set_nonblocking(pipe.first.get(), false);
-  UniqueFd writer = lift_above(task, std::move(pipe.second));
+  UniqueFd writer = set_apart(task, std::move(pipe.second));
   std::vector<int> kept(task.kept.data, task.kept.data + task.kept.size);
   kept.push_back(writer.get());
   ChildTask forked = task;

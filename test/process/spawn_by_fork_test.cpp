@@ -37,7 +37,6 @@ TEST(SpawnByFork, gives_the_returncode_of_a_shell_line) {
 TEST(SpawnByFork, gives_what_was_asked_for_and_nothing_else) {
   const UniqueFd unmarked(::open("/dev/null", O_RDONLY));
   const UniqueFd given = open_file("/", O_RDONLY);
-  // The reporter's descriptor lies above all others, where the report's own would go.
   Child child = spawn_by_fork({.argv = {child_reporter_path(), "1"},
                                .cwd = "/usr",
                                .out = Stdio::pipe(),
@@ -82,6 +81,8 @@ TEST(SpawnByFork, reports_what_the_child_could_not_do) {
             "exec /no/such: No such file or directory");
   EXPECT_EQ(message({.argv = {"true"}, .process_group = 1}),
             "setpgid 1: Operation not permitted");
+  EXPECT_EQ(message({.argv = {"true"}, .descriptors = {{1 << 30, 0}}}),
+            "dup fd 0 to child descriptor 1073741824: Bad file descriptor");
   EXPECT_EQ(message({.argv = {"true"}}), "spawned");
   EXPECT_FALSE(has_children());
   EXPECT_EQ(open_numbers(), before);
