@@ -160,7 +160,9 @@ Launched launch(ChildTask& task) {
 }
 
 SpawnMeans spawn_means() {
-  return {memory_is_shared(), ladder.unshare, ladder.pidfd_at_birth, ladder.pidfd};
+  const bool shared = memory_is_shared();
+  return {shared, shared && ladder.unshare, shared && ladder.pidfd_at_birth,
+          ladder.pidfd};
 }
 
 }  // namespace tornado
