@@ -47,6 +47,13 @@ class Slots {
     }
   }
 
+  // At the end of the program, or of a plug-in that has the library in it.
+  ~Slots() {
+    for (auto& slot : free_) const UniqueFd closed(slot.exchange(invalid_fd));
+  }
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+
   NativeFd lend(NativeFd fd) noexcept {
     for (auto& slot : free_) {
       NativeFd number = slot.load();
