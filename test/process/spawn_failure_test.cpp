@@ -95,9 +95,23 @@ TEST(SpawnFailure, exec_of_what_is_no_program) {
                  ENOEXEC);
 }
 
+/// Whether this exec fails and comes back. Valgrind ends a process whose exec fails for
+/// a reason that it did not foresee.
+bool exec_comes_back(const std::vector<std::string>& argv) {
+  std::vector<char*> words;
+  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.data()));
+  words.push_back(nullptr);
+  const auto result = run_in_child([&words] {
+    ::execvp(words[0], words.data());
+    return std::string("back");
+  });
+  return result.output == "back";
+}
+
 TEST(SpawnFailure, exec_of_a_file_that_is_being_written) {
   const TempFile file("#!/bin/sh\n", 0755);
   const UniqueFd writer = open_file(file.path().c_str(), O_WRONLY);
+  if (!exec_comes_back({file.path()})) GTEST_SKIP() << "a failing exec ends the child";
   expect_failure({.argv = {file.path()}}, "exec " + file.path() + ": Text file busy",
                  ETXTBSY);
 }
@@ -106,6 +120,7 @@ TEST(SpawnFailure, exec_with_too_many_arguments) {
   const std::vector<std::string> argv(64, std::string(100'000, 'x'));
   std::vector<std::string> all = {"true"};
   all.insert(all.end(), argv.begin(), argv.end());
+  if (!exec_comes_back(all)) GTEST_SKIP() << "a failing exec ends the child";
   expect_failure({.argv = all}, "exec true: Argument list too long", E2BIG);
 }
 
@@ -166,8 +181,13 @@ TEST(SpawnFailure, each_step_of_the_child_is_named) {
   refuses({SYS_prctl, EIO, Denied::Argument{0, PR_SET_PDEATHSIG}},
           {.argv = {"true"}, .parent_death_signal = SIGTERM}, "prctl PR_SET_PDEATHSIG");
   refuses({SYS_getpriority, EIO}, {.argv = {"true"}, .nice = 1}, "nice 1");
-  refuses({SYS_rt_sigprocmask, EIO, Denied::Argument{2, 0}}, {.argv = {"true"}},
-          "sigprocmask");
+  const Denied set_mask{SYS_rt_sigprocmask, EIO, Denied::Argument{2, 0}};
+  const auto set_no_mask = [] {
+    const sigset_t none{};
+    return ::sigprocmask(SIG_SETMASK, &none, nullptr) == -1;
+  };
+  if (can_deny(set_mask, set_no_mask))
+    refuses(set_mask, {.argv = {"true"}}, "sigprocmask");
   if (user != 0 || sizeof(long) < 8) return;  // 16-bit ids have numbers of their own
   refuses({SYS_setresgid, EIO}, {.argv = {"true"}, .gid = group}, "setgid 0");
   refuses({SYS_setresuid, EIO}, {.argv = {"true"}, .uid = user}, "setuid 0");
@@ -192,7 +212,7 @@ TEST(SpawnFailure, a_table_that_cannot_be_its_own_or_be_closed_is_named) {
 
 // Neither by one call, nor by a list, nor by the limit.
 TEST(SpawnFailure, a_child_that_cannot_close_what_it_was_not_given_is_not_executed) {
-  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  if (!can_deny_limits()) GTEST_SKIP() << "no seccomp filters of the limits here";
   EXPECT_TRUE(passes_in_child([] {
     ASSERT_TRUE(deny(
         {{SYS_close_range, ENOSYS}, {SYS_getdents64, ENOSYS}, {SYS_prlimit64, EIO}}));
@@ -292,7 +312,8 @@ TEST(SpawnFailure, bad_descriptors_are_refused_before_there_is_a_child) {
 }
 
 TEST(SpawnFailure, too_few_descriptors_leave_nothing_behind) {
-  EXPECT_TRUE(passes_in_child([] {
+  const int needed = spawn_means().memory_shared ? 6 : 7;  // a pipe to report on
+  EXPECT_TRUE(passes_in_child([needed] {
     reserve_spawn_slots();
     const std::set<int> before = open_numbers();
     for (int limit_at = 3, room = 0; room < 12; ++limit_at) {
@@ -310,7 +331,7 @@ TEST(SpawnFailure, too_few_descriptors_leave_nothing_behind) {
         } else {
           EXPECT_EQ(wait_child(child), 0);
         }
-        EXPECT_EQ(!ec, room >= 6) << room;
+        EXPECT_EQ(!ec, room >= needed) << room;
       }
       EXPECT_EQ(open_numbers(), before);
       EXPECT_FALSE(has_children());
@@ -320,12 +341,13 @@ TEST(SpawnFailure, too_few_descriptors_leave_nothing_behind) {
 
 TEST(SpawnFailure, too_many_processes_leave_nothing_behind) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else";
-  EXPECT_TRUE(passes_in_child([] {
+  const std::string act = spawn_means().memory_shared ? "clone" : "fork";
+  EXPECT_TRUE(passes_in_child([&act] {
     const rlimit one{1, 1};
     ASSERT_EQ(::setrlimit(RLIMIT_NPROC, &one), 0);
     ASSERT_EQ(::setresuid(64321, 64321, 64321), 0);
     expect_failure({.argv = {"true"}, .in = Stdio::pipe()},
-                   "clone: Resource temporarily unavailable", EAGAIN);
+                   act + ": Resource temporarily unavailable", EAGAIN);
   }));
 }
 

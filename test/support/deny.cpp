@@ -6,6 +6,7 @@
 #include <linux/net.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -92,12 +93,21 @@ bool deny(std::initializer_list<Denied> calls) {
 }
 
 bool can_deny() {
-  const auto result = run_in_child([] {
-    const bool denied = deny({{SYS_getppid, ENOSYS}}) && ::syscall(SYS_getppid) == -1 &&
-                        errno == ENOSYS;
-    return std::string(denied ? "yes" : "no");
-  });
+  return can_deny({SYS_getppid, ENOSYS},
+                  [] { return ::syscall(SYS_getppid) == -1 && errno == ENOSYS; });
+}
+
+bool can_deny(const Denied& call, const std::function<bool()>& fails) {
+  const auto result =
+      run_in_child([&] { return std::string(deny({call}) && fails() ? "yes" : "no"); });
   return result.output == "yes";
+}
+
+bool can_deny_limits() {
+  return can_deny({SYS_prlimit64, EIO}, [] {
+    rlimit limit{};
+    return ::prlimit(0, RLIMIT_NOFILE, nullptr, &limit) == -1;
+  });
 }
 
 bool has_call(int number) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 
@@ -23,8 +24,13 @@ struct Denied {
 /// filters do not work here.
 [[nodiscard]] bool deny(std::initializer_list<Denied> calls);
 
-/// Whether deny() works here (it does not under valgrind).
+/// Whether deny() works here.
 bool can_deny();
+/// Whether this call fails here when it is denied, as `fails` finds out: valgrind
+/// answers some itself, and cannot go on without others.
+bool can_deny(const Denied& call, const std::function<bool()>& fails);
+/// The limits of descriptors.
+bool can_deny_limits();
 
 /// Whether the kernel has a call, and lets this process make it. It is made, with
 /// arguments that do nothing.

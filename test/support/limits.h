@@ -4,6 +4,9 @@
 #include <sys/resource.h>
 
 #include <stdexcept>
+#include <string>
+
+#include "support/child.h"
 
 namespace tornado::test {
 
@@ -12,6 +15,14 @@ inline bool can_have_descriptors(rlim_t count) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_max >= count;
+}
+
+/// Of descriptors. Not under valgrind, which keeps some above it for itself.
+inline bool can_lower_hard_limit() {
+  return run_in_child([] {
+           const rlimit low{40, 50};
+           return std::string(::setrlimit(RLIMIT_NOFILE, &low) == 0 ? "yes" : "no");
+         }).output == "yes";
 }
 
 /// The greatest number of descriptors, lowered (or raised, as far as the hard limit

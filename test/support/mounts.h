@@ -14,7 +14,7 @@ namespace tornado::test {
 /// allowed.
 inline bool enter_mount_namespace() {
   return ::unshare(CLONE_NEWNS) == 0 &&
-         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+         ::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
 inline bool can_enter_mount_namespace() {
