@@ -49,6 +49,7 @@ TEST_P(LifePosix, its_destructor_within_its_callback_ends_the_program) {
 }
 
 TEST_P(LifePosix, a_failed_construction_leaves_nothing_behind) {
+  if (!descriptor_limit_holds()) GTEST_SKIP() << "not every call keeps to a limit";
   loop.close();
   const std::set<int> before = open_numbers();
   const auto limit_with_room_for = [&](int room) {

@@ -395,7 +395,7 @@ TEST(Subprocess, no_stranger_is_signalled_when_pids_are_reused) {
         EXPECT_TRUE(passes_in_child(
             [] {
               ASSERT_EQ(::getpid(), 1);
-              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+              ::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr);
               ASSERT_EQ(::mount("proc", "/proc", "proc", 0, nullptr), 0);
               std::ofstream("/proc/sys/kernel/pid_max") << 400 << std::flush;
               IOLoop loop;
