@@ -127,6 +127,7 @@ TEST_P(Blocked, the_users_own_handler_hears_others_while_the_signal_is_borrowed)
   for (const struct sigaction& mine : users_actions()) {
     const bool handles = mine.sa_handler != SIG_DFL && mine.sa_handler != SIG_IGN;
     users_signals = 0;
+    const TimePoint begin = Clock::now();
     struct sigaction before {};
     ::sigaction(SIGURG, &mine, &before);
     Thread other([&] {
@@ -154,7 +155,10 @@ TEST_P(Blocked, the_users_own_handler_hears_others_while_the_signal_is_borrowed)
     }
     loop.set_blocking_log_threshold(0ms);
     ::sigaction(SIGURG, &before, nullptr);
-    EXPECT_EQ(users_signals, handles ? 3 : 0);
+    // A probe that was given up after its second may arrive yet.
+    const bool late = handles && Clock::now() - begin >= 1s;
+    EXPECT_TRUE(users_signals == (handles ? 3 : 0) || (late && users_signals == 4))
+        << users_signals;
   }
 }
 
