@@ -164,12 +164,19 @@ TEST_P(EveryPollerPosix, gives_its_own_descriptors_back) {
   EXPECT_TRUE(wait().empty());
 }
 
+#if defined(SYS_epoll_wait)
+constexpr int plain_epoll_wait = SYS_epoll_wait;
+#else
+constexpr int plain_epoll_wait = SYS_epoll_pwait;
+#endif
+
 TEST_P(EveryPollerPosix, says_why_it_cannot_wait) {
   if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
   if (is(PollerKind::kqueue)) GTEST_SKIP() << "whose call is not to be denied here";
   EXPECT_TRUE(passes_in_child([this] {
     poller_->add(pipe_.first.get(), Events::read, 1);
     ASSERT_TRUE(deny({{SYS_epoll_pwait2, ENOMEM},
+                      {plain_epoll_wait, ENOMEM},
                       {SYS_ppoll, ENOMEM},
                       {SYS_pselect6, ENOMEM},
                       {SYS_io_uring_enter, ENOMEM}}));
