@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "process/command_line_model.h"
+#include "support/scale.h"
 
 namespace tornado::test {
 namespace {
@@ -53,7 +54,7 @@ TEST(CommandLine, survives_the_round_trip) {
   std::mt19937 random(20260101);
   const std::string characters = "ab\\\\\\\"\"  \t\n*'^%&\xc3\xa4";
   const auto below = [&random](std::size_t n) { return random() % n; };
-  for (int round = 0; round < 100'000; ++round) {
+  for (std::uint64_t round = scaled(100'000); round > 0; --round) {
     Arguments argv = {"p"};
     for (std::size_t count = below(4); count > 0; --count) {
       std::string& argument = argv.emplace_back();
