@@ -48,7 +48,7 @@ int cpu_count_in(const std::string& groups,
   }
   const std::string told = "/proc/" + std::to_string(::getpid()) + "/cgroup";
   const int bound =
-      ::mount((root + "groups").c_str(), told.c_str(), nullptr, MS_BIND, nullptr);
+      ::mount((root + "groups").c_str(), told.c_str(), "none", MS_BIND, nullptr);
   return bound == 0 ? cpu_count() : -1;
 }
 
