@@ -163,14 +163,15 @@ TEST_P(Timeouts, of_another_loop_are_not_touched) {
 
 TEST_P(Timeouts, may_be_moved) {
   std::vector<int> order;
-  TimeoutHandle one = loop.call_later(5ms, [&] { order.push_back(1); });
-  TimeoutHandle two = loop.call_later(1h, [&] { order.push_back(2); });
-  TimeoutHandle three = loop.call_later(10ms, [&] { order.push_back(3); });
+  const TimePoint begin = loop.time();
+  TimeoutHandle one = loop.call_at(begin + 5ms, [&] { order.push_back(1); });
+  TimeoutHandle two = loop.call_at(begin + 1h, [&] { order.push_back(2); });
+  TimeoutHandle three = loop.call_at(begin + 10ms, [&] { order.push_back(3); });
   const TimeoutHandle stale = one;
-  EXPECT_TRUE(loop.update_timeout(one, loop.time() + 20ms));
-  EXPECT_TRUE(loop.update_timeout(two, loop.time()));
+  EXPECT_TRUE(loop.update_timeout(one, begin + 20ms));
+  EXPECT_TRUE(loop.update_timeout(two, begin));
   EXPECT_FALSE(loop.remove_timeout(stale)) << "an old name was still good";
-  loop.call_later(30ms, [&] { loop.stop(); });
+  loop.call_at(begin + 30ms, [&] { loop.stop(); });
   start();
   EXPECT_EQ(order, (std::vector{2, 3, 1}));
   EXPECT_FALSE(loop.update_timeout(three, loop.time()));
