@@ -64,6 +64,7 @@ TEST_F(TestIOLoopCurrent,
   EXPECT_EQ(elsewhere, &IOLoop::instance());
   IOLoop::clear_current();
   EXPECT_EQ(IOLoop::current(), &IOLoop::instance());
+  IOLoop::instance().close();  // or its descriptors would be open at the end
 }
 
 TEST_F(TestIOLoopCurrent, periodic_callbacks_belong_to_it) {
