@@ -15,17 +15,15 @@
 namespace tornado {
 namespace {
 
-bool is_moved(const ChildTask& task, int fd) {
+bool is_given(const ChildTask& task, int fd) {
   const std::span moves(task.moves.data, task.moves.size);
-  return std::any_of(moves.begin(), moves.end(), [fd](const DescriptorMove& move) {
-    return move.from == fd || move.to == fd;
-  });
+  return std::ranges::find(moves, fd, &DescriptorMove::to) != moves.end();
 }
 
-// Where the child moves nothing. Not above all that it moves: a number that it shall
+// Where the child puts nothing. Not above all that it is given: a number that it shall
 // have may be the highest that there can be, or higher.
 UniqueFd set_apart(const ChildTask& task, UniqueFd fd) {
-  while (is_moved(task, fd.get())) {
+  while (is_given(task, fd.get())) {
     const int other = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, fd.get() + 1);
     if (other == -1) throw_errno(act_on("F_DUPFD_CLOEXEC", fd.get()));
     fd = UniqueFd(other);

@@ -8,6 +8,7 @@
 #include "process/preparation.h"
 #include "process/reported.h"
 #include "support/child.h"
+#include "support/limits.h"
 #include "support/wait.h"
 #include "tornado/spawn.h"
 
@@ -62,6 +63,22 @@ TEST(SpawnByFork, loses_no_report_to_what_the_child_is_given) {
     options.descriptors.push_back({number, given.get()});
   }
   EXPECT_THROW((void)spawn_by_fork(options), std::system_error);
+  EXPECT_FALSE(has_children());
+}
+
+TEST(SpawnByFork, is_refused_when_the_child_is_given_every_number_there_is) {
+  if (!descriptor_limit_holds()) GTEST_SKIP() << "not every call keeps to a limit here";
+  reserve_spawn_slots();
+  const UniqueFd given = open_file("/dev/null", O_RDWR);
+  const std::set<int> before = open_numbers();
+  const int all = *before.rbegin() + 10;
+  SpawnOptions options{.argv = {"true"}};
+  for (int number = 3; number < all; ++number) {
+    options.descriptors.push_back({number, given.get()});
+  }
+  const DescriptorLimit limit(static_cast<rlim_t>(all));
+  EXPECT_THROW((void)spawn_by_fork(options), std::system_error);
+  EXPECT_EQ(open_numbers(), before);
   EXPECT_FALSE(has_children());
 }
 

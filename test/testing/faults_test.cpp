@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "loop/stack_probe.h"
+#include "poller/backends.h"
 #include "support/child.h"
 #include "support/deny.h"
 #include "support/wait.h"
@@ -269,6 +271,30 @@ TEST(FaultInjection, of_a_change_of_interest_reaches_a_handler_that_stops_the_lo
   loop.start();
   EXPECT_EQ(reported, 1);
   EXPECT_EQ(injection.struck(), 1u);
+}
+
+TEST(FaultInjection, of_a_number_that_is_another_file_by_now_is_told_of_the_change) {
+  const auto poller = make_poller(PollerKind::epoll);
+  const FdPair first = make_pipe();
+  const FdPair second = make_pipe();
+  const NativeFd fd = first.first.get();
+  poller->add(fd, Events::read, 1);
+  ASSERT_EQ(::dup2(second.first.get(), fd), fd);
+  // To change what is not there fails by itself; then to add it.
+  const FaultInjection injection({.call = "epoll_ctl", .error = ENOSPC, .nth = 2});
+  EXPECT_THROW(poller->modify(fd, Events::read, 1), std::system_error);
+  EXPECT_EQ(injection.struck(), 1u);
+}
+
+TEST(FaultInjection,
+     of_a_probe_that_cannot_be_sent_leaves_the_watchdog_without_a_stack) {
+  const std::atomic<const std::source_location*> running{nullptr};
+  {
+    const FaultInjection injection({.call = "pthread_sigqueue", .error = EAGAIN});
+    EXPECT_FALSE(probe_stack(::pthread_self(), running));
+    EXPECT_EQ(injection.struck(), 1u);
+  }
+  EXPECT_TRUE(probe_stack(::pthread_self(), running));
 }
 
 TEST(FaultInjection, of_membarrier_once_is_made_good_by_another_registration) {
