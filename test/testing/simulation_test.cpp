@@ -4,13 +4,17 @@
 
 #include <algorithm>
 #include <ctime>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "support/sanitizers.h"
 #include "support/scale.h"
+#include "support/wait.h"
 #include "tornado/fd.h"
 #include "tornado/periodic_callback.h"
 #include "tornado/poller_kind.h"
@@ -28,6 +32,16 @@ class SimulatedTime : public SimulatedLoop<testing::Test> {
  protected:
   SimulatedTime() : SimulatedLoop(impatient) {}
 };
+
+/// Until that thread of this process waits for something in the kernel.
+void await_sleep_of(pid_t thread) {
+  EXPECT_TRUE(
+      wait_until([path = "/proc/self/task/" + std::to_string(thread) + "/stat"] {
+        std::ifstream file(path);
+        const std::string text(std::istreambuf_iterator<char>(file), {});
+        return text.find(") S ") != text.npos;
+      }));
+}
 
 std::string deadlock_of(IOLoop& loop) {
   try {
@@ -228,7 +242,8 @@ TEST(SimulatedThreads, that_are_real_and_not_simulated_may_post_meanwhile) {
   int left = 4 * 1000;
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&, handle = loop.handle()] {
+    threads.emplace_back([&, handle = loop.handle(), loops = ::gettid()] {
+      await_sleep_of(loops);
       for (int post = 0; post < 1000; ++post) {
         handle.add_callback([&] {
           if (--left == 0) loop.stop();
@@ -245,8 +260,8 @@ TEST_F(SimulatedTime, stands_still_while_it_is_held_for_what_happens_outside) {
   const TimePoint begin = loop.time();
   auto hold = simulation.hold_time();
   loop.call_later(1h, [&] { loop.stop(); });
-  std::thread outside([&, handle = loop.handle()] {
-    // No sleep: held time does not pass, however late this comes.
+  std::thread outside([&, handle = loop.handle(), loops = ::gettid()] {
+    await_sleep_of(loops);
     handle.add_callback([&] {
       EXPECT_EQ(loop.time(), begin);
       hold.reset();
