@@ -73,6 +73,16 @@ TEST(ProcessFaults, leaves_a_spawn_whose_clone_failed_for_another_try) {
   }
 }
 
+TEST(ProcessFaults, gives_up_where_every_kind_of_clone_is_refused) {
+  if (!memory_is_shared_here()) GTEST_SKIP() << "children are made by fork here";
+  EXPECT_TRUE(passes_in_child([] {
+    EXPECT_FALSE(error_of_spawn());
+    const FaultInjection injection({.call = "clone", .error = EPERM, .for_ever = true});
+    EXPECT_EQ(error_of_spawn(), std::errc::operation_not_permitted);
+    EXPECT_FALSE(has_children());
+  }));
+}
+
 TEST(ProcessFaults, takes_no_refusal_to_open_a_pidfd_for_the_last_but_that_of_a_kind) {
   const UniqueFd supported = open_pidfd(::getpid());
   if (!supported) GTEST_SKIP() << "no pidfd_open here";
