@@ -114,7 +114,8 @@ TEST_F(Mailboxes, give_a_stop_once) {
 }
 
 TEST_F(Mailboxes, are_woken_by_a_post_from_a_signal_handler) {
-  EXPECT_TRUE(mailbox_.post_from_signal([](void*) {}, nullptr, 0));
+  const char byte = 0;
+  EXPECT_TRUE(mailbox_.post_from_signal([](void*) {}, &byte, sizeof byte));
   EXPECT_TRUE(woken());
 }
 
