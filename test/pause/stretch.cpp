@@ -132,6 +132,25 @@ void Standby::run() {
   retry_eintr([this] { return ::sem_wait(&done_); });
 }
 
+namespace {
+
+constexpr int most_plays = 1000;
+
+bool play_stretched(const std::function<void()>& play,
+                    const std::function<void()>& meanwhile,
+                    const std::function<void()>& clean, PausePoint point, int nth) {
+  bool reached = false;
+  {
+    const Stretch stretch(point, nth, meanwhile);
+    play();
+    reached = stretch.reached();
+  }
+  clean();
+  return reached;
+}
+
+}  // namespace
+
 int stretch_each(const std::function<void()>& play,
                  const std::function<void()>& meanwhile,
                  const std::function<void()>& clean) {
@@ -144,12 +163,12 @@ int stretch_each(const std::function<void()>& play,
     const auto point = static_cast<PausePoint>(i);
     for (int nth = 0; nth < std::min(after[i] - before[i], 2); ++nth) {
       SCOPED_TRACE(std::string(name_of(point)) + ", arrival " + std::to_string(nth));
-      {
-        const Stretch stretch(point, nth, meanwhile);
-        play();
-        EXPECT_TRUE(stretch.reached() || nth > 0);
+      bool reached = play_stretched(play, meanwhile, clean, point, nth);
+      // Which way the threads go is theirs to say: not each play comes by each point.
+      for (int more = 0; nth == 0 && !reached && more < most_plays; ++more) {
+        reached = play_stretched(play, meanwhile, clean, point, nth);
       }
-      clean();
+      EXPECT_TRUE(reached || nth > 0);
       count_as_stretched(point);
       ++played;
       if (testing::Test::HasFailure()) return played;

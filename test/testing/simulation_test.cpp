@@ -4,17 +4,14 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <numeric>
 #include <optional>
-#include <string>
 #include <thread>
 
+#include "support/asleep.h"
 #include "support/sanitizers.h"
 #include "support/scale.h"
-#include "support/wait.h"
 #include "tornado/fd.h"
 #include "tornado/periodic_callback.h"
 #include "tornado/poller_kind.h"
@@ -32,16 +29,6 @@ class SimulatedTime : public SimulatedLoop<testing::Test> {
  protected:
   SimulatedTime() : SimulatedLoop(impatient) {}
 };
-
-/// Until that thread of this process waits for something in the kernel.
-void await_sleep_of(pid_t thread) {
-  EXPECT_TRUE(
-      wait_until([path = "/proc/self/task/" + std::to_string(thread) + "/stat"] {
-        std::ifstream file(path);
-        const std::string text(std::istreambuf_iterator<char>(file), {});
-        return text.find(") S ") != text.npos;
-      }));
-}
 
 std::string deadlock_of(IOLoop& loop) {
   try {
