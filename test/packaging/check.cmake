@@ -69,9 +69,10 @@ function(use_pkg_config prefix)
     OUTPUT_VARIABLE flags COMMAND_ERROR_IS_FATAL ANY)
   separate_arguments(flags UNIX_COMMAND "${flags} ${FLAGS}")
   file(MAKE_DIRECTORY "${folder}")
-  run("${CXX}" -std=c++20 "${here}/main.cpp" -o "${folder}/consumer" ${flags})
-  run("${CMAKE_COMMAND}" -E env "LD_LIBRARY_PATH=${prefix}/${LIBDIR}"
-    "${folder}/consumer")
+  # Not where a build in this folder has its own, which it would take for up to date.
+  set(consumer "${folder}/consumer_by_flags")
+  run("${CXX}" -std=c++20 "${here}/main.cpp" -o "${consumer}" ${flags})
+  run("${CMAKE_COMMAND}" -E env "LD_LIBRARY_PATH=${prefix}/${LIBDIR}" "${consumer}")
 endfunction()
 
 function(use_find_package prefix)
