@@ -163,9 +163,9 @@ int stretch_each(const std::function<void()>& play,
     const auto point = static_cast<PausePoint>(i);
     for (int nth = 0; nth < std::min(after[i] - before[i], 2); ++nth) {
       SCOPED_TRACE(std::string(name_of(point)) + ", arrival " + std::to_string(nth));
-      bool reached = play_stretched(play, meanwhile, clean, point, nth);
       // Which way the threads go is theirs to say: not each play comes by each point.
-      for (int more = 0; nth == 0 && !reached && more < most_plays; ++more) {
+      bool reached = false;
+      for (int plays = nth == 0 ? most_plays : 1; !reached && plays > 0; --plays) {
         reached = play_stretched(play, meanwhile, clean, point, nth);
       }
       EXPECT_TRUE(reached || nth > 0);

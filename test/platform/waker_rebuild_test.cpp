@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <fstream>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,6 +15,7 @@
 #include "support/limits.h"
 #include "support/scale.h"
 #include "support/signals.h"
+#include "support/sleeps.h"
 #include "support/wait.h"
 #include "tornado/platform.h"
 
@@ -84,14 +83,6 @@ TEST_P(EverySocketWaker, raises_no_SIGPIPE_when_nobody_reads) {
 }
 
 std::atomic<int> broken_pipes{0};
-
-bool sleeps(pid_t thread) {
-  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
-  std::string text;
-  std::getline(file, text);
-  const auto name_end = text.rfind(')');
-  return name_end != text.npos && text.compare(name_end, 3, ") S") == 0;
-}
 
 TEST(PipeWaker, raises_no_SIGPIPE_for_a_write_that_a_rebuild_overtakes) {
   broken_pipes = 0;

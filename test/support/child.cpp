@@ -124,6 +124,11 @@ ChildResult run_in_child(const std::function<std::string()>& body,
   return result;
 }
 
+bool is_true_in_child(const std::function<bool()>& question) {
+  return run_in_child([&] { return std::string(question() ? "yes" : "no"); }).output ==
+         "yes";
+}
+
 testing::AssertionResult passes_in_child(const std::function<void()>& body,
                                          std::chrono::milliseconds deadline) {
   const ChildResult result =

@@ -31,6 +31,9 @@ ChildResult run_in_child(const std::function<std::string()>& body,
 testing::AssertionResult passes_in_child(const std::function<void()>& body,
                                          std::chrono::milliseconds deadline = patience);
 
+/// What `question` answers in a forked child, which it may change as it likes.
+bool is_true_in_child(const std::function<bool()>& question);
+
 /// Also one that has ended and is not reaped yet.
 bool has_children();
 

@@ -98,9 +98,7 @@ bool can_deny() {
 }
 
 bool can_deny(const Denied& call, const std::function<bool()>& fails) {
-  const auto result =
-      run_in_child([&] { return std::string(deny({call}) && fails() ? "yes" : "no"); });
-  return result.output == "yes";
+  return is_true_in_child([&] { return deny({call}) && fails(); });
 }
 
 bool can_deny_limits() {

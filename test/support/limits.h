@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <stdexcept>
-#include <string>
 
 #include "support/child.h"
 
@@ -20,10 +19,10 @@ inline bool can_have_descriptors(rlim_t count) {
 
 /// Of descriptors. Not under valgrind, which keeps some above it for itself.
 inline bool can_lower_hard_limit() {
-  return run_in_child([] {
-           const rlimit low{40, 50};
-           return std::string(::setrlimit(RLIMIT_NOFILE, &low) == 0 ? "yes" : "no");
-         }).output == "yes";
+  return is_true_in_child([] {
+    const rlimit low{40, 50};
+    return ::setrlimit(RLIMIT_NOFILE, &low) == 0;
+  });
 }
 
 /// The greatest number of descriptors, lowered (or raised, as far as the hard limit
@@ -48,12 +47,11 @@ class DescriptorLimit {
 /// Whether every call keeps to a DescriptorLimit. Valgrind 3.19 says of a socketpair
 /// beyond it that it was made.
 inline bool descriptor_limit_holds() {
-  return run_in_child([] {
-           const DescriptorLimit limit(1);
-           int ends[2];
-           const int made = ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
-           return std::string(made == -1 ? "yes" : "no");
-         }).output == "yes";
+  return is_true_in_child([] {
+    const DescriptorLimit limit(1);
+    int ends[2];
+    return ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == -1;
+  });
 }
 
 }  // namespace tornado::test

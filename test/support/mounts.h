@@ -4,8 +4,6 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-#include <string>
-
 #include "support/child.h"
 
 namespace tornado::test {
@@ -18,9 +16,7 @@ inline bool enter_mount_namespace() {
 }
 
 inline bool can_enter_mount_namespace() {
-  return run_in_child([] {
-           return std::string(enter_mount_namespace() ? "yes" : "no");
-         }).output == "yes";
+  return is_true_in_child(enter_mount_namespace);
 }
 
 }  // namespace tornado::test

@@ -46,9 +46,7 @@ std::string means() {
 
 /// Asked by another process: this one has not learnt it by that.
 bool memory_is_shared_here() {
-  return run_in_child([] {
-           return std::string(spawn_means().memory_shared ? "yes" : "no");
-         }).output == "yes";
+  return is_true_in_child([] { return spawn_means().memory_shared; });
 }
 
 // The first clone of a process is to learn what it does here.

@@ -9,9 +9,10 @@
 #include <optional>
 #include <thread>
 
-#include "support/asleep.h"
 #include "support/sanitizers.h"
 #include "support/scale.h"
+#include "support/sleeps.h"
+#include "support/wait.h"
 #include "tornado/fd.h"
 #include "tornado/periodic_callback.h"
 #include "tornado/poller_kind.h"
@@ -230,7 +231,7 @@ TEST(SimulatedThreads, that_are_real_and_not_simulated_may_post_meanwhile) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, handle = loop.handle(), loops = ::gettid()] {
-      await_sleep_of(loops);
+      EXPECT_TRUE(wait_until([loops] { return sleeps(loops); }));
       for (int post = 0; post < 1000; ++post) {
         handle.add_callback([&] {
           if (--left == 0) loop.stop();
@@ -248,7 +249,7 @@ TEST_F(SimulatedTime, stands_still_while_it_is_held_for_what_happens_outside) {
   auto hold = simulation.hold_time();
   loop.call_later(1h, [&] { loop.stop(); });
   std::thread outside([&, handle = loop.handle(), loops = ::gettid()] {
-    await_sleep_of(loops);
+    EXPECT_TRUE(wait_until([loops] { return sleeps(loops); }));
     handle.add_callback([&] {
       EXPECT_EQ(loop.time(), begin);
       hold.reset();
