@@ -10,7 +10,7 @@
 #include "loop/callback_queue.h"
 #include "loop/lanes.h"
 #include "loop/signal_ring.h"
-#include "platform/current_cpu.h"
+#include "platform/cpu.h"
 #include "platform/fork_epoch.h"
 #include "tornado/waker.h"
 

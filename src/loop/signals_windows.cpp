@@ -8,8 +8,8 @@
 #include "loop/console_event_windows.h"
 #include "loop/signal_watch.h"
 #include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/system_error.h"
-#include "platform/winsock.h"
 
 namespace tornado {
 namespace {

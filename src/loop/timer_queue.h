@@ -8,7 +8,7 @@
 #include <source_location>
 #include <vector>
 
-#include "platform/prefetch.h"
+#include "platform/cpu.h"
 #include "tornado/callback.h"
 #include "tornado/time.h"
 

@@ -3,8 +3,6 @@
 
 #include <atomic>
 
-#include "platform/stderr_line.h"
-
 namespace tornado {
 namespace {
 

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "platform/asymmetric_fence.h"
+#include "platform/cpu.h"
 
 namespace tornado {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/system_error.h"
 #include "platform/tcp_calls.h"
-#include "platform/winsock.h"
 
 namespace tornado {
 namespace {

@@ -3,6 +3,8 @@
 
 #include "platform/system_error.h"
 #include "platform/tcp_calls.h"
+#include "platform/wake_mechanism.h"
+#include "platform/wake_stream.h"
 
 namespace tornado {
 namespace {
@@ -24,9 +26,9 @@ void wait_for(Readiness readiness, NativeFd fd, Steady::time_point deadline) {
 
 }  // namespace
 
-/// Any process of this machine may connect to the listener: it takes only the
-/// connection whose two ends say the same of each other as ours. Strangers are taken
-/// off the queue until ours comes, since a full one keeps ours out.
+// Any process of this machine may connect to the listener. The pair is the connection
+// whose two ends name each other. Other connections are accepted and closed until it
+// arrives, since a full queue would keep it out.
 FdPair open_tcp_pair() {
   const auto deadline = Steady::now() + patience;
   const UniqueFd listener = listen_on_loopback();
@@ -48,5 +50,11 @@ FdPair open_tcp_pair() {
     return {std::move(accepted), std::move(client)};
   }
 }
+
+const WakeMechanism wake_by_tcp_pair = {.kind = WakerKind::tcp_pair,
+                                        .name = "tcp_pair",
+                                        .open = &open_tcp_pair,
+                                        .signal = &signal_socket,
+                                        .drain = &drain_stream};
 
 }  // namespace tornado

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every door is a completion port. A packet without an address is the message.
 #include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/wake_door.h"
-#include "platform/winsock.h"
 
 namespace tornado {
 

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+// The wakers that are streams: a pipe and a pair of local sockets.
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "platform/system_error.h"
+#include "platform/wake_mechanism.h"
 #include "platform/wake_stream.h"
 
 namespace tornado {
+namespace {
+
+void signal_pipe(NativeFd writer) noexcept {
+  retry_eintr([writer] { return ::write(writer, "", 1); });
+}
+
+}  // namespace
 
 bool drain_stream(NativeFd reader) noexcept {
   char bytes[4096];
@@ -18,12 +27,25 @@ bool drain_stream(NativeFd reader) noexcept {
 }
 
 void signal_socket(NativeFd writer) noexcept {
-  // A kernel without memory for one byte will have some again; a wake that is not sent
-  // is lost. But no handler of a signal may stay here for ever.
+  // A wake that is not sent is lost, and a kernel that is short of memory for one byte
+  // recovers soon. But a signal handler must not stay here without a limit.
   int tries = 1000;
   while (::send(writer, "", 1, MSG_NOSIGNAL) == -1 && --tries > 0 &&
          (errno == EINTR || errno == ENOBUFS || errno == ENOMEM)) {
   }
 }
+
+const WakeMechanism wake_by_pipe = {.kind = WakerKind::pipe,
+                                    .name = "pipe",
+                                    .open = &make_pipe,
+                                    .signal = &signal_pipe,
+                                    .drain = &drain_stream,
+                                    .needs_reader = true};
+
+const WakeMechanism wake_by_socketpair = {.kind = WakerKind::socketpair,
+                                          .name = "socketpair",
+                                          .open = &make_socket_pair,
+                                          .signal = &signal_socket,
+                                          .drain = &drain_stream};
 
 }  // namespace tornado

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/wake_stream.h"
-#include "platform/winsock.h"
 
 namespace tornado {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <system_error>
 
-#include "platform/winsock.h"
+#include "platform/handle_windows.h"
 // Needs what windows.h defines.
 #include <winternl.h>
 

@@ -9,6 +9,16 @@
 #include "tornado/platform.h"
 
 namespace tornado {
+
+#if !defined(TORNADO_HAS_LIBURING)
+const PollerBackend io_uring_backend = {
+    .kind = PollerKind::io_uring,
+    .name = "io_uring",
+    .make = nullptr,
+    .by_name_only = true,
+};
+#endif
+
 namespace {
 
 // Best first, and last what is chosen by name only.
@@ -22,7 +32,10 @@ constexpr const PollerBackend* table[] = {
 #if defined(_WIN32)
     &iocp_backend,
 #endif
-    &poll_backend,   &select_backend, &io_uring_backend,
+#if !defined(__APPLE__)  // which has no ppoll
+    &poll_backend,
+#endif
+    &select_backend, &io_uring_backend,
 };
 
 std::unique_ptr<Poller> make(const PollerBackend& backend) {

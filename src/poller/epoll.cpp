@@ -4,14 +4,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <climits>
 #include <vector>
 
 #include "platform/descriptor_maker.h"
 #include "platform/descriptors.h"
 #include "platform/system_error.h"
 #include "poller/backends.h"
+#include "poller/timeout.h"
 
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441  // Linux 5.11, the same number on every architecture
@@ -40,12 +39,6 @@ Events from_epoll(std::uint32_t mask) noexcept {
   if (mask & EPOLLOUT) events |= Events::write;
   if (mask & (EPOLLERR | EPOLLHUP)) events |= Events::error;
   return events;
-}
-
-int to_milliseconds(nanoseconds timeout) noexcept {
-  if (timeout < nanoseconds::zero()) return -1;
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  return static_cast<int>(std::min<std::int64_t>(ms, INT_MAX));
 }
 
 class Epoll final : public Poller {
@@ -106,8 +99,7 @@ class Epoll final : public Poller {
   int wait_in_kernel(nanoseconds timeout) noexcept {
     const int size = static_cast<int>(buffer_.size());
     if (precise_ && timeout > nanoseconds::zero()) {
-      const auto whole = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-      const __kernel_timespec spec{whole.count(), (timeout - whole).count()};
+      const auto spec = to_timespec<__kernel_timespec>(timeout);
       const long n = ::syscall(SYS_epoll_pwait2, epoll_.get(), buffer_.data(), size,
                                &spec, nullptr, std::size_t{0});
       // Before Linux 5.11, or forbidden by a filter.

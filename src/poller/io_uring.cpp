@@ -15,6 +15,7 @@
 #include "platform/system_error.h"
 #include "poller/backends.h"
 #include "poller/ring_message.h"
+#include "poller/timeout.h"
 #include "tornado/time.h"
 
 namespace tornado {
@@ -265,8 +266,7 @@ class IoUring final : public Poller {
   void sleep(nanoseconds timeout) {
     const bool forever = timeout < nanoseconds::zero();
     const nanoseconds time = forever ? longest_wait : std::min(timeout, longest_wait);
-    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(time);
-    __kernel_timespec spec{whole.count(), (time - whole).count()};
+    auto spec = to_timespec<__kernel_timespec>(time);
     io_uring_cqe* first = nullptr;
     const int result =
         ::io_uring_submit_and_wait_timeout(ring_.get(), &first, 1, &spec, nullptr);

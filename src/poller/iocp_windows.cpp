@@ -8,10 +8,11 @@
 #include "platform/descriptor_maker.h"
 #include "platform/descriptors.h"
 #include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/system_error.h"
 #include "poller/afd_windows.h"
 #include "poller/backends.h"
-#include "poller/sockets_windows.h"
+#include "poller/timeout.h"
 #include "tornado/time.h"
 
 namespace tornado {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+
 #include "platform/system_error.h"
 #include "poller/backends.h"
-#include "poller/poll_call.h"
 #include "poller/poll_set.h"
+#include "poller/timeout.h"
 
 namespace tornado {
 namespace {
@@ -14,7 +16,9 @@ struct PollCalls {
   static void check(const char*, NativeFd) noexcept {}
 
   static int call(std::vector<pollfd>& polled, std::chrono::nanoseconds timeout) {
-    const int n = call_poll(polled, timeout);
+    const KernelTimeout kernel_timeout(timeout);
+    const int n = ::ppoll(polled.data(), static_cast<nfds_t>(polled.size()),
+                          kernel_timeout.get(), nullptr);
     if (n == -1 && errno != EINTR) throw_errno("poll");
     return n;
   }

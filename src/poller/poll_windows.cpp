@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/error_windows.h"
-#include "platform/winsock.h"
+#include "platform/handle_windows.h"
 #include "poller/backends.h"
 #include "poller/poll_set.h"
-#include "poller/sockets_windows.h"
+#include "poller/timeout.h"
 
 namespace tornado {
 namespace {
@@ -16,7 +16,7 @@ struct WsaPollCalls {
 
   static int call(std::vector<WSAPOLLFD>& polled, std::chrono::nanoseconds timeout) {
     if (polled.empty()) {
-      sleep_for(timeout);
+      ::Sleep(static_cast<DWORD>(to_milliseconds(timeout)));  // -1 is INFINITE
       return 0;
     }
     const int n = ::WSAPoll(polled.data(), static_cast<ULONG>(polled.size()),

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/system_error.h"
-#include "platform/winsock.h"
 #include "poller/backends.h"
-#include "poller/sockets_windows.h"
+#include "poller/timeout.h"
 
 namespace tornado {
 namespace {
@@ -50,16 +50,14 @@ class Select final : public Poller {
   std::span<const Ready> wait(std::chrono::nanoseconds timeout) override {
     ready_.clear();
     if (entries_.empty()) {
-      sleep_for(timeout);
+      ::Sleep(static_cast<DWORD>(to_milliseconds(timeout)));  // -1 is INFINITE
       return ready_;
     }
     list_interest();
-    using std::chrono::seconds;
-    const std::chrono::milliseconds whole(to_milliseconds(timeout));
-    timeval time{static_cast<long>(whole.count() / 1000),
-                 static_cast<long>(whole.count() % 1000 * 1000)};
+    const int whole = to_milliseconds(timeout);
+    timeval time{whole / 1000, whole % 1000 * 1000};
     const int n = ::select(0, read_.get(), write_.get(), failed_.get(),
-                           whole.count() < 0 ? nullptr : &time);
+                           whole < 0 ? nullptr : &time);
     if (n > 0) {
       collect();
     } else if (n == SOCKET_ERROR && ::WSAGetLastError() == WSAENOTSOCK) {

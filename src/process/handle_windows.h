@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/system_error.h"
-#include "platform/winsock.h"
 
 namespace tornado {
 

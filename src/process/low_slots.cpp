@@ -9,7 +9,7 @@
 #include <exception>
 #include <utility>
 
-#include "platform/birth.h"
+#include "platform/cloexec.h"
 #include "platform/descriptor_maker.h"
 #include "platform/system_error.h"
 #include "tornado/spawn.h"
@@ -22,7 +22,7 @@ constexpr int low = 64;  // one word of the kernel's bitmap: nothing less to cop
 bool place(NativeFd fd, NativeFd number) noexcept {
   int result;
   do {
-    result = put_in_place(fd, number);
+    result = dup2_cloexec(fd, number);
   } while (result == -1 && (errno == EINTR || errno == EBUSY));
   return result != -1;
 }

@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include "platform/open_windows.h"
+#include "platform/handle_windows.h"
 #include "process/wide_text_windows.h"
 
 namespace tornado {

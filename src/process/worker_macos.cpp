@@ -3,7 +3,7 @@
 
 #include <mutex>
 
-#include "platform/birth_lock.h"
+#include "platform/cloexec.h"
 #include "platform/system_error.h"
 #include "process/signal_blocker.h"
 #include "process/worker.h"
@@ -18,7 +18,7 @@ ForkedWorker fork_worker(StopSignals& signals, int parent_death_signal) {
   const SignalBlocker blocker;
   // Or the worker might have a descriptor that never gets its flag, and hand it on to
   // what it executes.
-  const std::unique_lock no_births(birth_lock());
+  const std::unique_lock no_new_descriptors(cloexec_lock());
   ForkedWorker worker;
   worker.pid = ::fork();
   if (worker.pid == -1) throw_errno("fork");

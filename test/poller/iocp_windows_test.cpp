@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "platform/handle_windows.h"
 #include "platform/wake_door.h"
-#include "platform/winsock.h"
 #include "poller/every_poller.h"
 #include "support/open_numbers.h"
 #include "support/wait.h"

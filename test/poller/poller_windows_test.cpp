@@ -2,7 +2,7 @@
 // How the ends of TCP connections look to every poller on Windows.
 #include <winsock2.h>
 
-#include "platform/winsock.h"
+#include "platform/handle_windows.h"
 #include "poller/every_poller.h"
 
 namespace tornado::test {

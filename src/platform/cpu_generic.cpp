@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/asymmetric_fence.h"
+// For systems that do not tell the processor of a thread and have no membarrier.
+#include "platform/cpu.h"
 
 namespace tornado {
+
+int current_cpu() noexcept {
+  return -1;
+}
 
 void use_asymmetric_fences() noexcept {}
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/open_windows.h"
+#include "platform/handle_windows.h"
 
 #include <fcntl.h>
 
-#include <filesystem>
-#include <string_view>
-
-#include "platform/descriptors.h"
-#include "platform/winsock.h"
+#include "platform/error_windows.h"
+#include "platform/system_error.h"
+#include "tornado/fd.h"
 
 namespace tornado {
 namespace {
@@ -41,6 +39,30 @@ DWORD disposition_for(int flags) noexcept {
 
 }  // namespace
 
+// Never ended: other parts of the program may use it, and the end of the process ends
+// it.
+void use_winsock() {
+  static const int error = [] {
+    WSADATA unused{};
+    return ::WSAStartup(MAKEWORD(2, 2), &unused);
+  }();
+  if (error != 0) throw_error({error, windows_category()}, "WSAStartup");
+}
+
+bool is_socket(NativeFd fd) noexcept {
+  int type = 0;
+  int size = sizeof type;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &size) ==
+         0;
+}
+
+void check_socket(const char* act, NativeFd fd) {
+  use_winsock();
+  if (!is_socket(fd)) {
+    throw_error(std::make_error_code(std::errc::not_a_socket), act_on(act, fd));
+  }
+}
+
 NativeFd open_path(const wchar_t* path, int flags, unsigned mode) noexcept {
   constexpr unsigned owner_may_write = 0200;
   if (flags & ~known_flags) {
@@ -52,13 +74,6 @@ NativeFd open_path(const wchar_t* path, int flags, unsigned mode) noexcept {
       nullptr, disposition_for(flags),
       mode & owner_may_write ? FILE_ATTRIBUTE_NORMAL : FILE_ATTRIBUTE_READONLY,
       nullptr));
-}
-
-UniqueFd open_file(const char* path, int flags, unsigned mode) {
-  const std::string_view text = path;
-  const std::filesystem::path wide(std::u8string(text.begin(), text.end()));
-  const std::string act = "open " + std::string(text);  // before there is one to lose
-  return adopt(open_path(wide.c_str(), flags, mode), act);
 }
 
 }  // namespace tornado

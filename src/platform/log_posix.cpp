@@ -2,7 +2,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "platform/stderr_line.h"
+#include "platform/log.h"
 
 namespace tornado {
 namespace {

@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <string_view>
+
 #include "platform/descriptor_maker.h"
 #include "platform/descriptors.h"
 #include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/system_error.h"
 #include "platform/tcp_pair.h"
-#include "platform/winsock.h"
 #include "tornado/platform.h"
 
 namespace tornado {
 namespace {
 
 constexpr DWORD born_safe = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
-
-bool is_socket(NativeFd fd) noexcept {
-  int type = 0;
-  int size = sizeof type;
-  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type), &size) ==
-         0;
-}
 
 UniqueFd duplicate_socket(NativeFd fd) {
   WSAPROTOCOL_INFOW info{};
@@ -82,6 +78,13 @@ UniqueFd accept_socket(NativeFd listener) {
   set_close_exec(made.get());
   set_nonblocking(made.get());
   return made;
+}
+
+UniqueFd open_file(const char* path, int flags, unsigned mode) {
+  const std::string_view text = path;
+  const std::filesystem::path wide(std::u8string(text.begin(), text.end()));
+  const std::string act = "open " + std::string(text);  // before there is one to lose
+  return adopt(open_path(wide.c_str(), flags, mode), act);
 }
 
 UniqueFd duplicate(NativeFd fd) {

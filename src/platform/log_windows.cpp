@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 
-#include "platform/stderr_line.h"
+#include "platform/log.h"
 
 namespace tornado {
 
-// Files of Windows take no lists of pieces. What is too long for one piece is cut.
+// Windows has no writev. A line longer than the buffer is cut.
 void write_line_to_stderr(std::string_view label, std::string_view message) noexcept {
   std::array<char, 8192> line;
   char* end = line.data();

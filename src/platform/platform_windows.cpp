@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/error_windows.h"
-#include "platform/winsock.h"
+#include "platform/handle_windows.h"
 #include "tornado/platform.h"
 
 namespace tornado {
@@ -52,6 +52,19 @@ bool is_nonblocking(NativeFd fd, std::error_code& ec) noexcept {
   (void)is_close_exec(fd, ec);
   if (!ec) ec = std::make_error_code(std::errc::not_supported);
   return false;
+}
+
+bool same_description(NativeFd a, NativeFd b, std::error_code& ec) noexcept {
+  // Looked up, since the import libraries of older SDKs lack it (Windows 10).
+  using Compare = BOOL(WINAPI*)(HANDLE, HANDLE);
+  static const auto compare = reinterpret_cast<Compare>(reinterpret_cast<void*>(
+      ::GetProcAddress(::GetModuleHandleW(L"kernelbase.dll"), "CompareObjectHandles")));
+  for (const NativeFd fd : {a, b}) {
+    (void)is_close_exec(fd, ec);
+    if (ec) return false;
+  }
+  if (!compare) ec = std::make_error_code(std::errc::not_supported);
+  return compare && compare(as_handle(a), as_handle(b));
 }
 
 }  // namespace tornado

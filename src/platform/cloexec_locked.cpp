@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// With the flags set afterwards: macOS has no pipe2, accept4 or SOCK_CLOEXEC.
+// A second call sets the flags: macOS has no pipe2, accept4 or SOCK_CLOEXEC.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <mutex>
 
-#include "platform/birth.h"
-#include "platform/birth_lock.h"
+#include "platform/cloexec.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -45,34 +44,34 @@ int with_flags(int result, int (&ends)[2]) noexcept {
 
 }  // namespace
 
-std::shared_mutex& birth_lock() noexcept {
+std::shared_mutex& cloexec_lock() noexcept {
   static auto* const lock = new std::shared_mutex;  // for threads that outlive main
   return *lock;
 }
 
-int bear_pipe(int (&ends)[2]) noexcept {
-  const std::shared_lock lock(birth_lock());
+int pipe_cloexec(int (&ends)[2]) noexcept {
+  const std::shared_lock lock(cloexec_lock());
   return with_flags(::pipe(ends), ends);
 }
 
-int bear_socket_pair(int (&ends)[2]) noexcept {
-  const std::shared_lock lock(birth_lock());
+int socket_pair_cloexec(int (&ends)[2]) noexcept {
+  const std::shared_lock lock(cloexec_lock());
   return with_flags(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), ends);
 }
 
-int bear_socket(int domain, int type, int protocol) noexcept {
-  const std::shared_lock lock(birth_lock());
+int socket_cloexec(int domain, int type, int protocol) noexcept {
+  const std::shared_lock lock(cloexec_lock());
   return with_flags(::socket(domain, type, protocol));
 }
 
-// The lock is held while it waits, if the listener blocks.
-int bear_accepted(int listener) noexcept {
-  const std::shared_lock lock(birth_lock());
+// A blocking listener holds the lock while it waits.
+int accept_cloexec(int listener) noexcept {
+  const std::shared_lock lock(cloexec_lock());
   return with_flags(::accept(listener, nullptr, nullptr));
 }
 
-int put_in_place(int fd, int number) noexcept {
-  const std::shared_lock lock(birth_lock());
+int dup2_cloexec(int fd, int number) noexcept {
+  const std::shared_lock lock(cloexec_lock());
   if (::dup2(fd, number) == -1) return -1;
   return ::fcntl(number, F_SETFD, FD_CLOEXEC) == -1 ? -1 : number;
 }

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "platform/birth.h"
+#include "platform/cloexec.h"
 #include "platform/descriptor_maker.h"
 #include "platform/descriptors.h"
 #include "platform/system_error.h"
@@ -50,7 +50,7 @@ UniqueFd adopt(NativeFd fd, std::string_view act) {
 Replaced replace(NativeFd number, UniqueFd fresh) {
   int result;
   do {
-    result = put_in_place(fresh.get(), number);
+    result = dup2_cloexec(fresh.get(), number);
   } while (result == -1 && (errno == EINTR || errno == EBUSY));  // EBUSY: races open()
   if (result == -1) throw_errno(act_on("dup2", number));
   return {number, {}};
@@ -58,25 +58,25 @@ Replaced replace(NativeFd number, UniqueFd fresh) {
 
 FdPair make_pipe() {
   int ends[2];
-  if (bear_pipe(ends) == -1) throw_errno("pipe");
+  if (pipe_cloexec(ends) == -1) throw_errno("pipe");
   return adopt_pair(ends, "pipe");
 }
 
 FdPair make_socket_pair() {
   int ends[2];
-  if (bear_socket_pair(ends) == -1) throw_errno("socketpair");
+  if (socket_pair_cloexec(ends) == -1) throw_errno("socketpair");
   return adopt_pair(ends, "socketpair");
 }
 
 UniqueFd make_socket(int domain, int type, int protocol) {
-  return adopt(bear_socket(domain, type, protocol), "socket");
+  return adopt(socket_cloexec(domain, type, protocol), "socket");
 }
 
 UniqueFd accept_socket(NativeFd listener) {
   const int fd = retry_eintr([listener] {
     int accepted;
     do {
-      accepted = bear_accepted(listener);
+      accepted = accept_cloexec(listener);
     } while (accepted == -1 && errno == ECONNABORTED);
     return accepted;
   });

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <mutex>
 
-#include "platform/asymmetric_fence.h"
+#include "platform/cpu.h"
 
 namespace tornado {
 namespace {
@@ -16,6 +17,10 @@ bool membarrier(int command) noexcept {
 
 }  // namespace
 
+int current_cpu() noexcept {
+  return ::sched_getcpu();
+}
+
 void use_asymmetric_fences() noexcept {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -25,7 +30,7 @@ void use_asymmetric_fences() noexcept {
 
 bool heavy_fence() noexcept {
   if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return true;
-  // A child may have to register anew.
+  // A forked child may have to register again.
   if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
       membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
     return true;

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <windows.h>
 
-#include "platform/asymmetric_fence.h"
+#include "platform/cpu.h"
 
 namespace tornado {
 namespace {
 
-// There FlushProcessWriteBuffers is called a success and does nothing, up to version 8
-// at least.
+// Up to Wine 8 at least, FlushProcessWriteBuffers does nothing and reports success.
 bool runs_under_wine() noexcept {
   const HMODULE ntdll = ::GetModuleHandleW(L"ntdll.dll");
   return ntdll && ::GetProcAddress(ntdll, "wine_get_version");
 }
 
 }  // namespace
+
+int current_cpu() noexcept {
+  constexpr int group_size = 64;
+  PROCESSOR_NUMBER number{};
+  ::GetCurrentProcessorNumberEx(&number);
+  return number.Group * group_size + number.Number;
+}
 
 void use_asymmetric_fences() noexcept {
   static const bool usable = !runs_under_wine();

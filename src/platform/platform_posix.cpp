@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "platform/system_error.h"
 #include "tornado/platform.h"
@@ -31,6 +33,26 @@ void change(NativeFd fd, const Flag& flag, bool on, std::error_code& ec) noexcep
   }
 }
 
+#ifdef SYS_kcmp
+#ifndef KCMP_FILE  // FreeBSD has another number, and defines it in <unistd.h>
+#define KCMP_FILE 0
+#endif
+
+bool compare_descriptions(NativeFd a, NativeFd b, std::error_code& ec) noexcept {
+  constexpr int f_dupfd_query = 1024 + 3;  // <linux/fcntl.h> of 6.10 and later
+  if (const int same = ::fcntl(a, f_dupfd_query, b); same != -1) return same == 1;
+  const pid_t self = ::getpid();
+  const long order = ::syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
+  if (order == -1) ec = std::make_error_code(std::errc::not_supported);
+  return order == 0;
+}
+#else
+bool compare_descriptions(NativeFd, NativeFd, std::error_code& ec) noexcept {
+  ec = std::make_error_code(std::errc::not_supported);
+  return false;
+}
+#endif
+
 }  // namespace
 
 void set_close_exec(NativeFd fd, bool on, std::error_code& ec) noexcept {
@@ -50,6 +72,16 @@ void set_nonblocking(NativeFd fd, bool on, std::error_code& ec) noexcept {
 
 bool is_nonblocking(NativeFd fd, std::error_code& ec) noexcept {
   return query(fd, nonblocking, ec);
+}
+
+bool same_description(NativeFd a, NativeFd b, std::error_code& ec) noexcept {
+  ec.clear();
+  // First, since kernels without F_DUPFD_QUERY answer EINVAL for any `b`.
+  if (::fcntl(a, F_GETFD) == -1 || ::fcntl(b, F_GETFD) == -1) {
+    ec = last_error();
+    return false;
+  }
+  return compare_descriptions(a, b, ec);
 }
 
 }  // namespace tornado

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "platform/error_windows.h"
-#include "platform/winsock.h"
+#include "platform/handle_windows.h"
 #include "support/open_numbers.h"
 #include "support/wait.h"
 #include "tornado/fd.h"

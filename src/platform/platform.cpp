@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/system_error.h"
 #include "tornado/platform.h"
+
+#include "platform/system_error.h"
 
 namespace tornado {
 namespace {
