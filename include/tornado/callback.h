@@ -101,7 +101,9 @@ class UniqueFunction<R(Args...), InlineSize> {
   template <class F, class D = std::decay_t<F>>
   requires(!std::is_same_v<D, UniqueFunction> && std::is_invocable_r_v<R, D&, Args...>)
       UniqueFunction(F&& f) {  // NOLINT(google-explicit-constructor)
-    if constexpr (requires { static_cast<bool>(f == nullptr); }) {
+    // A function itself is never null, and compilers warn of the question.
+    if constexpr (!std::is_function_v<std::remove_reference_t<F>> &&
+                  requires { static_cast<bool>(f == nullptr); }) {
       if (f == nullptr) return;
     }
     if constexpr (!fits<D> || sizeof(D) < few) std::memset(storage_, 0, few);

@@ -144,8 +144,15 @@ class TORNADO_API IOLoop {
   /// @name Signals
   /// `handler` runs on the loop some time after the signal, at times once for several.
   /// Any number of loops may watch one. After the last the sigaction from before comes
-  /// back as it was, unless somebody has replaced the library's. EINVAL what cannot be
-  /// caught; EEXIST twice; not_supported on Windows but SIGINT, SIGBREAK of a console.
+  /// back as it was, unless other code has replaced the library's. EINVAL what cannot
+  /// be caught; EEXIST twice; not_supported on Windows but SIGINT, SIGBREAK of a
+  /// console.
+  ///
+  /// While the loop runs, its thread lets watched signals in that it had blocked: a
+  /// signal that was sent before start() arrives then. The mask is restored when
+  /// start() ends, and for one signal when its handler is removed. If other code
+  /// replaces the library's sigaction, the next add_signal_handler of any loop installs
+  /// it again for all of them.
   /// @{
   void add_signal_handler(int signal, SignalHandler handler,
                           Location where = Location::current());

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <string>
 
-#include "loop/signal_watch.h"
 #include "platform/log.h"
 #include "platform/pause_point.h"
 #include "platform/system_error.h"
@@ -183,6 +182,7 @@ void IOLoop::Impl::after_fork() {
   // Of the parent's threads only the one that forked is here.
   if (running && !mailbox->runs_here()) {
     running = false;
+    unblocked = {};
     // A thread of the child may get the name of the one that ran the loop.
     mailbox->set_runner({});
   }

@@ -13,6 +13,7 @@
 #include "loop/handler_table.h"
 #include "loop/mailbox.h"
 #include "loop/seam.h"
+#include "loop/signal_watch.h"
 #include "loop/spin.h"
 #include "loop/timer_queue.h"
 #include "loop/watchdog.h"
@@ -101,6 +102,7 @@ struct IOLoop::Impl {
     Location where;
   };
   std::map<int, std::shared_ptr<SignalEntry>> signal_handlers;
+  UnblockedSignals unblocked;  // of the thread that runs the loop
   TurnMonitor monitor;
   std::unique_ptr<Watchdog> watchdog;
 

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "loop/impl.h"
-#include "loop/signal_watch.h"
 #include "platform/fork_epoch.h"
 #include "platform/log.h"
 #include "platform/system_error.h"
@@ -41,8 +40,11 @@ class IOLoop::Impl::Run {
     impl_.running = true;
     current_loop = &loop;
     if (impl_.watchdog) impl_.watchdog->watch(::pthread_self());
+    for (const auto& [signal, entry] : impl_.signal_handlers)
+      impl_.unblocked.add(signal);
   }
   ~Run() {
+    impl_.unblocked.clear();
     impl_.monitor.end_turn();
     if (impl_.watchdog) impl_.watchdog->unwatch();
     current_loop = previous_;
@@ -174,13 +176,16 @@ void IOLoop::add_signal_handler(int signal, SignalHandler handler, Location wher
     impl_->signal_handlers.erase(at);
     throw;
   }
+  if (impl_->running) impl_->unblocked.add(signal);
 }
 
 void IOLoop::remove_signal_handler(int signal) {
   impl_->check("remove_signal_handler");
   // Destroyed last, as its destructor may come back here.
   const auto doomed = impl_->signal_handlers.extract(signal);
-  if (doomed) unwatch_signal(signal, *impl_->mailbox);
+  if (!doomed) return;
+  unwatch_signal(signal, *impl_->mailbox);
+  impl_->unblocked.remove(signal);
 }
 
 void IOLoop::start() {

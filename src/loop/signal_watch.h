@@ -1,18 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <bitset>
+#include <csignal>
 #include <memory>
 
 #include "loop/mailbox.h"
 
 namespace tornado {
 
-/// Tells `mailbox` of each arrival of `signal`, from now on. The first to watch a
-/// signal installs the handler; throws std::system_error if it may not.
+/// Tells `mailbox` of each arrival of `signal`, from now on. Installs the handler where
+/// it is not installed, also if somebody has replaced it since; throws
+/// std::system_error if it may not.
 void watch_signal(int signal, std::shared_ptr<Mailbox> mailbox);
 
-/// No more. The last to watch puts the sigaction back that the first found, unless
-/// somebody has replaced the handler meanwhile.
+/// No more. The last to watch puts the sigaction back that the last installation found,
+/// unless somebody has replaced the handler meanwhile.
 void unwatch_signal(int signal, const Mailbox& mailbox);
+
+/// Signals that the thread which runs a loop had blocked, and that it lets in while it
+/// runs. Only that thread may call these. Empty on Windows, where no thread can block
+/// a signal.
+class UnblockedSignals {
+ public:
+  void add(int signal) noexcept;
+  /// Blocks `signal` again if add() has let it in.
+  void remove(int signal) noexcept;
+  /// remove() of all.
+  void clear() noexcept;
+
+ private:
+  std::bitset<NSIG> let_in_;
+};
 
 }  // namespace tornado

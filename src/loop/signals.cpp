@@ -71,14 +71,17 @@ std::string act_on_signal(std::string_view act, int signal) {
   return std::string(act) + " signal " + std::to_string(signal);
 }
 
+// `previous` stays as it is where ours is installed already.
 void install(int signal, struct sigaction& previous) {
   struct sigaction action {};
   action.sa_handler = &tornado_on_signal;
   action.sa_flags = SA_RESTART | SA_ONSTACK;
   sigfillset(&action.sa_mask);
-  if (::sigaction(signal, &action, &previous) == -1) {
+  struct sigaction found {};
+  if (::sigaction(signal, &action, &found) == -1) {
     throw_errno(act_on_signal("sigaction", signal));
   }
+  if (!is_ours(found)) previous = found;
 }
 
 void restore(int signal, const struct sigaction& previous) {
@@ -86,6 +89,16 @@ void restore(int signal, const struct sigaction& previous) {
   if (::sigaction(signal, nullptr, &current) == 0 && is_ours(current)) {
     ::sigaction(signal, &previous, nullptr);
   }
+}
+
+/// Whether `signal` was blocked before.
+bool mask_signal(int how, int signal) noexcept {
+  sigset_t one, before;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  sigemptyset(&before);
+  ::pthread_sigmask(how, &one, &before);
+  return sigismember(&before, signal) == 1;
 }
 
 }  // namespace
@@ -100,11 +113,25 @@ void watch_signal(int signal, std::shared_ptr<Mailbox> mailbox) {
   Registry& ours = registry();
   const std::scoped_lock lock(ours.mutex);
   Watched& entry = watched[signal];
-  Watcher* const first = entry.first.load();
-  if (!first) install(signal, entry.previous);
-  watcher->next.store(first);
+  install(signal, entry.previous);
+  watcher->next.store(entry.first.load());
   entry.first.store(watcher.release());
   free_removed(ours);
+}
+
+void UnblockedSignals::add(int signal) noexcept {
+  const auto at = static_cast<std::size_t>(signal);
+  if (!let_in_[at]) let_in_[at] = mask_signal(SIG_UNBLOCK, signal);
+}
+
+void UnblockedSignals::remove(int signal) noexcept {
+  const auto at = static_cast<std::size_t>(signal);
+  if (let_in_[at]) mask_signal(SIG_BLOCK, signal);
+  let_in_[at] = false;
+}
+
+void UnblockedSignals::clear() noexcept {
+  for (int signal = 1; let_in_.any() && signal < NSIG; ++signal) remove(signal);
 }
 
 void unwatch_signal(int signal, const Mailbox& mailbox) {

@@ -89,4 +89,8 @@ void unwatch_signal(int signal, const Mailbox& mailbox) {
   });
 }
 
+void UnblockedSignals::add(int) noexcept {}
+void UnblockedSignals::remove(int) noexcept {}
+void UnblockedSignals::clear() noexcept {}
+
 }  // namespace tornado

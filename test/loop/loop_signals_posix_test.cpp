@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <stdexcept>
 
 #include "every_loop.h"
 #include "support/child.h"
@@ -88,6 +89,95 @@ TEST_P(LoopSignalsPosix, do_not_undo_what_somebody_else_installed_meanwhile) {
     EXPECT_TRUE(same(current_action(SIGUSR1), as_set));
   }
   ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+TEST_P(LoopSignalsPosix, are_heard_of_again_by_every_loop_after_a_replacement) {
+  const struct sigaction before = current_action(SIGUSR1);
+  int first = 0;
+  int second = 0;
+  {
+    IOLoop other(IOLoop::Options{GetParam(), WakerKind::best, false});
+    loop.add_signal_handler(SIGUSR1, [&](int) { ++first; });
+    const SignalScope replacement(SIGUSR1, &users_handler);
+    const struct sigaction theirs = current_action(SIGUSR1);
+    other.add_signal_handler(SIGUSR1, [&](int) {
+      ++second;
+      other.stop();
+    });
+    ::raise(SIGUSR1);
+    other.start();
+    turn();
+    EXPECT_EQ(first, 1);
+    EXPECT_EQ(second, 1);
+    loop.remove_signal_handler(SIGUSR1);
+    other.close();
+    EXPECT_TRUE(same(current_action(SIGUSR1), theirs)) << "not what was found last";
+  }
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+/// A signal that this thread blocks in this scope.
+class BlockedSignal {
+ public:
+  explicit BlockedSignal(int signal) : signal_(signal) {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, signal);
+    ::pthread_sigmask(SIG_BLOCK, &one, &before_);
+  }
+  ~BlockedSignal() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignal(const BlockedSignal&) = delete;
+  BlockedSignal& operator=(const BlockedSignal&) = delete;
+
+  [[nodiscard]] bool holds() const {
+    sigset_t now;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &now);
+    return ::sigismember(&now, signal_) == 1;
+  }
+
+ private:
+  int signal_;
+  sigset_t before_;
+};
+
+TEST_P(LoopSignalsPosix, that_the_thread_has_blocked_arrive_while_the_loop_runs) {
+  const BlockedSignal blocked(SIGTERM);
+  loop.add_signal_handler(SIGTERM, [&](int) {
+    EXPECT_FALSE(blocked.holds());
+    loop.stop();
+  });
+  ::raise(SIGTERM);
+  start();
+  EXPECT_TRUE(blocked.holds()) << "the mask was not restored";
+}
+
+TEST_P(LoopSignalsPosix, that_the_thread_has_blocked_are_let_in_one_by_one) {
+  const BlockedSignal first(SIGUSR1);
+  const BlockedSignal second(SIGUSR2);
+  loop.add_callback([&] {
+    loop.add_signal_handler(SIGUSR1, [&](int) {
+      EXPECT_FALSE(first.holds());
+      EXPECT_TRUE(second.holds());
+      loop.remove_signal_handler(SIGUSR1);
+      EXPECT_TRUE(first.holds());
+      loop.add_signal_handler(SIGUSR2, [&](int) { loop.stop(); });
+      EXPECT_FALSE(second.holds());
+      ::raise(SIGUSR2);
+    });
+    ::raise(SIGUSR1);
+  });
+  start();
+  EXPECT_TRUE(first.holds());
+  EXPECT_TRUE(second.holds());
+}
+
+TEST_P(LoopSignalsPosix, that_the_thread_has_blocked_stay_so_after_an_exception) {
+  const BlockedSignal blocked(SIGUSR1);
+  loop.add_signal_handler(SIGUSR1, [](int) {});
+  loop.set_exception_policy(ExceptionPolicy::rethrow);
+  loop.add_callback([] { throw std::runtime_error("mine"); });
+  EXPECT_THROW(loop.start(), std::runtime_error);
+  EXPECT_TRUE(blocked.holds());
 }
 
 TEST_P(LoopSignalsPosix,
