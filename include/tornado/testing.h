@@ -35,8 +35,9 @@ class SimulatedThread {
   SimulatedThread& operator=(const SimulatedThread&) = delete;
 
   /// Lets the loop and the other simulated threads go on; returns when the schedule
-  /// comes back to this one, and not before `delay` of simulated time has passed. Does
-  /// not return, but unwinds the thread, if the simulation ends first.
+  /// comes back to this one, and not before `delay` of simulated time has passed. If
+  /// the simulation ends first, it throws and so unwinds the thread. A body that
+  /// catches this a hundred times is logged and left asleep until the program ends.
   virtual void pause(Delay delay = std::chrono::nanoseconds(0)) = 0;
 
  protected:
@@ -107,18 +108,25 @@ class SimulatedLoop : public Base {
   /// Runs the loop until it is stopped.
   void run(Delay limit = std::chrono::hours(1000)) {
     bool late = false;
-    const TimeoutHandle end = loop.call_later(limit, [this, &late] {
-      late = true;
-      loop.stop();
-    });
+    const Alarm alarm{loop, loop.call_later(limit, [this, &late] {
+                        late = true;
+                        loop.stop();
+                      })};
     loop.start();
-    if (loop.handle().closed()) return;
-    loop.remove_timeout(end);
     if (late) throw std::system_error(Errc::timed_out, "SimulatedLoop::run");
   }
 
   Simulation simulation;
   IOLoop loop{simulation.options()};
+
+ private:
+  struct Alarm {
+    IOLoop& loop;
+    TimeoutHandle timeout;
+    ~Alarm() {
+      if (!loop.handle().closed()) loop.remove_timeout(timeout);
+    }
+  };
 };
 
 }  // namespace tornado

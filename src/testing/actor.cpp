@@ -3,7 +3,14 @@
 
 #include <utility>
 
+#include "platform/log.h"
+
 namespace tornado {
+namespace {
+
+constexpr int most_throws = 100;
+
+}  // namespace
 
 Actor::Actor(Simulation::Body body, const LoopSeam& clock)
     : body_(std::move(body)),
@@ -13,12 +20,19 @@ Actor::Actor(Simulation::Body body, const LoopSeam& clock)
 
 Actor::~Actor() {
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     unwind_ = true;
     turn_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return done_ || abandoned_; });
   }
-  changed_.notify_all();
-  thread_.join();
+  if (abandoned_) {
+    log(LogLevel::warning,
+        "Simulation: a simulated thread catches every exception and does not end");
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
 }
 
 void Actor::step() {
@@ -30,8 +44,7 @@ void Actor::step() {
 }
 
 void Actor::pause(Delay delay) {
-  // Whatever is destroyed by the unwinding may pause, too.
-  if (unwind_) return;
+  if (unwind_) return unwind_again();
   due_ = delay.after(clock_.now());
   {
     const std::lock_guard lock(mutex_);
@@ -39,6 +52,19 @@ void Actor::pause(Delay delay) {
   }
   changed_.notify_all();
   await_turn();
+}
+
+// Destructors that the unwinding runs may pause, too.
+void Actor::unwind_again() {
+  if (std::uncaught_exceptions() > 0) return;
+  if (++throws_ < most_throws) throw Unwound();
+  {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    changed_.notify_all();
+  }
+  // The actor may be gone from here on.
+  for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
 }
 
 void Actor::await_turn() {

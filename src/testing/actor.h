@@ -15,7 +15,7 @@ namespace tornado {
 class Actor final : public SimulatedThread {
  public:
   Actor(Simulation::Body body, const LoopSeam& clock);
-  /// Unwinds it where it pauses.
+  /// Unwinds it where it pauses, and waits for its end unless it catches everything.
   ~Actor();
 
   /// Lets it run to its next pause, or to its end, whose exception this throws.
@@ -30,6 +30,7 @@ class Actor final : public SimulatedThread {
 
   void run();
   void await_turn();
+  void unwind_again();
 
   Simulation::Body body_;
   const LoopSeam& clock_;
@@ -38,6 +39,8 @@ class Actor final : public SimulatedThread {
   bool turn_ = false;  // the actor's, and all below is then its own
   bool unwind_ = false;
   bool done_ = false;
+  bool abandoned_ = false;  // it never returns from its pause
+  int throws_ = 0;
   TimePoint due_;
   std::exception_ptr error_;
   std::thread thread_;

@@ -3,9 +3,11 @@
 
 #include <sys/mman.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <new>
+#include <utility>
 
 #include "testing/fault_calls.h"
 
@@ -29,12 +31,41 @@ struct Ledger {
 std::atomic<Ledger*> ledger{nullptr};
 
 std::atomic<bool> takes_part{false};
+std::atomic<int> visits{0};  // by threads that may use any ledger
+std::array<Ledger*, 16> retired{};
 
-/// Null if calls are not counted.
-Ledger* open_page() noexcept {
-  if (!takes_part) return nullptr;
-  Ledger* const page = ledger;
-  return page->armed ? page : nullptr;
+/// The ledger, for as long as this lives. Null if calls are not counted.
+class Visit {
+ public:
+  Visit() noexcept {
+    if (!takes_part) return;
+    visits.fetch_add(1);
+    inside_ = true;
+    Ledger* const page = ledger;
+    if (page->armed) page_ = page;
+  }
+  ~Visit() {
+    if (inside_) visits.fetch_sub(1);
+  }
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+  [[nodiscard]] Ledger* page() const noexcept { return page_; }
+
+ private:
+  bool inside_ = false;
+  Ledger* page_ = nullptr;
+};
+
+// A child that was killed amid a call, in the memory of this process, is never out
+// again. No ledger is given back from then on.
+void retire(Ledger* page) noexcept {
+  for (Ledger*& place : retired) {
+    if (!place) place = std::exchange(page, nullptr);
+  }
+  if (visits != 0) return;
+  for (Ledger*& place : retired) {
+    if (place) ::munmap(std::exchange(place, nullptr), sizeof(Ledger));
+  }
 }
 
 bool is_transient(int error) noexcept {
@@ -47,7 +78,7 @@ void open_ledger() {
   void* const page = ::mmap(nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw std::bad_alloc();
-  ledger = new (page) Ledger{};
+  if (Ledger* const before = ledger.exchange(new (page) Ledger{})) retire(before);
 }
 
 void arm(const Fault& fault) {
@@ -78,9 +109,9 @@ std::uint32_t counted(std::size_t call) noexcept {
 }
 
 int strike(std::size_t call) noexcept {
-  Ledger* const open = open_page();
-  if (!open) return 0;
-  Ledger& page = *open;
+  const Visit visit;
+  if (!visit.page()) return 0;
+  Ledger& page = *visit.page();
   const std::uint32_t nth = page.counts[call].fetch_add(1) + 1;
   const Fault& fault = page.fault;
   if (call != page.call || nth < fault.nth) return 0;
@@ -100,8 +131,8 @@ bool low_number_used() noexcept {
 
 void note_use(int fd) noexcept {
   if (fd < 0 || fd > 2) return;
-  Ledger* const page = open_page();
-  if (page && page->low_forbidden) page->low_used = true;
+  const Visit visit;
+  if (visit.page() && visit.page()->low_forbidden) visit.page()->low_used = true;
 }
 
 }  // namespace tornado::faults

@@ -9,7 +9,7 @@
 namespace tornado::faults {
 
 /// A ledger that this process shares with those that it forks from now on, and with no
-/// other. The one before is kept, since others may look at it.
+/// other. The ledger before is unmapped here when no thread uses it any more.
 void open_ledger();
 /// From here to disarm() calls are counted, in this process and in all that it forks,
 /// and the fault strikes. None, if it names no call: they are counted only.

@@ -6,9 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -201,6 +204,20 @@ TEST(FaultInjection, that_has_no_memory_is_none) {
     EXPECT_THROW(FaultInjection(), std::bad_alloc);
     EXPECT_THROW(FaultInjection(), std::bad_alloc) << "there is none already";
   }));
+}
+
+std::size_t mappings() {
+  std::ifstream maps("/proc/self/maps");
+  return static_cast<std::size_t>(
+      std::count(std::istreambuf_iterator<char>(maps), {}, '\n'));
+}
+
+TEST(FaultInjection, leaves_no_mapping_behind) {
+  { const FaultInjection first; }
+  const std::size_t before = mappings();
+  for (int i = 0; i < 1000; ++i)
+    const FaultInjection one({.call = "write", .error = EIO});
+  EXPECT_LT(mappings(), before + 10);
 }
 
 std::atomic<bool> told{false};

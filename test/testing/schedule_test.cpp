@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <limits>
 #include <set>
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "support/child.h"
+#include "support/log_capture.h"
 #include "tornado/fd.h"
 #include "tornado/testing.h"
 
@@ -179,6 +181,50 @@ TEST(SimulatedThread, is_unwound_where_it_pauses_when_the_simulation_ends) {
   }
   EXPECT_TRUE(destroyed);
   EXPECT_FALSE(returned);
+}
+
+/// Runs a loop beside a simulated thread until that thread pauses, and then ends the
+/// simulation.
+void end_beside(Simulation::Body body) {
+  Simulation simulation{{.patience = 0ns}};
+  IOLoop loop(simulation.options({.make_current = false}));
+  simulation.add_thread(std::move(body));
+  loop.call_later(1h, [&] { loop.stop(); });
+  loop.start();
+}
+
+TEST(SimulatedThread, that_catches_every_exception_does_not_hold_up_the_end) {
+  const LogCapture log;
+  std::atomic<int> caught{0};
+  end_beside([&](SimulatedThread& self) {
+    for (;;) {
+      try {
+        self.pause(2h);
+      } catch (...) {
+        ++caught;
+      }
+    }
+  });
+  EXPECT_GT(caught, 1);
+  EXPECT_TRUE(log.contains("catches every exception", LogLevel::warning));
+}
+
+TEST(SimulatedThread, that_tries_some_times_again_is_unwound_in_the_end) {
+  const LogCapture log;
+  bool destroyed = false;
+  end_beside([&](SimulatedThread& self) {
+    const std::shared_ptr<void> guard(nullptr, [&](void*) { destroyed = true; });
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      try {
+        self.pause(2h);
+      } catch (...) {
+      }
+    }
+    self.pause(2h);
+    ADD_FAILURE() << "pause() returned";
+  });
+  EXPECT_TRUE(destroyed);
+  EXPECT_EQ(log.count(LogLevel::warning), 0u);
 }
 
 }  // namespace

@@ -272,6 +272,19 @@ TEST_F(SimulatedTime, is_limited_for_a_test_that_does_not_stop_its_loop) {
   }
 }
 
+TEST_F(SimulatedTime, is_limited_by_the_limit_of_the_last_run_alone) {
+  simulation.add_thread([](SimulatedThread&) { throw std::runtime_error("mine"); });
+  EXPECT_THROW(run(1h), std::runtime_error);
+  const TimePoint begin = loop.time();
+  try {
+    run(10h);
+    FAIL();
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), Errc::timed_out);
+  }
+  EXPECT_EQ(loop.time(), begin + 10h);
+}
+
 TEST_F(SimulatedTime, is_that_of_a_test_whose_loop_closes_itself) {
   loop.call_later(1h, [&] { loop.close(); });
   EXPECT_NO_THROW(run(24h));
