@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tool/tool.h"
 
@@ -90,10 +91,82 @@ TEST(TornadoCommand, helps_on_one_screen_with_examples_first) {
     const auto lines = lines_of(finish.out);
     EXPECT_EQ(finish.status, 0);
     EXPECT_EQ(finish.err, "");
-    EXPECT_LE(lines.size(), 24u) << finish.out;
+    EXPECT_LE(lines.size(), 26u) << finish.out;
     EXPECT_EQ(lines.at(2), "Examples") << finish.out;
-    for (const auto& line : lines) EXPECT_LE(line.size(), 80u) << line;
   }
+}
+
+class EachCommand : public testing::TestWithParam<const char*> {
+ protected:
+  [[nodiscard]] std::string help() const { return tornado({GetParam(), "-h"}).out; }
+};
+
+INSTANTIATE_TEST_SUITE_P(TornadoCommand, EachCommand,
+                         testing::Values("doctor", "demo", "fds", "run"));
+
+// The lines below a heading of the help, without their indentation.
+std::vector<std::string> section(const std::string& help, const std::string& heading) {
+  std::vector<std::string> found;
+  bool inside = false;
+  for (const auto& line : lines_of(help)) {
+    if (inside && line.empty()) break;
+    if (inside) found.push_back(line.substr(2));
+    inside = inside || line == heading;
+  }
+  return found;
+}
+
+TEST_P(EachCommand, has_a_line_of_usage_for_each_form) {
+  const auto lines = section(help(), "Usage");
+  EXPECT_FALSE(lines.empty()) << help();
+  for (const auto& line : lines) {
+    EXPECT_TRUE(line.starts_with(std::string("tornado ") + GetParam())) << line;
+  }
+}
+
+TEST_P(EachCommand, has_a_help_of_eighty_columns) {
+  for (const auto& line : lines_of(help())) EXPECT_LE(line.size(), 80u) << line;
+}
+
+TEST_P(EachCommand, is_described_by_help_in_front_and_behind) {
+  EXPECT_EQ(tornado({"help", GetParam()}).out, help());
+  EXPECT_EQ(tornado({"-h", GetParam()}).out, help());
+}
+
+// "-h, --help", "--seconds N". A value that no option takes: what is wrong is then the
+// value, and not the option.
+TEST_P(EachCommand, accepts_each_option_that_its_help_offers) {
+  const auto lines = section(help(), "Options");
+  EXPECT_GE(lines.size(), 4u);
+  for (const auto& line : lines) {
+    std::istringstream words(line.substr(0, line.find("  ")));
+    std::string option, value;
+    words >> option;
+    if (option.ends_with(',')) words >> option;
+    words >> value;
+    std::vector<std::string> arguments = {GetParam(), option};
+    if (!value.empty()) arguments.emplace_back("1");
+    // Its help is asked for, so that nothing runs.
+    arguments.emplace_back("-h");
+    const Finish finish = tornado(arguments);
+    EXPECT_FALSE(contains(finish.err, "no such option")) << line << finish.err;
+    EXPECT_FALSE(contains(finish.err, "required")) << line << finish.err;
+    // What refuses an option on every command line does so before it looks at others.
+    if (value.empty() && option != "--version" && option != "--help") {
+      const Finish used =
+          tornado({GetParam(), option, "--color", "never", "no-such-word"});
+      EXPECT_FALSE(contains(used.err, ": " + option + ":")) << line << used.err;
+    }
+  }
+}
+
+TEST(TornadoCommand, helps_at_the_word_help) {
+  EXPECT_EQ(tornado({"help"}).out, tornado({"-h"}).out);
+  EXPECT_FALSE(section(tornado({"help"}).out, "Usage").empty());
+  const Finish unknown = tornado({"help", "rnu"});
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_TRUE(contains(unknown.err, "tornado: rnu: no such command; did you mean run?"))
+      << unknown.err;
 }
 
 TEST(TornadoCommand, ends_quietly_when_nobody_reads) {

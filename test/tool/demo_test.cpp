@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "support/mounts.h"
 #include "support/pollers.h"
 #include "tool/tool.h"
 #include "tornado/poller_kind.h"
@@ -112,6 +113,21 @@ TEST(TornadoDemo, holds_with_sixteen_descriptors_and_none_of_the_standard_ones) 
                                        ::close(STDERR_FILENO);
                                      }});
   EXPECT_EQ(finish.status, 0) << finish.out << finish.err;
+}
+
+TEST(TornadoDemo, says_what_it_could_not_try_without_proc) {
+  if (!can_enter_mount_namespace()) GTEST_SKIP() << "no mount namespaces here";
+  const Finish finish =
+      run_tornado({{"demo", "--seconds", "0.3"}, {}, [] {
+                     if (!enter_mount_namespace() ||
+                         ::mount("none", "/proc", "tmpfs", 0, nullptr) != 0) {
+                       ::_exit(99);
+                     }
+                   }});
+  EXPECT_EQ(finish.status, 0) << finish.out << finish.err;
+  EXPECT_TRUE(contains(finish.out, "not tried: /proc is not mounted")) << finish.out;
+  EXPECT_TRUE(contains(finish.out, "What was tried held.")) << finish.out;
+  EXPECT_FALSE(contains(finish.out, "BROKEN")) << finish.out;
 }
 
 TEST(TornadoDemo, does_not_start_with_a_variable_that_names_nothing) {

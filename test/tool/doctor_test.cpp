@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -123,6 +124,28 @@ TEST(TornadoDoctor, names_what_the_kernel_lacks) {
 
   const Finish table = run_tornado({{"doctor"}, {}, lacking});
   EXPECT_TRUE(contains(table.out, "missing: Operation not permitted")) << table.out;
+}
+
+TEST(TornadoDoctor, says_at_once_that_no_thread_can_be_made) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  // clone3 goes first; with ENOSYS the C library takes clone.
+  const auto without_threads = [] {
+    const auto flags = static_cast<std::uint32_t>(
+        CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+        CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID);
+    if (!deny({{SYS_clone3, ENOSYS}, {SYS_clone, EPERM, {{0, flags}}}})) ::_exit(99);
+  };
+  const Finish finish = run_tornado({{"doctor", "--json"}, {}, without_threads});
+  EXPECT_EQ(finish.status, 1);
+  const json object = json::parse(finish.out);
+  EXPECT_EQ(object.at("error"),
+            "not tried: no thread can be made: Operation not permitted");
+  for (const auto kind : working_poller_kinds()) {
+    EXPECT_EQ(named(object.at("pollers"), to_string(kind)).at("error"),
+              object.at("error"));
+  }
+  const Finish table = run_tornado({{"doctor"}, {}, without_threads});
+  EXPECT_FALSE(contains(table.out, "was not seen")) << table.out;
 }
 
 TEST(TornadoDoctor, has_enough_with_sixteen_descriptors) {

@@ -40,6 +40,32 @@ TEST(RunInput, each_line_of_a_procfile_is_for_the_shell) {
   EXPECT_TRUE(contains(finish.err, "web            * exited with status 0\n"));
 }
 
+TEST(RunInput, a_byte_order_mark_is_no_part_of_the_first_name) {
+  EXPECT_EQ(run_file("\xef\xbb\xbfweb: echo 1\n").out, "web | 1\n");
+}
+
+TEST(RunInput, a_program_in_place_of_a_procfile_is_named_with_the_dashes_to_add) {
+  const Finish program = RunSession({"/bin/sh"}).finish();
+  EXPECT_EQ(program.status, 2);
+  EXPECT_EQ(lines_of(program.err).front(),
+            "tornado run: /bin/sh: a program, not a Procfile; a command stands behind "
+            "dashes: tornado run -- /bin/sh");
+  const TemporaryFile script("#!/bin/sh\necho 1\n");
+  ASSERT_EQ(::chmod(script.path().c_str(), 0700), 0);
+  EXPECT_TRUE(contains(RunSession({script.path()}).finish().err,
+                       "tornado run -- " + script.path()));
+  EXPECT_TRUE(contains(RunSession({"sleep", "5"}).finish().err, "run -- sleep 5"));
+  EXPECT_TRUE(contains(RunSession({"./x", "--port=1"}).finish().err,
+                       "--port: no such option; the options of a command to run "
+                       "stand behind --"));
+}
+
+TEST(RunInput, a_file_without_an_end_is_refused) {
+  const Finish finish = RunSession({"/dev/zero"}).finish();
+  EXPECT_EQ(finish.status, 2);
+  EXPECT_TRUE(contains(finish.err, "/dev/zero: more than 1 MiB, not a Procfile"));
+}
+
 TEST(RunInput, a_procfile_comes_from_a_pipe_whose_writer_takes_its_time) {
   const TemporaryFile name("");
   const std::string path = name.path() + ".fifo";

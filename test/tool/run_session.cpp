@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,24 +17,56 @@
 #include <stdexcept>
 
 #include "support/wait.h"
+#include "tornado/platform.h"
 
 namespace tornado::test {
 namespace {
 
-SpawnOptions options_for(std::vector<std::string> words) {
-  SpawnOptions options;
-  options.argv = {TORNADO_COMMAND, "run", "--no-time"};
-  options.argv.insert(options.argv.end(), words.begin(), words.end());
-  options.environment_changes = {{"NO_COLOR", std::nullopt}, {"LC_ALL", "C"}};
-  options.in = Stdio::null();
-  options.out = options.err = Stdio::pipe();
-  return options;
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// No other thread runs here, so that the child may do as it likes.
+Child start(std::vector<std::string> words, const std::function<void()>& before_exec) {
+  words.insert(words.begin(), {TORNADO_COMMAND, "run", "--no-time"});
+  const auto pointers = pointers_to(words);
+  FdPair out = make_pipe();
+  FdPair err = make_pipe();
+  for (const auto* pipe : {&out, &err}) set_nonblocking(pipe->second.get(), false);
+  Child child;
+  child.pid = ::fork();
+  if (child.pid == 0) {
+    const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::dup2(null, STDIN_FILENO);
+    ::dup2(out.second.get(), STDOUT_FILENO);
+    ::dup2(err.second.get(), STDERR_FILENO);
+    ::unsetenv("NO_COLOR");
+    ::setenv("LC_ALL", "C", 1);
+    before_exec();
+    ::execv(pointers[0], pointers.data());
+    ::_exit(127);
+  }
+  child.out = std::move(out.first);
+  child.err = std::move(err.first);
+  return child;
+}
+
+int wait_for(int& pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) == -1 && errno == EINTR) {
+  }
+  pid = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 }  // namespace
 
-RunSession::RunSession(std::vector<std::string> words)
-    : child_(spawn(options_for(std::move(words)))) {}
+RunSession::RunSession(std::vector<std::string> words,
+                       const std::function<void()>& before_exec)
+    : child_(start(std::move(words), before_exec)) {}
 
 RunSession::~RunSession() {
   if (child_.pid == -1) return;
@@ -102,11 +135,7 @@ bool RunSession::read_some() {
 }
 
 int RunSession::wait() {
-  int status = 0;
-  while (::waitpid(child_.pid, &status, 0) == -1 && errno == EINTR) {
-  }
-  child_.pid = -1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  return wait_for(child_.pid);
 }
 
 Finish RunSession::finish() {
@@ -114,6 +143,56 @@ Finish RunSession::finish() {
   }
   const int status = wait();
   return {std::max(status, -1), status < 0 ? -status : 0, out_, err_};
+}
+
+TerminalSession::TerminalSession(std::vector<std::string> words) {
+  const auto pointers = pointers_to(words);
+  int terminal = -1;
+  pid_ = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (pid_ == -1) throw std::runtime_error("no terminal to be had");
+  if (pid_ == 0) {
+    ::setenv("TERM", "dumb", 1);
+    ::execv(pointers[0], pointers.data());
+    ::_exit(127);
+  }
+  terminal_ = UniqueFd(terminal);
+  set_close_exec(terminal);
+}
+
+TerminalSession::~TerminalSession() {
+  if (pid_ == -1) return;
+  ::kill(pid_, SIGKILL);
+  wait_for(pid_);
+}
+
+void TerminalSession::type(std::string_view keys) const {
+  if (::write(terminal_.get(), keys.data(), keys.size()) !=
+      static_cast<ssize_t>(keys.size())) {
+    throw std::runtime_error("cannot type");
+  }
+}
+
+bool TerminalSession::read_some() {
+  if (!becomes_readable(terminal_.get())) {
+    throw std::runtime_error("nothing shown: " + shown_);
+  }
+  std::array<char, 4096> bytes;
+  const ssize_t n = ::read(terminal_.get(), bytes.data(), bytes.size());
+  if (n > 0) shown_.append(bytes.data(), static_cast<std::size_t>(n));
+  return n > 0;  // EIO at the end
+}
+
+bool TerminalSession::shows(std::string_view text) {
+  while (shown_.find(text) == std::string::npos) {
+    if (!read_some()) return false;
+  }
+  return true;
+}
+
+int TerminalSession::finish() {
+  while (read_some()) {
+  }
+  return wait_for(pid_);
 }
 
 TemporaryFile::TemporaryFile(std::string_view text) : path_("/tmp/tornado_run_XXXXXX") {

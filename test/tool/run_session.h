@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@ namespace tornado::test {
 class RunSession {
  public:
   /// With these words behind "tornado run", without times in front of lines.
-  explicit RunSession(std::vector<std::string> words);
+  /// `before_exec` runs in the child, before it executes the command.
+  explicit RunSession(
+      std::vector<std::string> words, const std::function<void()>& before_exec = [] {});
   ~RunSession();
   RunSession(const RunSession&) = delete;
   RunSession& operator=(const RunSession&) = delete;
@@ -50,6 +53,31 @@ class RunSession {
   std::string out_;
   std::string err_;
   long most_memory_ = 0;
+};
+
+/// A program on a terminal of its own, whose user is the test.
+class TerminalSession {
+ public:
+  /// The first word is the path of the program.
+  explicit TerminalSession(std::vector<std::string> words);
+  ~TerminalSession();
+  TerminalSession(const TerminalSession&) = delete;
+  TerminalSession& operator=(const TerminalSession&) = delete;
+
+  void type(std::string_view keys) const;
+  /// Reads until the terminal has shown `text`. False if the program ends before.
+  bool shows(std::string_view text);
+  /// Reads to the end. The exit status, or the negative number of a signal.
+  int finish();
+
+  [[nodiscard]] const std::string& shown() const { return shown_; }
+
+ private:
+  bool read_some();
+
+  int pid_ = -1;
+  UniqueFd terminal_;
+  std::string shown_;
 };
 
 /// A file that is there as long as this.

@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "run/supervisor.h"
 #include "support/deny.h"
 #include "support/wait.h"
 #include "tool/run_session.h"
@@ -71,6 +72,15 @@ TEST(RunStop, others_go_on_if_they_shall) {
   EXPECT_EQ(finish.status, 1) << "the first failure";
   EXPECT_TRUE(contains(finish.err, "sh    * exited with status 4")) << finish.err;
   EXPECT_FALSE(contains(finish.err, "stopping"));
+}
+
+TEST(RunStop, a_command_that_cannot_be_executed_is_no_end_of_those_that_go_on) {
+  const Finish finish = RunSession({"--keep-going", "--", "/no/such", ":::", "echo",
+                                    "two", ":::", "/no/such", ":::", "echo", "four"})
+                            .finish();
+  EXPECT_EQ(finish.status, 127);
+  EXPECT_TRUE(contains(finish.out, "| two\n")) << finish.out << finish.err;
+  EXPECT_TRUE(contains(finish.out, "| four\n")) << finish.out;
 }
 
 TEST(RunStop, the_last_one_goes_first) {
@@ -157,6 +167,15 @@ TEST(RunRestart, is_on_request_with_longer_and_longer_waits) {
   EXPECT_TRUE(contains(finish.err, "starts again in 2.00 ms"));
   EXPECT_TRUE(contains(finish.err, "starts again in 4.00 ms"));
   EXPECT_TRUE(contains(finish.err, "restarted 3 times, not again"));
+}
+
+TEST(RunRestart, no_delay_is_shorter_than_the_first_one) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(cli::next_delay(0s, 31s), 31s);
+  EXPECT_EQ(cli::next_delay(31s, 31s), 31s);
+  EXPECT_EQ(cli::next_delay(20s, 5s), 30s);
+  EXPECT_EQ(cli::next_delay(0s, 0s), 0s);
+  EXPECT_EQ(cli::next_delay(500ms, 500ms), 1s);
 }
 
 TEST(RunRestart, is_not_for_those_that_end_well_unless_always) {

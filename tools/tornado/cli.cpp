@@ -32,8 +32,19 @@ std::vector<Option> common_options(Parsed& parsed) {
           {"--quiet", "", "only the last lines", &parsed.quiet},
           {"--color", "WHEN", "auto (default), always or never; see NO_COLOR",
            &parsed.color},
-          {"--help,-h", "", "this text", &parsed.help},
-          {"--version", "", "the version; also as --json", &parsed.version}};
+          {"--help,-h", "", "print this text", &parsed.help},
+          {"--version", "", "print the version", &parsed.version}};
+}
+
+// The common options that a command takes, in its own words.
+std::vector<Option> options_of(const Command& command, std::vector<Option> common) {
+  std::vector<Option> options = command.options;
+  for (Option& option : common) {
+    if (option.name == "--json") option.help = command.json_help;
+    if (option.name == "--quiet") option.help = command.quiet_help;
+    if (!option.help.empty()) options.push_back(std::move(option));
+  }
+  return options;
 }
 
 void add_options(CLI::App& app, const std::vector<Option>& options) {
@@ -75,24 +86,33 @@ void print_examples(Output& out, const std::vector<Command>& all) {
   table.print(out);
 }
 
-void print_help(Output& out, const std::vector<Command>& all, const Command* one,
-                const std::vector<Option>& common) {
-  out.print("{}\n\n", one ? fmt::format("tornado {}: {}", one->name, one->summary)
-                          : std::string("tornado: an event loop that tells what it "
-                                        "does on this machine"));
-  print_examples(out, one ? std::vector<Command>{*one} : all);
-  if (!one) {
-    Table table({Align::left, Align::left});
-    for (const auto& command : all) table.add({command.name, command.summary});
-    out.print("\n{}\n", out.paint(Tone::title, "Commands"));
-    table.print(out);
-  }
+void print_usage(Output& out, const std::vector<std::string>& lines) {
+  out.print("\n{}\n", out.paint(Tone::title, "Usage"));
+  for (const auto& line : lines) out.print("  {}\n", line);
+}
+
+void print_help_of(Output& out, const Command& command,
+                   const std::vector<Option>& common) {
+  out.print("tornado {}: {}\n\n", command.name, command.summary);
+  print_examples(out, {command});
+  print_usage(out, command.usage);
   out.print("\n{}\n", out.paint(Tone::title, "Options"));
-  std::vector<Option> options = one ? one->options : std::vector<Option>();
-  options.insert(options.end(), common.begin(), common.end());
-  print_options(out, options);
-  out.print("\n{}",
-            one ? one->notes : "'tornado COMMAND -h' tells more about a command.\n");
+  print_options(out, options_of(command, common));
+  out.print("\n{}", command.notes);
+}
+
+void print_help(Output& out, const std::vector<Command>& all,
+                const std::vector<Option>& common) {
+  out.print("tornado: shows what the event loop does on this machine\n\n");
+  print_examples(out, all);
+  print_usage(out, {"tornado COMMAND [OPTIONS] ..."});
+  Table table({Align::left, Align::left});
+  for (const auto& command : all) table.add({command.name, command.summary});
+  out.print("\n{}\n", out.paint(Tone::title, "Commands"));
+  table.print(out);
+  out.print("\n{}\n", out.paint(Tone::title, "Options"));
+  print_options(out, common);
+  out.print("\n'tornado COMMAND -h' describes a command.\n");
 }
 
 void print_version(Output& out, bool json) {
@@ -121,25 +141,28 @@ ColorChoice color_choice(const std::string& word) {
                                hint(word, {"auto", "always", "never"})));
 }
 
-// What CLI11 left over is a word that nobody knows.
-UsageError unknown(const std::string& word, const std::vector<Command>& all,
-                   const Command* one, const std::vector<Option>& common) {
-  if (!word.starts_with("-")) {
-    if (one) return UsageError(fmt::format("{}: unexpected argument", word));
-    std::vector<std::string> names;
-    for (const auto& command : all) names.push_back(command.name);
-    return UsageError(fmt::format("{}: no such command{}", word, hint(word, names)));
-  }
+UsageError unknown_word(const std::string& word, const std::vector<Command>& all,
+                        const Command* one) {
+  if (one) return UsageError(fmt::format("{}: unexpected argument", word));
+  std::vector<std::string> names;
+  for (const auto& command : all) names.push_back(command.name);
+  return UsageError(fmt::format("{}: no such command{}", word, hint(word, names)));
+}
+
+UsageError unknown_option(const std::string& word, const Command* one,
+                          const std::vector<Option>& common) {
   const std::string name = word.substr(0, word.find('='));
   std::vector<std::string> names;
-  auto collect = [&names](const std::vector<Option>& options) {
-    for (const auto& o : options) names.push_back(o.name.substr(0, o.name.find(',')));
-  };
-  if (one) collect(one->options);
-  collect(common);
-  const std::string best = nearest(name, names);
-  return UsageError(fmt::format("{}: no such option{}", name,
-                                best.empty() ? "" : "; did you mean " + best + "?"));
+  for (const auto& option : one ? options_of(*one, common) : common) {
+    names.push_back(option.name.substr(0, option.name.find(',')));
+  }
+  std::string text = name + ": no such option";
+  if (const std::string best = nearest(name, names); !best.empty()) {
+    text += "; did you mean " + best + "?";
+  } else if (one && one->after_dashes) {
+    text += "; the options of a command to run stand behind --";
+  }
+  return UsageError(text);
 }
 
 class CommandLine {
@@ -154,6 +177,9 @@ class CommandLine {
       sub->fallthrough();
       add_options(*sub, command.options);
     }
+    CLI::App* help = app_.add_subcommand("help");
+    help->set_help_flag();
+    help->fallthrough();
   }
 
   int run(int argc, const char* const* argv) {
@@ -182,7 +208,11 @@ class CommandLine {
     } catch (const CLI::ParseError& error) {
       problem = error.what();
     }
-    const auto found = app_.get_subcommands();  // in the order of the line
+    auto found = app_.get_subcommands();  // in the order of the line
+    if (!found.empty() && found.front()->get_name() == "help") {
+      parsed_.help = true;
+      found.erase(found.begin());
+    }
     for (const auto& command : commands_) {
       if (!found.empty() && found.front()->get_name() == command.name) {
         command_ = &command;
@@ -198,9 +228,8 @@ class CommandLine {
 
   void take_words(const std::vector<std::string>& rest) {
     for (const auto& word : rest) {
-      if (!command_ || !command_->words || word.starts_with('-')) {
-        throw unknown(word, commands_, command_, common_);
-      }
+      if (word.starts_with('-')) throw unknown_option(word, command_, common_);
+      if (!command_ || !command_->words) throw unknown_word(word, commands_, command_);
       command_->words->push_back(word);
     }
   }
@@ -219,7 +248,11 @@ class CommandLine {
       return exit_ok;
     }
     if (parsed_.help) {
-      print_help(out, commands_, command_, common_);
+      if (command_) {
+        print_help_of(out, *command_, common_);
+      } else {
+        print_help(out, commands_, common_);
+      }
       return exit_ok;
     }
     if (command_) {

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What a command of `tornado` is. Each has a file of its own, which describes it here
-/// and knows nothing of how the command line is read.
+/// A command of `tornado`. The file of each command describes it in these terms, and
+/// knows nothing of how the command line is read.
 
 #include <functional>
 #include <stdexcept>
@@ -28,17 +28,17 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What every command is given.
+/// The common part of every command's input.
 struct Context {
   Output& out;
   bool json;
   bool quiet;
-  ColorChoice color;  ///< for what is not written to `out`
+  ColorChoice color;  ///< for other outputs than `out`
 };
 
 struct Option {
   std::string name;   ///< "--seconds"
-  std::string value;  ///< what stands for the value in the help; empty for a flag
+  std::string value;  ///< the value's name in the help; empty for a flag
   std::string help;
   std::variant<bool*, std::string*> target;
 };
@@ -51,10 +51,13 @@ struct Example {
 struct Command {
   std::string name;
   std::string summary;
+  std::vector<std::string> usage;  ///< one line for each form
   std::vector<Example> examples;
-  std::vector<Option> options;  ///< besides --json, --quiet, --color and --help
-  std::string notes;            ///< the end of the help
-  std::vector<std::string>* words = nullptr;         ///< what may stand among them
+  std::vector<Option> options;  ///< besides the options of all commands
+  std::string json_help;        ///< empty: the command has no --json
+  std::string quiet_help;
+  std::string notes;                                 ///< the end of the help
+  std::vector<std::string>* words = nullptr;         ///< arguments without dashes
   std::vector<std::string>* after_dashes = nullptr;  ///< a command to run, behind "--"
   std::function<int(const Context&)> run;
 };

@@ -79,6 +79,10 @@ Part play(const Act& act, Stage& stage) {
     return act.play(stage);
   } catch (const ReaderGone&) {
     throw;
+  } catch (const NotTried& reason) {
+    Part part;
+    part.not_tried = reason.what();
+    return part;
   } catch (const std::exception& error) {
     Part part;
     part.verdict.expect(false, error.what());
@@ -90,6 +94,7 @@ std::string word_of(const Output& out, const Part& part) {
   if (!part.verdict.held()) {
     return fmt::format("{}: {}", out.paint(Tone::bad, "BROKEN"), part.verdict.why());
   }
+  if (!part.not_tried.empty()) return "not tried: " + part.not_tried;
   return out.paint(Tone::good, "held") +
          (interrupted() ? ", until it was interrupted" : "");
 }
@@ -116,6 +121,10 @@ struct Ending {
     return std::all_of(parts.begin(), parts.end(),
                        [](const Part& part) { return part.verdict.held(); });
   }
+  [[nodiscard]] bool tried_all() const {
+    return std::all_of(parts.begin(), parts.end(),
+                       [](const Part& part) { return part.not_tried.empty(); });
+  }
   [[nodiscard]] int status() const {
     if (!held()) return exit_broken;
     return interrupted() ? exit_interrupted : exit_ok;
@@ -128,7 +137,8 @@ void print_ending(Output& out, const Ending& ending) {
   std::size_t number = 0;
   for (const auto& part : ending.parts) {
     out.print("{}  {:<9} {}\n", ++number, part.name,
-              part.verdict.held() ? part.summary : word_of(out, part));
+              part.summary.empty() || !part.verdict.held() ? word_of(out, part)
+                                                           : part.summary);
   }
   const auto took = short_time(ending.took);
   if (!ending.held()) {
@@ -137,7 +147,8 @@ void print_ending(Output& out, const Ending& ending) {
   } else if (interrupted()) {
     out.print("Interrupted after {}; what was tried held.\n", took);
   } else {
-    out.print("{}  {}\n", out.paint(Tone::good, "Everything held."), took);
+    const char* held = ending.tried_all() ? "Everything held." : "What was tried held.";
+    out.print("{}  {}\n", out.paint(Tone::good, held), took);
     out.print("Next: tornado doctor\n");
   }
 }
@@ -155,7 +166,10 @@ Json json_of(Ending& ending) {
   for (auto& part : ending.parts) {
     Json one;
     one.set("held", part.verdict.held());
-    one.set("why", part.verdict.held() ? Json::null() : Json(part.verdict.why()));
+    one.set("tried", part.not_tried.empty());
+    const std::string& why =
+        part.not_tried.empty() ? part.verdict.why() : part.not_tried;
+    one.set("why", why.empty() ? Json::null() : Json(why));
     one.set("figures", std::move(part.figures));
     parts.set(part.name, std::move(one));
   }
@@ -213,18 +227,20 @@ Command demo_command() {
   auto options = std::make_shared<DemoOptions>();
   Command command;
   command.name = "demo";
-  command.summary = "the library at work on real threads, signals and children";
-  command.examples = {{"tornado demo", "all of it, in about ten seconds"},
-                      {"tornado demo --seconds 2 --quiet", "the closing lines only"},
-                      {"tornado demo --poller epoll", "on one poller"},
+  command.summary = "shows the library with real threads, signals and children";
+  command.usage = {"tornado demo [OPTIONS]"};
+  command.examples = {{"tornado demo", "every part, in about ten seconds"},
+                      {"tornado demo --seconds 2 --quiet", "only the closing lines"},
+                      {"tornado demo --poller epoll", "only one poller"},
                       {"tornado demo --json", "every figure, as one object"}};
   command.options = {
-      {"--seconds", "N", "how long, about; 10 if not given", &options->seconds},
+      {"--seconds", "N", "approximate duration (default 10)", &options->seconds},
       {"--poller", "NAME", listed(names_of(poller_kinds()), "or"), &options->poller}};
+  command.json_help = "print one object, whose \"schema\" is 1";
+  command.quiet_help = "print only the closing lines";
   command.notes =
-      "Loopback and temporary pipes only; nothing is left behind.\n"
-      "Exit status: 0 everything held, 1 something did not, 2 bad input, 130 Ctrl-C\n"
-      "(after what was measured is printed).\n";
+      "The demo uses loopback and temporary pipes, and leaves nothing behind.\n"
+      "Exit status: 0 everything held, 1 something did not, 2 bad input, 130 Ctrl-C.\n";
   command.run = [options](const Context& context) { return demo(context, *options); };
   return command;
 }

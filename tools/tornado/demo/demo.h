@@ -5,6 +5,7 @@
 /// The parts of `tornado demo`, and the stage on which each appears.
 
 #include <chrono>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -27,11 +28,17 @@ class Verdict {
   std::string why_;
 };
 
-/// What a part of the demo found.
+/// Thrown by a part that this machine has no means for. The text names the cause.
+struct NotTried : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The findings of a part of the demo.
 struct Part {
   std::string name;     ///< "wake"
   std::string summary;  ///< for the closing lines
   Verdict verdict;
+  std::string not_tried;  ///< why; empty if the part was played
   Json figures;
 };
 

@@ -50,6 +50,7 @@ Findings examine() {
 
 Cell verdict(const std::string& error) {
   if (error.empty()) return {"ok", Tone::good};
+  if (error.starts_with("not tried")) return {error, Tone::bad};
   return {"missing: " + error, Tone::bad};
 }
 
@@ -201,14 +202,17 @@ int doctor(const Context& context) {
 Command doctor_command() {
   Command command;
   command.name = "doctor";
-  command.summary = "what works on this machine, and what the default is";
+  command.summary = "tests what works on this machine, and names the default";
+  command.usage = {"tornado doctor [OPTIONS]"};
   command.examples = {
       {"tornado doctor", "a table"},
       {"tornado doctor --json", "one object, for scripts"},
-      {"TORNADO_POLLER=poll tornado doctor", "how a program with this would fare"}};
+      {"TORNADO_POLLER=poll tornado doctor", "the default with this variable"}};
+  command.json_help = "print one object, whose \"schema\" is 1";
+  command.quiet_help = "print only the default";
   command.notes =
-      "Makes a loop with each poller and each waker, wakes it from a thread, and uses\n"
-      "each feature of the kernel once.\n"
+      "A thread wakes a loop with each poller and each waker. Each feature of the\n"
+      "kernel is used once.\n"
       "Exit status: 0 the default works, 1 it does not, 2 bad input.\n";
   command.run = doctor;
   return command;

@@ -58,9 +58,9 @@ std::string command_line(const Execution& execution) {
   std::string text;
   for (const auto& word : execution.arguments) {
     text += (text.empty() ? "" : " ") + printable(word);
-    if (text.size() > room) return text.substr(0, room) + "...";
+    if (text.size() > room) break;
   }
-  return text;
+  return cut(text, room);
 }
 
 std::string_view base_name(std::string_view path) {
@@ -80,7 +80,7 @@ bool is_runtime(const std::string& module) {
 // Names of templates can fill a screen.
 std::string shortened(const std::string& function) {
   constexpr std::size_t room = 60;
-  return function.size() <= room ? function : function.substr(0, room) + "...";
+  return cut(function, room);
 }
 
 // "function+0x12 at file:7  [module+0x1234]"

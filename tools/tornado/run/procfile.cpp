@@ -22,16 +22,22 @@ bool in_name(char c) {
          c == '_' || c == '-' || c == '.';
 }
 
+// A line of a file that is no Procfile may be very long.
+std::string shown(std::string_view text) {
+  constexpr std::size_t room = 60;
+  return cut(printable(text), room);
+}
+
 ProcfileEntry parse_line(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) {
-    throw UsageError(fmt::format("{}: not \"name: command\"", printable(line)));
+    throw UsageError(fmt::format("{}: not \"name: command\"", shown(line)));
   }
   const auto name = trimmed(line.substr(0, colon));
   const auto command = trimmed(line.substr(colon + 1));
   if (name.empty() || !std::ranges::all_of(name, in_name)) {
     throw UsageError(
-        fmt::format("{}: not a name of letters, digits, - _ and .", printable(name)));
+        fmt::format("{}: not a name of letters, digits, - _ and .", shown(name)));
   }
   if (command.empty()) throw UsageError(fmt::format("{}: no command", name));
   if (command.find('\0') != std::string_view::npos) {
@@ -43,6 +49,8 @@ ProcfileEntry parse_line(std::string_view line) {
 }  // namespace
 
 std::vector<ProcfileEntry> parse_procfile(std::string_view text) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   std::vector<ProcfileEntry> entries;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto end = text.find('\n');

@@ -13,6 +13,7 @@
 namespace tornado::cli {
 namespace {
 
+constexpr std::chrono::milliseconds prompt_delay{500};
 constexpr std::array colours = {36, 33, 32, 35, 34, 96, 93, 92, 95, 94};
 
 std::string wall_clock() {
@@ -23,6 +24,7 @@ std::string wall_clock() {
 
 Pump::~Pump() {
   pause();
+  for (Stream& stream : streams_) forget_prompt(stream);
 }
 
 void Pump::add(UniqueFd from, int to, const Label& label) {
@@ -53,7 +55,7 @@ void Pump::resume() {
 }
 
 void Pump::finish() {
-  constexpr int most_reads = 64;  // whoever is left may write for ever
+  constexpr int most_reads = 64;  // a process that is left may write without end
   while (!streams_.empty()) {
     const auto stream = streams_.begin();
     const auto left = streams_.size();
@@ -72,13 +74,32 @@ bool Pump::read_some(Place stream) {
         {bytes.data(), static_cast<std::size_t>(n)},
         [&](std::string_view line, bool more) { add_line(text, *stream, line, more); });
     writer_.put(stream->to, text);
+    await_rest(stream);
     return true;
   }
   if (n == 0 || (errno != EAGAIN && errno != EINTR)) end(stream);
   return false;
 }
 
+void Pump::await_rest(Place stream) {
+  forget_prompt(*stream);
+  if (!stream->lines.has_part()) return;
+  stream->prompt = loop_.call_later(prompt_delay, [this, stream] {
+    stream->prompt.reset();
+    std::string text;
+    stream->lines.flush(
+        [&](std::string_view line, bool more) { add_line(text, *stream, line, more); });
+    writer_.put(stream->to, text);
+  });
+}
+
+void Pump::forget_prompt(Stream& stream) {
+  if (stream.prompt) loop_.remove_timeout(*stream.prompt);
+  stream.prompt.reset();
+}
+
 void Pump::end(Place stream) {
+  forget_prompt(*stream);
   std::string text;
   stream->lines.end(
       [&](std::string_view line, bool more) { add_line(text, *stream, line, more); });
@@ -107,6 +128,11 @@ std::string Pump::prefix(int to, const Label& label, char mark) const {
 
 void Pump::add_line(std::string& text, Stream& stream, std::string_view line,
                     bool more) const {
+  // Only the newline of a part that was shown.
+  if (stream.goes_on && line.empty() && !more) {
+    stream.goes_on = false;
+    return;
+  }
   text += prefix(stream.to, stream.label, stream.goes_on ? '+' : '|');
   text += line;
   text += '\n';

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,8 +26,8 @@ struct LineStyle {
   bool err_colour = false;
 };
 
-/// Carries what children say to our own output, line by line. While that is not read,
-/// neither are the children: they wait, and memory stays bounded.
+/// Copies the output of commands to our own output, line by line. While nobody reads
+/// ours, it reads none of theirs: the commands wait, and memory stays bounded.
 class Pump {
  public:
   Pump(IOLoop& loop, Writer& writer, LineStyle style)
@@ -39,10 +40,9 @@ class Pump {
   void add(UniqueFd from, int to, const Label& label);
   /// A line of our own, on standard error.
   void say(const Label& label, std::string_view text);
-  /// What was written; there is room again.
+  /// Reads again: the writer has room.
   void resume();
-  /// Those who could write have ended: takes what is there, and waits for no more from
-  /// what they left behind.
+  /// The commands have ended: takes the output that is there, and waits for no more.
   void finish();
 
  private:
@@ -52,6 +52,7 @@ class Pump {
     Label label;
     LineCutter lines = {};
     bool goes_on = false;  // the line before was a part
+    std::optional<TimeoutHandle> prompt = {};
   };
   using Place = std::list<Stream>::iterator;
 
@@ -60,6 +61,9 @@ class Pump {
   /// Whether there was something, and no end.
   bool read_some(Place stream);
   void end(Place stream);
+  /// Shows the beginning of a line, such as a prompt, unless more of it comes soon.
+  void await_rest(Place stream);
+  void forget_prompt(Stream& stream);
   [[nodiscard]] std::string prefix(int to, const Label& label, char mark) const;
   void add_line(std::string& text, Stream& stream, std::string_view line,
                 bool more) const;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include <charconv>
 #include <memory>
 #include <system_error>
@@ -30,17 +32,42 @@ struct Request {
   throw UsageError(fmt::format("{}: {}", printable(path), why));
 }
 
-std::vector<Job> jobs_of_procfile(const std::string& path) {
+std::string dashes_hint(const std::string& path) {
+  return "; a command stands behind dashes: tornado run -- " + printable(path);
+}
+
+[[noreturn]] void refuse_text(const std::string& path, const std::string& text,
+                              const std::string& why) {
+  if (::access(path.c_str(), X_OK) != 0) refuse_file(path, why);
+  const bool binary = text.find('\0') != std::string::npos;
+  refuse_file(path, (binary ? "a program, not a Procfile" : why) + dashes_hint(path));
+}
+
+std::string read_procfile(const std::string& path, bool by_default) {
+  constexpr std::size_t most = std::size_t{1} << 20;
+  std::string text;
+  try {
+    text = read_file(path, most + 1);
+  } catch (const std::system_error& error) {
+    const bool missing = error.code() == std::errc::no_such_file_or_directory;
+    refuse_file(path, error.code().message() +
+                          (missing && !by_default ? dashes_hint(path) : ""));
+  }
+  if (text.size() > most) refuse_text(path, text, "more than 1 MiB, not a Procfile");
+  return text;
+}
+
+std::vector<Job> jobs_of_procfile(const std::vector<std::string>& files) {
+  const std::string path = files.empty() ? "Procfile" : files.front();
+  const std::string text = read_procfile(path, files.empty());
   std::vector<Job> jobs;
   try {
-    for (auto& entry : parse_procfile(read_file(path))) {
+    for (auto& entry : parse_procfile(text)) {
       jobs.push_back(
           {.name = std::move(entry.name), .shell = std::move(entry.command)});
     }
   } catch (const UsageError& error) {
-    refuse_file(path, error.what());
-  } catch (const std::system_error& error) {
-    refuse_file(path, error.code().message());
+    refuse_text(path, text, error.what());
   }
   return jobs;
 }
@@ -114,7 +141,8 @@ int run_jobs(const Context& context, const Request& request) {
   }
   if (request.files.size() > 1) {
     throw UsageError(
-        fmt::format("{}: one Procfile is enough", printable(request.files[1])));
+        fmt::format("{}: one Procfile is enough{}", printable(request.files[1]),
+                    dashes_hint(request.files[0] + " " + request.files[1])));
   }
   SupervisorOptions options;
   options.restart = parse_restart(request.restart);
@@ -125,25 +153,22 @@ int run_jobs(const Context& context, const Request& request) {
   options.quiet = context.quiet;
   options.style = {!request.no_time, look_at(STDOUT_FILENO, context.color).colour,
                    look_at(STDERR_FILENO, context.color).colour};
-  auto jobs =
-      request.commands.empty()
-          ? jobs_of_procfile(request.files.empty() ? "Procfile" : request.files.front())
-          : jobs_of_words(request.commands);
+  auto jobs = request.commands.empty() ? jobs_of_procfile(request.files)
+                                       : jobs_of_words(request.commands);
   return Supervisor(std::move(jobs), options).run();
 }
 
 constexpr const char* notes =
-    "A Procfile has lines such as \"web: ./server --port 8080\", each for the shell.\n"
-    "Every command has no input, a process group of its own, and no descriptor but "
-    "its\n"
-    "own three. In front of its lines: | as they are, + the rest of one longer than\n"
-    "64 KiB, * what happens to it. When one fails, Ctrl-C or SIGTERM comes, or nobody\n"
-    "reads the output any more, all are stopped, the last one first: SIGTERM, then\n"
-    "SIGKILL. A second Ctrl-C kills at once. SIGHUP, SIGUSR1 and SIGUSR2 are "
-    "forwarded.\n"
-    "Exit status: 0 if all ended well; else that of the first failure, 128 + N if it\n"
-    "was signal N, 126 or 127 if it could not be executed; 130 or 143 when stopped by\n"
-    "a signal, 141 when nobody read; 2 bad input.\n";
+    "A Procfile has lines such as \"web: ./server --port 8080\", each for sh.\n"
+    "A command gets no input, a process group, and no descriptor but its own three.\n"
+    "Marks in front of its lines: | its words, + the rest of a long line or of a\n"
+    "prompt, * what happens to it. All commands stop when one fails, at Ctrl-C and at\n"
+    "SIGTERM, or when the reader of the output is gone: the last one first, SIGTERM,\n"
+    "then SIGKILL. A second Ctrl-C kills at once. Ctrl-Z stops all until they are\n"
+    "continued. SIGHUP, SIGUSR1 and SIGUSR2 go to every command.\n"
+    "Exit status: 0 all commands succeeded; else the first failure's, 128 + N for\n"
+    "signal N, 126 or 127 if it cannot be executed; 130 or 143 after Ctrl-C or\n"
+    "SIGTERM, 141 without a reader; 2 bad input.\n";
 
 }  // namespace
 
@@ -151,22 +176,27 @@ Command run_command() {
   const auto request = std::make_shared<Request>();
   Command command;
   command.name = "run";
-  command.summary =
-      "commands side by side, their lines in one stream, stopped in order";
+  command.summary = "runs commands side by side, and stops them in order";
+  command.usage = {
+      "tornado run [OPTIONS] [PROCFILE]",
+      "tornado run [OPTIONS] -- COMMAND [ARG]... [::: COMMAND [ARG]...]..."};
   command.examples = {
-      {"tornado run", "what the Procfile here says"},
+      {"tornado run", "the commands of ./Procfile"},
       {"tornado run -- ./web ::: ./worker -v", "two commands"},
-      {"tornado run --restart on-failure dev.proc", "and start again who fails"},
-      {"tornado run --keep-going -- make lint ::: make test", "all to their ends"}};
+      {"tornado run --restart on-failure dev.proc", "start a failed command again"},
+      {"tornado run --keep-going -- make lint ::: make test",
+       "run both to their ends"}};
   command.options = {
       {"--restart", "WHEN", "never (default), on-failure or always", &request->restart},
-      {"--max-restarts", "N", "of each command, in a row; unlimited",
+      {"--max-restarts", "N", "restarts of each command in a row (default: no limit)",
        &request->max_restarts},
-      {"--backoff", "TIME", "before the first restart; twice as long each time; 500ms",
+      {"--backoff", "TIME", "delay of the first restart, then doubled (default 500ms)",
        &request->backoff},
-      {"--grace", "TIME", "between SIGTERM and SIGKILL; 10s", &request->grace},
-      {"--keep-going", "", "when one fails the others go on", &request->keep_going},
-      {"--no-time", "", "no time in front of the lines", &request->no_time}};
+      {"--grace", "TIME", "from SIGTERM to SIGKILL (default 10s)", &request->grace},
+      {"--keep-going", "", "a failure does not stop the other commands",
+       &request->keep_going},
+      {"--no-time", "", "print no time in front of the lines", &request->no_time}};
+  command.quiet_help = "print no lines marked *";
   command.notes = notes;
   command.words = &request->files;
   command.after_dashes = &request->commands;

@@ -11,14 +11,18 @@
 #include <system_error>
 
 #include "command.h"
+#include "run/shell_line.h"
 #include "text/words.h"
 
 namespace tornado::cli {
 namespace {
 
-constexpr std::chrono::seconds longest_delay{30};
-constexpr std::chrono::seconds healthy{30};           // who ran so long begins anew
+constexpr std::chrono::seconds healthy{30};           // a run that resets the delay
 constexpr std::chrono::seconds to_write_the_rest{3};  // at least, once interrupted
+constexpr std::chrono::seconds to_die{5};             // after SIGKILL
+// The end of most processes raises SIGCHLD here. This is for the others: those whose
+// parent is alive, and all of them where no process can adopt orphans.
+constexpr std::chrono::milliseconds between_looks{100};
 
 bool ignored(int signal) {
   struct sigaction action = {};
@@ -38,6 +42,14 @@ std::string in_words(ExitStatus status) {
   }
   return fmt::format("killed by signal {} ({})", -status.returncode,
                      ::strsignal(-status.returncode));
+}
+
+// A mask is inherited, and the caller may have blocked the signal.
+void unblock(int signal) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 int status_of_failed_spawn(const std::error_code& error) {
@@ -70,6 +82,7 @@ Supervisor::Supervisor(std::vector<Job> jobs, const SupervisorOptions& options)
 int Supervisor::run() {
   // Ignored, as it may be inherited, it would keep the ends of children from us.
   ::signal(SIGCHLD, SIG_DFL);
+  adopt_orphans();
   watch_signals();
   start_all();
   loop_.start();
@@ -80,9 +93,13 @@ int Supervisor::run() {
 }
 
 void Supervisor::watch_signals() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
+  loop_.add_signal_handler(SIGCHLD, [this](int) { on_child_signal(); });
+  unblock(SIGCHLD);
+  for (const int signal :
+       {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT}) {
     if (ignored(signal)) continue;
     loop_.add_signal_handler(signal, [this](int caught) { on_signal(caught); });
+    unblock(signal);
   }
 }
 
@@ -94,8 +111,10 @@ void Supervisor::start_all() {
 
 void Supervisor::start(Worker& worker) {
   worker.restart_timer.reset();
+  worker.asked_to_stop = false;
   worker.started = Clock::now();
-  SpawnOptions options = {.argv = worker.job.argv, .shell = worker.job.shell};
+  SpawnOptions options = {.argv = worker.job.argv,
+                          .shell = with_exec(worker.job.shell)};
   options.in = Stdio::null();
   options.out = options.err = Stdio::pipe();
   options.process_group = 0;
@@ -103,10 +122,12 @@ void Supervisor::start(Worker& worker) {
   try {
     worker.child.emplace(options, loop_);
   } catch (const std::system_error& error) {
+    worker.phase = Phase::over;
     say(worker, error.what());
     on_failure(worker, status_of_failed_spawn(error.code()));
     return;
   }
+  worker.phase = Phase::running;
   say(worker, fmt::format("started, process {}", worker.child->pid()));
   pump_.add(std::move(worker.child->out()), STDOUT_FILENO, worker.label);
   pump_.add(std::move(worker.child->err()), STDERR_FILENO, worker.label);
@@ -116,9 +137,28 @@ void Supervisor::start(Worker& worker) {
 
 void Supervisor::on_exit(Worker& worker, ExitStatus status) {
   say(worker, in_words(status));
+  worker.status = status;
+  if (worker.phase == Phase::over) return;  // it was given up
+  worker.phase = Phase::leaving;
+  look_at_groups();
+  if (worker.phase != Phase::leaving || worker.asked_to_stop) return;
+  // Many are about to end, such as those that the command has just killed.
+  worker.kill_timer =
+      loop_.call_later(between_looks, [this, &worker] { stop_the_rest(worker); });
+}
+
+void Supervisor::stop_the_rest(Worker& worker) {
+  worker.kill_timer.reset();
+  say(worker, "has left processes behind, stopping them");
+  ask_to_stop(worker);
+}
+
+void Supervisor::finished(Worker& worker) {
+  cancel(worker.kill_timer);
+  worker.phase = Phase::over;
   if (stopping_) {
     stop_next();
-  } else if (const int number = as_exit_status(status)) {
+  } else if (const int number = as_exit_status(worker.status)) {
     on_failure(worker, number);
   } else if (!try_again(worker, false)) {
     end_if_over();
@@ -147,27 +187,81 @@ bool Supervisor::try_again(Worker& worker, bool failed) {
     return false;
   }
   ++worker.restarts;
-  worker.delay = worker.delay.count() == 0 ? options_.backoff
-                                           : std::min<std::chrono::nanoseconds>(
-                                                 2 * worker.delay, longest_delay);
+  worker.delay = next_delay(worker.delay, options_.backoff);
   say(worker, "starts again in " + short_time(worker.delay));
+  worker.phase = Phase::waiting;
   worker.restart_timer =
       loop_.call_later(worker.delay, [this, &worker] { start(worker); });
   return true;
 }
 
 void Supervisor::on_signal(int signal) {
-  if (signal != SIGINT && signal != SIGTERM) {
-    for (const auto& worker : workers_) signal_group(*worker, signal);
-    return;
-  }
-  // Nobody reads what is left, and somebody wants to go.
+  if (signal == SIGTSTP) return suspend();
+  if (signal != SIGINT && signal != SIGTERM) return send_to_all(signal);
+  // Nobody reads the rest of the output, and the user wants to go.
   if (ended_) std::_Exit(status_.value_or(128 + signal));
   if (std::exchange(interrupted_, true)) {
     kill_all();
   } else {
     stop(128 + signal);
   }
+}
+
+void Supervisor::on_child_signal() {
+  for (const auto& worker : workers_) {
+    if (worker->phase != Phase::running) continue;
+    if (const auto signal = take_stop(worker->child->pid())) {
+      report_stop(*worker, *signal);
+    }
+  }
+  look_at_groups();
+}
+
+void Supervisor::report_stop(const Worker& worker, int signal) {
+  if (signal == SIGTSTP) return;  // by Ctrl-Z, which stops all
+  const char* why =
+      signal == SIGTTIN   ? ": it reads the terminal, which run keeps from it"
+      : signal == SIGTTOU ? ": it controls the terminal, which run keeps from it"
+                          : "";
+  say(worker,
+      fmt::format("stopped by signal {} ({}){}", signal, ::strsignal(signal), why));
+}
+
+// Stops this process as the default action of SIGTSTP does, and the commands with it.
+void Supervisor::suspend() {
+  send_to_all(SIGTSTP);
+  struct sigaction plain = {};
+  struct sigaction before = {};
+  plain.sa_handler = SIG_DFL;
+  ::sigaction(SIGTSTP, &plain, &before);
+  ::raise(SIGTSTP);
+  // Continued, or never stopped: a shell without job control leaves it running.
+  ::sigaction(SIGTSTP, &before, nullptr);
+  send_to_all(SIGCONT);
+}
+
+// Finds the groups that have become empty. A group that keeps a process is looked at
+// again: the kernel gives its number to others only once it is empty.
+void Supervisor::look_at_groups() {
+  reap_orphans([this](pid_t pid) {
+    return std::ranges::any_of(workers_, [pid](const auto& worker) {
+      return worker->has_leader() && worker->child->pid() == pid;
+    });
+  });
+  bool waits = false;
+  for (const auto& worker : workers_) {
+    if (worker->phase != Phase::leaving) continue;
+    if (send(*worker, 0) == Delivery::no_process) {
+      finished(*worker);
+    } else {
+      waits = true;
+    }
+  }
+  if (!waits || group_timer_) return;
+  group_timer_ = loop_.call_later(between_looks, [this] {
+    group_timer_.reset();
+    look_at_groups();
+  });
 }
 
 void Supervisor::on_write_failure(const std::string& why) {
@@ -179,42 +273,83 @@ void Supervisor::stop(int status) {
   if (!status_) status_ = status;
   if (std::exchange(stopping_, true)) return;
   for (const auto& worker : workers_) {
-    if (worker->restart_timer) loop_.remove_timeout(*worker->restart_timer);
-    worker->restart_timer.reset();
+    if (worker->phase != Phase::waiting) continue;
+    cancel(worker->restart_timer);
+    worker->phase = Phase::over;
   }
   stop_next();
 }
 
 void Supervisor::stop_next() {
   for (const auto& worker : workers_ | std::views::reverse) {
-    if (!worker->running()) continue;
-    if (std::exchange(worker->asked_to_stop, true)) return;
+    if (!worker->alive()) continue;
+    if (worker->asked_to_stop) return;
     say(*worker, "stopping");
-    signal_group(*worker, SIGTERM);
-    signal_group(*worker, SIGCONT);
-    loop_.call_later(options_.grace, [this, &worker = *worker] {
-      if (!worker.running()) return;
-      say(worker,
-          fmt::format("does not end within {}, killed", short_time(options_.grace)));
-      signal_group(worker, SIGKILL);
-    });
+    ask_to_stop(*worker);
     return;
   }
   end_if_over();
 }
 
-void Supervisor::kill_all() {
-  for (const auto& worker : workers_) signal_group(*worker, SIGKILL);
+void Supervisor::ask_to_stop(Worker& worker) {
+  worker.asked_to_stop = true;
+  cancel(worker.kill_timer);
+  if (send(worker, SIGTERM) == Delivery::forbidden) {
+    return give_up(worker, "cannot be stopped: Operation not permitted; left running");
+  }
+  send(worker, SIGCONT);
+  worker.kill_timer = loop_.call_later(options_.grace, [this, &worker] {
+    worker.kill_timer.reset();
+    if (kill(worker)) {
+      say(worker,
+          fmt::format("does not end within {}, killed", short_time(options_.grace)));
+    }
+  });
 }
 
-// As long as the loop has not reaped the leader, its number is nobody else's.
-void Supervisor::signal_group(const Worker& worker, int signal) {
-  if (worker.running()) ::kill(-worker.child->pid(), signal);
+bool Supervisor::kill(Worker& worker) {
+  worker.asked_to_stop = true;
+  cancel(worker.kill_timer);
+  if (send(worker, SIGKILL) == Delivery::forbidden) {
+    give_up(worker, "cannot be killed: Operation not permitted; left running");
+    return false;
+  }
+  worker.kill_timer = loop_.call_later(to_die, [this, &worker] {
+    worker.kill_timer.reset();
+    give_up(worker, "is still there after SIGKILL; left alone");
+  });
+  return true;
+}
+
+void Supervisor::kill_all() {
+  for (const auto& worker : workers_) {
+    if (worker->alive()) (void)kill(*worker);
+  }
+}
+
+void Supervisor::give_up(Worker& worker, std::string_view why) {
+  say(worker, why);
+  finished(worker);
+}
+
+// Until the loop has reaped the leader its number is the group's own.
+Delivery Supervisor::send(const Worker& worker, int signal) {
+  return worker.alive() ? signal_group(worker.child->pid(), signal)
+                        : Delivery::no_process;
+}
+
+void Supervisor::send_to_all(int signal) {
+  for (const auto& worker : workers_) send(*worker, signal);
+}
+
+void Supervisor::cancel(std::optional<TimeoutHandle>& timer) {
+  if (timer) loop_.remove_timeout(*timer);
+  timer.reset();
 }
 
 void Supervisor::end_if_over() {
-  const bool over =
-      std::ranges::all_of(workers_, [](const auto& worker) { return worker->over(); });
+  const bool over = std::ranges::all_of(
+      workers_, [](const auto& worker) { return worker->phase == Phase::over; });
   if (over && !ended_) end();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -8,13 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "run/process_group.h"
 #include "run/pump.h"
 #include "run/writer.h"
 #include "tornado/tornado.h"
 
 namespace tornado::cli {
 
-/// A command that is to run.
+/// A command to run.
 struct Job {
   std::string name;
   std::vector<std::string> argv = {};
@@ -33,6 +35,15 @@ struct SupervisorOptions {
   LineStyle style = {};
 };
 
+/// The delay of the next restart: the first one, then twice the one before, up to 30
+/// seconds. A longer first delay does not grow.
+constexpr std::chrono::nanoseconds next_delay(std::chrono::nanoseconds before,
+                                              std::chrono::nanoseconds first) {
+  constexpr std::chrono::nanoseconds longest = std::chrono::seconds(30);
+  if (before.count() == 0) return first;
+  return std::min(2 * before, std::max(first, longest));
+}
+
 /// Runs jobs side by side on one loop, until all have ended.
 class Supervisor {
  public:
@@ -42,33 +53,59 @@ class Supervisor {
   int run();
 
  private:
+  enum class Phase {
+    waiting,  ///< for its first start, or for a restart
+    running,
+    leaving,  ///< the command has ended, and others of its process group have not
+    over
+  };
+
   struct Worker {
     Job job;
     Label label;
+    Phase phase = Phase::waiting;
     std::optional<Subprocess> child = {};
+    ExitStatus status = {};
     TimePoint started = {};
     unsigned restarts = 0;
     std::chrono::nanoseconds delay = {};
     std::optional<TimeoutHandle> restart_timer = {};
+    std::optional<TimeoutHandle> kill_timer = {};
     bool asked_to_stop = false;
 
-    [[nodiscard]] bool running() const { return child && !child->returncode(); }
-    [[nodiscard]] bool over() const { return !running() && !restart_timer; }
+    [[nodiscard]] bool has_leader() const { return child && !child->returncode(); }
+    [[nodiscard]] bool alive() const {
+      return phase == Phase::running || phase == Phase::leaving;
+    }
   };
 
   void watch_signals();
   void start_all();
   void start(Worker& worker);
   void on_exit(Worker& worker, ExitStatus status);
+  void stop_the_rest(Worker& worker);
+  void finished(Worker& worker);
   void on_failure(Worker& worker, int status);
   [[nodiscard]] bool try_again(Worker& worker, bool failed);
+
   void on_signal(int signal);
+  void on_child_signal();
+  void report_stop(const Worker& worker, int signal);
+  void suspend();
+  void look_at_groups();
   void on_write_failure(const std::string& why);
+
   /// Ends the jobs one after the other, the last one first.
   void stop(int status);
   void stop_next();
+  void ask_to_stop(Worker& worker);
+  /// False if the system forbids it.
+  bool kill(Worker& worker);
   void kill_all();
-  void signal_group(const Worker& worker, int signal);
+  void give_up(Worker& worker, std::string_view why);
+  Delivery send(const Worker& worker, int signal);
+  void send_to_all(int signal);
+  void cancel(std::optional<TimeoutHandle>& timer);
   void end_if_over();
   void end();
   void say(const Worker& worker, std::string_view text);
@@ -80,6 +117,7 @@ class Supervisor {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<int> status_;  // of the first failure, or of what stopped all
   std::optional<std::string> write_error_;
+  std::optional<TimeoutHandle> group_timer_;
   bool stopping_ = false;
   bool interrupted_ = false;
   bool ended_ = false;

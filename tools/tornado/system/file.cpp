@@ -19,22 +19,23 @@ namespace {
 
 }  // namespace
 
-std::string read_file(const std::string& path) {
+std::string read_file(const std::string& path, std::size_t most) {
   // Not open_file: what that opens does not wait, so that a pipe whose writer is slow
   // would be read as an error, or as empty.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!file) fail("open");
   std::string text;
   std::array<char, 4096> bytes;
-  for (;;) {
+  while (text.size() < most) {
     const ssize_t n = ::read(file.get(), bytes.data(), bytes.size());
-    if (n == 0) return text;
+    if (n == 0) break;
     if (n > 0) {
       text.append(bytes.data(), static_cast<std::size_t>(n));
     } else if (errno != EINTR) {
       fail("read");
     }
   }
+  return text;
 }
 
 }  // namespace tornado::cli

@@ -112,12 +112,17 @@ Trial try_loop(std::string name, const LoopOptions& options) {
     std::optional<Worker> other;
     // Started by the loop, so that the loop is asleep, or about to be, when it posts.
     loop.add_callback([&] {
-      other.emplace([handle = loop.handle(), &trial] {
-        handle.add_callback([handle, &trial, sent = Clock::now()] {
-          trial.woken_after = Clock::now() - sent;
-          handle.stop();
+      try {
+        other.emplace([handle = loop.handle(), &trial] {
+          handle.add_callback([handle, &trial, sent = Clock::now()] {
+            trial.woken_after = Clock::now() - sent;
+            handle.stop();
+          });
         });
-      });
+      } catch (const std::system_error& error) {
+        trial.error = "not tried: no thread can be made: " + error.code().message();
+        loop.stop();
+      }
     });
     bool late = false;
     loop.call_later(wake_deadline, [&] {

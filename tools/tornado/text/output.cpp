@@ -12,6 +12,8 @@
 #include <string>
 #include <system_error>
 
+#include "text/byte_text.h"
+
 namespace tornado::cli {
 namespace {
 
@@ -86,8 +88,7 @@ Progress::Progress(bool wanted) {
 void Progress::show(std::string_view text) noexcept {
   if (!on_) return;
   try {
-    const auto cut = text.substr(0, width_ - 1);
-    write_all(STDERR_FILENO, fmt::format("\r{}\x1b[K", cut));
+    write_all(STDERR_FILENO, fmt::format("\r{}\x1b[K", cut(text, width_ - 1)));
     shown_ = true;
   } catch (...) {
     on_ = false;

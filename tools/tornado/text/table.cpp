@@ -3,17 +3,15 @@
 
 #include <algorithm>
 
+#include "text/byte_text.h"
+
 namespace tornado::cli {
 namespace {
 
 std::string padded(const std::string& text, std::size_t width, Align align) {
-  return align == Align::left ? fmt::format("{:<{}}", text, width)
-                              : fmt::format("{:>{}}", text, width);
-}
-
-std::string cut(const std::string& text, std::size_t room) {
-  if (text.size() <= room) return text;
-  return room <= 3 ? std::string() : text.substr(0, room - 3) + "...";
+  const std::size_t used = columns_of(text);
+  const std::string blanks(width > used ? width - used : 0, ' ');
+  return align == Align::left ? text + blanks : blanks + text;
 }
 
 }  // namespace
@@ -28,7 +26,7 @@ std::vector<std::size_t> Table::widths() const {
   std::vector<std::size_t> widths(columns_.size());
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].text.size());
+      widths[i] = std::max(widths[i], columns_of(row[i].text));
     }
   }
   return widths;

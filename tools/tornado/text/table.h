@@ -22,8 +22,8 @@ struct Cell {
   Tone tone;
 };
 
-/// Cells hold ASCII. On a terminal that is too narrow the last column is cut, with an
-/// ellipsis; elsewhere nothing is.
+/// Cells hold UTF-8. A terminal that is too narrow gets the last column cut, with an
+/// ellipsis. A file or a pipe gets all of it.
 class Table {
  public:
   explicit Table(std::vector<Align> columns) : columns_(std::move(columns)) {}
