@@ -72,6 +72,10 @@ Command fds_command() {
   Command command;
   command.name = "fds";
   command.summary = "which descriptors leak into executed programs, and who made them";
+  command.usage = {"tornado fds [OPTIONS] [PID]...",
+                   "tornado fds [OPTIONS] -- COMMAND [ARG]..."};
+  command.json_help = "print one object, whose \"schema\" is 1";
+  command.quiet_help = "print only the last line";
   command.examples = {
       {"tornado fds 4711", "what is open in process 4711"},
       {"tornado fds --leaks 4711", "only what its next program would get"},

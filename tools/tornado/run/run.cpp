@@ -181,11 +181,10 @@ Command run_command() {
       "tornado run [OPTIONS] [PROCFILE]",
       "tornado run [OPTIONS] -- COMMAND [ARG]... [::: COMMAND [ARG]...]..."};
   command.examples = {
-      {"tornado run", "the commands of ./Procfile"},
+      {"tornado run", "commands of ./Procfile"},
       {"tornado run -- ./web ::: ./worker -v", "two commands"},
-      {"tornado run --restart on-failure dev.proc", "start a failed command again"},
-      {"tornado run --keep-going -- make lint ::: make test",
-       "run both to their ends"}};
+      {"tornado run --restart on-failure dev.proc", "restart after a failure"},
+      {"tornado run --keep-going -- make lint ::: make test", "both to their ends"}};
   command.options = {
       {"--restart", "WHEN", "never (default), on-failure or always", &request->restart},
       {"--max-restarts", "N", "restarts of each command in a row (default: no limit)",
