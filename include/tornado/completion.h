@@ -73,6 +73,7 @@ class Completion {
     try {
       outcome.value.emplace(std::forward<U>(value)...);
     } catch (...) {
+      pass_end_of_thread();
       outcome.exception = std::current_exception();
     }
     outcome.deliver();

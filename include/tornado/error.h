@@ -5,6 +5,7 @@
 /// The errors that are the library's own. Everything else is an errno of the system
 /// in std::system_category(), and compares with std::errc.
 
+#include <exception>
 #include <system_error>
 
 #include "tornado/native.h"
@@ -27,6 +28,12 @@ enum class Errc {
 
 /// Category named "tornado"; Errc::timed_out also equals std::errc::timed_out.
 TORNADO_API const std::error_category& error_category() noexcept;
+
+/// First in a catch (...) that swallows: lets the end of the thread pass (pthread_exit
+/// and cancellation unwind the stack; to swallow that ends the program).
+inline void pass_end_of_thread() {
+  if (!std::current_exception()) throw;
+}
 
 inline std::error_code make_error_code(Errc e) noexcept {
   return {static_cast<int>(e), error_category()};

@@ -39,13 +39,23 @@ concept FileObject = requires(T& object) {
 /// the loop lives; add_callback_from_signal and stop for signal handlers too; a copied
 /// handle() also for after its end. All else belongs to the thread that runs the loop
 /// (a running loop refuses others: Errc::wrong_thread), or, between runs, to any one.
+/// A thread may still be inside add_callback or stop() when the loop that it ended is
+/// destroyed.
+///
+/// Taking back never throws. remove_handler, remove_timeout, remove_signal_handler and
+/// close() may be called at any time, twice, and from any destructor, also one that
+/// close() runs. They do nothing where there is nothing to take back. On another thread
+/// while the loop runs they only ask: the loop takes back in its next turn.
 ///
 /// A callback may throw, stop, close, add and remove whatever it likes, itself
 /// included. It may not start() or destroy the loop that runs it.
 ///
 /// After fork() the child finds that the loop is its parent's: what would change or run
 /// it throws Errc::loop_forked, posts return false, and the parent's kernel objects are
-/// left alone, until after_fork(). This is noticed without a system call.
+/// left alone, until after_fork(). This is noticed without a system call. What the
+/// child takes back is taken from its copy, and after_fork() does not restore it; if
+/// another thread ran the loop at the fork, the copy is left as it is. A signal does
+/// what it did before add_signal_handler.
 class TORNADO_API IOLoop {
  public:
   using Options = LoopOptions;
@@ -56,7 +66,8 @@ class TORNADO_API IOLoop {
 
   explicit IOLoop(const Options& options = {});
   explicit IOLoop(PollerKind poller) : IOLoop(Options{poller, WakerKind::best, {}}) {}
-  /// As close(). Ends the program if the loop is running.
+  /// As close(). Ends the program if the loop is running, except at exit: exit() in a
+  /// callback, or while another thread runs the loop, leaves a static loop as it is.
   ~IOLoop();
   IOLoop(const IOLoop&) = delete;
   IOLoop& operator=(const IOLoop&) = delete;
@@ -91,7 +102,9 @@ class TORNADO_API IOLoop {
   }
   /// The handler is not called again, even if its event was reported in this turn
   /// already, and never for the next owner of the number. No error if there is none.
-  void remove_handler(NativeFd fd);
+  /// On another thread while the loop runs, the handler may be called until the loop has
+  /// removed it: close the descriptor in a later callback.
+  void remove_handler(NativeFd fd) noexcept;
   template <FileObject T>
   void remove_handler(T& object) {
     remove_handler(object.fileno());
@@ -112,7 +125,7 @@ class TORNADO_API IOLoop {
   /// byte by byte, such as a lambda that captures pointers.
   template <SignalSafeCallable F>
   bool add_callback_from_signal(F callback) noexcept {
-    return handle_.add_callback_from_signal(callback);
+    return handle().add_callback_from_signal(callback);
   }
   /// @}
 
@@ -134,10 +147,12 @@ class TORNADO_API IOLoop {
     return call_later(delay, std::move(callback), where);
   }
   /// Destroys the callable at once. True if it had not run, and now never will. No
-  /// error if it has, was removed, or belongs to another loop.
-  bool remove_timeout(TimeoutHandle timeout);
+  /// error if it has, was removed, or belongs to another loop. False on another thread
+  /// while the loop runs: it may still run before the loop removes it.
+  bool remove_timeout(TimeoutHandle timeout) noexcept;
   /// As removing it and adding it with another deadline, for less; a later one costs a
-  /// few stores. False if it has run or was removed. `timeout` becomes its new name.
+  /// few stores. False if it has run or was removed, or the loop is closed (or the
+  /// parent's). `timeout` becomes its new name.
   bool update_timeout(TimeoutHandle& timeout, TimePoint deadline);
   /// @}
 
@@ -157,7 +172,7 @@ class TORNADO_API IOLoop {
   void add_signal_handler(int signal, SignalHandler handler,
                           Location where = Location::current());
   /// No error if there is none.
-  void remove_signal_handler(int signal);
+  void remove_signal_handler(int signal) noexcept;
   /// @}
 
   /// @name Running
@@ -166,7 +181,7 @@ class TORNADO_API IOLoop {
   void start();
   /// Ends start() after the current turn's callbacks, or, if it does not run, makes the
   /// next start() return at once. Any thread, any signal handler.
-  void stop() noexcept { handle_.stop(); }
+  void stop() noexcept { handle().stop(); }
   /// Runs the loop until `func()`, called on it, has returned; gives its result or
   /// throws its exception. Errc::timed_out; Errc::loop_stopped if stop() came first.
   template <class F>
@@ -180,7 +195,8 @@ class TORNADO_API IOLoop {
   /// @}
 
   /// The loop of this thread; if it has none, instance(), or nullptr for `instance`
-  /// false. While a loop runs it is its thread's current one.
+  /// false. While a loop runs it is its thread's current one. A loop that is closed, on
+  /// whatever thread, is no thread's current one.
   [[nodiscard]] static IOLoop* current(bool instance = true);
   /// The loop of the process, made at the first call and never destroyed.
   [[nodiscard]] static IOLoop& instance();
@@ -188,9 +204,9 @@ class TORNADO_API IOLoop {
   static void clear_current() noexcept;
 
   /// Gives everything back; with `all_fds` also closes every registered descriptor,
-  /// file objects by their own close(). From a callback: stops the loop, and closes it
-  /// when start() returns. Again: nothing.
-  void close(bool all_fds = false);
+  /// file objects by their own close(). From a callback, or from another thread while
+  /// the loop runs: stops the loop, and closes it when start() returns. Twice: nothing.
+  void close(bool all_fds = false) noexcept;
 
   /// In a forked child: makes the loop the child's own, with new kernel objects and
   /// all that was registered, added and posted before the fork. Otherwise: nothing.
@@ -208,7 +224,7 @@ class TORNADO_API IOLoop {
   /// Zero: never, as at first. Costs one thread, and borrows SIGURG for an instant.
   void set_blocking_log_threshold(Delay threshold);
 
-  [[nodiscard]] const LoopHandle& handle() const noexcept { return handle_; }
+  [[nodiscard]] const LoopHandle& handle() const noexcept;
   [[nodiscard]] PollerKind poller() const noexcept;
   /// Costs no system call.
   [[nodiscard]] LoopCounters counters() const;
@@ -220,8 +236,8 @@ class TORNADO_API IOLoop {
   bool run_until_stopped(Callback first, std::optional<Delay> timeout);
 
   struct Impl;
-  std::unique_ptr<Impl> impl_;
-  LoopHandle handle_;
+  // Stays as it is, and is not deleted, if the program exits while the loop runs.
+  Impl* const impl_;
 };
 
 template <class F>
@@ -243,7 +259,7 @@ requires std::invocable<F&> std::invoke_result_t<F&> IOLoop::run_sync(
 template <class T, class F>
 requires std::invocable<F&, Completion<T>> T
 IOLoop::run_sync(F func, std::optional<Delay> timeout) {
-  auto outcome = std::make_shared<Outcome<T>>(handle_);
+  auto outcome = std::make_shared<Outcome<T>>(handle());
   // Weak, so that it does nothing if it is still queued when run_sync has given up.
   auto first = [&func, weak = std::weak_ptr(outcome)] {
     const auto shared = weak.lock();
@@ -253,6 +269,7 @@ IOLoop::run_sync(F func, std::optional<Delay> timeout) {
       completion.emplace(shared);
       func(*completion);
     } catch (...) {
+      pass_end_of_thread();
       shared->fail(std::current_exception());
     }
   };

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <source_location>
+#include <string_view>
 #include <type_traits>
 
 #include "tornado/callback.h"
@@ -14,6 +15,7 @@
 
 namespace tornado {
 
+class IOLoop;
 class Mailbox;
 class Lane;
 
@@ -24,8 +26,9 @@ concept SignalSafeCallable = std::is_trivially_copyable_v<F> &&
                                  std::is_invocable_v<F&> && sizeof(F) <= 32 &&
                              alignof(F) <= alignof(void*);
 
-/// Cheap to copy; keeps no loop alive, only its mailbox. Thread-safe as shared_ptr is:
-/// use it from any thread, assign it from one. An empty one answers as a closed loop.
+/// A weak reference to a loop. Cheap to copy; keeps no loop alive, only its mailbox.
+/// Thread-safe as shared_ptr is: use it from any thread, assign it from one. An empty
+/// one answers as a closed loop.
 class TORNADO_API LoopHandle {
  public:
   using Location = std::source_location;
@@ -53,6 +56,16 @@ class TORNADO_API LoopHandle {
 
   /// Whether posts are refused: the loop is closed, or is the parent process's.
   [[nodiscard]] bool closed() const noexcept;
+
+  /// The loop, or nullptr once it is closed. For objects that may outlive their loop.
+  /// Only the loop's thread may use the result, because others may close it meanwhile.
+  [[nodiscard]] IOLoop* loop() const noexcept;
+  /// The loop, or throws Errc::loop_closed with a text that names `act`.
+  [[nodiscard]] IOLoop& open_loop(std::string_view act) const;
+
+  /// Whether another thread runs the loop now, so that this one may only post. In a
+  /// forked child: whether another thread did at the fork.
+  [[nodiscard]] bool runs_elsewhere() const noexcept;
 
  private:
   bool post_from_signal(void (*invoke)(void*), const void* bytes,

@@ -19,21 +19,25 @@ namespace tornado {
 ///
 /// Belongs to the loop's thread. May be stopped, restarted and destroyed from its own
 /// callback. If the callback throws, the loop's exception policy applies and the ticks
-/// go on.
+/// go on. May outlive the loop.
 class TORNADO_API PeriodicCallback {
  public:
   /// On the current loop. Throws std::errc::invalid_argument for a period that is not
   /// positive or a jitter outside 0 to 1.
   PeriodicCallback(Callback callback, Delay period, double jitter = 0);
   PeriodicCallback(IOLoop& loop, Callback callback, Delay period, double jitter = 0);
-  /// Stops.
+  /// Stops, as stop() does.
   ~PeriodicCallback();
   PeriodicCallback(const PeriodicCallback&) = delete;
   PeriodicCallback& operator=(const PeriodicCallback&) = delete;
 
-  /// Nothing, if it runs already.
+  /// Nothing, if it runs already. Errc::loop_closed; Errc::loop_forked in a child.
   void start();
-  void stop();
+  /// No further tick begins. Any thread, any time, also after the loop. On another thread
+  /// while the loop runs: a tick that runs now goes on, and the loop destroys the callback
+  /// in a later turn.
+  void stop() noexcept;
+  /// False once the loop is closed. Any thread.
   [[nodiscard]] bool is_running() const noexcept;
 
  private:

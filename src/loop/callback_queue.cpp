@@ -15,7 +15,9 @@ CallbackQueue::Pushed CallbackQueue::push(Callback&& callback,
   guarded_->items.push_back(std::move(callback), where);
   const std::size_t size = guarded_->items.size();
   others_.store(size, std::memory_order_relaxed);
-  return size == 1 ? Pushed::first : Pushed::more;
+  if (size != 1) return Pushed::more;
+  telling_.fetch_add(1, std::memory_order_relaxed);
+  return Pushed::first;
 }
 
 void CallbackQueue::push_own(Callback&& callback, const std::source_location& where) {
@@ -53,6 +55,7 @@ CallbackList CallbackQueue::close() {
 }
 
 bool CallbackQueue::after_fork() {
+  telling_.store(0);  // by threads of the parent
   if (guarded_->lock.try_lock()) {
     guarded_->lock.unlock();
     return true;

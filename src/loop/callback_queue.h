@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <source_location>
 
@@ -22,11 +23,15 @@ class CallbackQueue {
  public:
   enum class Pushed {
     refused,  ///< closed; the callback was not touched
-    first,    ///< the queue was empty: the consumer must be told
+    first,    ///< the queue was empty: the pusher tells the consumer, and telling() counts it
     more,     ///< whoever made it non-empty tells the consumer
   };
 
   Pushed push(Callback&& callback, const std::source_location& where);
+
+  /// How many are about to tell the consumer. A push that is `first` counts itself
+  /// before the consumer can see its callback, and its caller subtracts it afterwards.
+  [[nodiscard]] std::atomic<std::uint32_t>& telling() noexcept { return telling_; }
 
   // The consumer's thread.
 
@@ -62,6 +67,7 @@ class CallbackQueue {
 
   std::unique_ptr<Guarded> guarded_ = std::make_unique<Guarded>();
   std::atomic<std::size_t> others_{0};  // how many are guarded
+  std::atomic<std::uint32_t> telling_{0};
   CallbackList own_;
   std::atomic<std::size_t> own_size_{0};
   std::size_t fetched_ = 0;

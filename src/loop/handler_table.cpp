@@ -28,7 +28,8 @@ HandlerTable::Entry& HandlerTable::add(NativeFd fd, IOLoop::Handler handler,
   entry.handler = std::move(handler);
   entry.where = where;
   entry.fd = fd;
-  ++entry.generation;
+  entry.generation = latest_.load(std::memory_order_relaxed) + 1;
+  latest_.store(entry.generation, std::memory_order_relaxed);
   entry.interest = events;
   entry.applied = Events::none;
   entry.state = Entry::State::live;

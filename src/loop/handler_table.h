@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <source_location>
@@ -15,7 +16,7 @@ namespace tornado {
 /// What is registered, by descriptor and by token.
 ///
 /// A token names one registration for ever: its slot, and a generation that no other
-/// registration has had there. An event for a descriptor that was removed, closed and
+/// registration has had. An event for a descriptor that was removed, closed and
 /// opened again therefore finds nothing. Slots do not move, and a removed one stays
 /// whole until reclaim(), so that a handler may remove itself while it runs.
 class HandlerTable {
@@ -64,6 +65,12 @@ class HandlerTable {
     return Token{entry.generation} << 32 | slot_of(entry);
   }
   [[nodiscard]] std::size_t size() const noexcept { return live_; }
+  /// The generation of the last registration. Any thread.
+  [[nodiscard]] std::uint32_t latest() const noexcept { return latest_.load(); }
+  [[nodiscard]] static bool is_newer(const Entry& entry,
+                                     std::uint32_t generation) noexcept {
+    return static_cast<std::int32_t>(entry.generation - generation) > 0;
+  }
 
   template <class F>
   void for_each(F f) {
@@ -97,6 +104,7 @@ class HandlerTable {
   std::uint32_t free_ = no_slot;
   std::uint32_t removed_ = no_slot;
   std::uint32_t slots_ = 0;
+  std::atomic<std::uint32_t> latest_{0};
   std::size_t live_ = 0;
 };
 

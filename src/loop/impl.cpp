@@ -133,13 +133,29 @@ void IOLoop::Impl::apply_changes() {
   }
 }
 
-void IOLoop::Impl::remove(HandlerTable::Entry& entry) {
+void IOLoop::Impl::remove(HandlerTable::Entry& entry) noexcept {
   // The kernel first: once the number is the user's again it may be anybody's.
-  if (entry.applied != Events::none) poller->remove(entry.fd);
+  if (entry.applied != Events::none && poller && mailbox->ours()) {
+    poller->remove(entry.fd);
+  }
   const auto doomed = closers.extract(entry.fd);
   handlers.remove(entry);
   // A handler that runs stays whole, and events that wait are still told from orphans.
   if (!dispatching && ready.empty()) handlers.reclaim();
+}
+
+bool IOLoop::Impl::remove(TimeoutHandle timeout) noexcept {
+  if (timeout.loop != id) return false;
+  TimeoutCallback removed;
+  return timers.remove({timeout.slot, timeout.sequence}, removed);
+}
+
+void IOLoop::Impl::remove_signal(int signal) noexcept {
+  // Destroyed last, as its destructor may come back here.
+  const auto doomed = signal_handlers.extract(signal);
+  if (!doomed) return;
+  unwatch_signal(signal, *mailbox);
+  unblocked.remove(signal);
 }
 
 std::unique_ptr<Poller> IOLoop::Impl::new_poller(PollerKind kind) const {
@@ -200,35 +216,37 @@ void IOLoop::Impl::after_fork() {
   if (watchdog && running) watchdog->watch(::pthread_self());
 }
 
-void IOLoop::Impl::close(bool all_fds) {
+void IOLoop::Impl::close(bool all_fds) noexcept {
   closed = true;
   pause_at(PausePoint::loop_closing);
-  if (!mailbox->ours()) {
-    (void)watchdog.release();  // its thread is the parent's, and not to be joined
-  } else {
+  if (mailbox->ours()) {
     watchdog.reset();
-    for (const auto& [signal, entry] : signal_handlers)
-      unwatch_signal(signal, *mailbox);
+  } else {
+    (void)watchdog.release();  // its thread is the parent's, and not to be joined
   }
-  // What is destroyed below may come back, and finds the loop closed.
+  for (const auto& [signal, entry] : signal_handlers) unwatch_signal(signal, *mailbox);
+  // First the kernel's set: descriptors may be closed from here on, and the waker's
+  // number may be anybody else's.
+  poller.reset();
+  ready = {};
+  pause_at(PausePoint::poller_closed);
+  // What is destroyed from here on may come back. It finds the loop closed, and what is
+  // left to take back.
+  mailbox->close();
   if (all_fds) close_descriptors();
   handlers.for_each([this](HandlerTable::Entry& entry) { handlers.remove(entry); });
   handlers.reclaim();
-  ready = {};
   const auto unrun = std::exchange(batch, {});
   const auto never = timers.clear();
   const auto deaf = std::exchange(signal_handlers, {});
   const auto closers_gone = std::exchange(closers, {});
-  // The waker's number is out of the set before it can be anybody else's.
-  poller.reset();
-  pause_at(PausePoint::poller_closed);
-  mailbox->close();
+  const auto of_exceptions = std::exchange(exception_handler, {});
   open_loops.fetch_sub(1);
 }
 
-void IOLoop::Impl::close_descriptors() {
+void IOLoop::Impl::close_descriptors() noexcept {
+  dispatching = true;  // a file object's close() may remove the handler that owns it
   handlers.for_each([this](HandlerTable::Entry& entry) {
-    if (entry.applied != Events::none && mailbox->ours()) poller->remove(entry.fd);
     const auto closer = closers.extract(entry.fd);
     try {
       if (closer) {
@@ -240,6 +258,7 @@ void IOLoop::Impl::close_descriptors() {
       log_exception(entry.where);
     }
   });
+  dispatching = false;
 }
 
 }  // namespace tornado

@@ -44,13 +44,19 @@ struct IOLoop::Impl {
     if (closed || !mailbox->ours() || (running && !mailbox->runs_here())) refuse(act);
   }
   [[noreturn]] void refuse(std::string_view act) const;
+  /// Has the loop's thread take something back, for a thread that may not.
+  template <class F>
+  void ask_to_take_back(F take_back) noexcept;
   void add(NativeFd fd, Handler handler, Events events, const Location& where);
   void check_new(NativeFd fd, Events events) const;
   void change_interest(HandlerTable::Entry& entry, Events events);
   void apply_changes();
-  void remove(HandlerTable::Entry& entry);
-  void close(bool all_fds);
-  void close_descriptors();
+  // Taking back: also from a closed loop, and from a forked child's copy of one.
+  void remove(HandlerTable::Entry& entry) noexcept;
+  bool remove(TimeoutHandle timeout) noexcept;
+  void remove_signal(int signal) noexcept;
+  void close(bool all_fds) noexcept;
+  void close_descriptors() noexcept;
   void rebuild_poller();
   void after_fork();
 
@@ -87,13 +93,14 @@ struct IOLoop::Impl {
 
   const std::uint32_t id;
   LoopSeam* const seam;
-  std::unique_ptr<Poller> poller;
+  std::unique_ptr<Poller> poller;  // null once the loop is closed
   // Another after a rebuild, if io_uring is forbidden by then.
   std::atomic<PollerKind> poller_kind;
   const TurnPolicy turn_policy;
   const bool spin_for_all;  // not only after callbacks from other threads
   Spin spin;
   std::shared_ptr<Mailbox> mailbox;
+  const LoopHandle handle{mailbox};
   HandlerTable handlers;
   TimerQueue timers;
   std::unordered_map<NativeFd, Callback> closers;  // of file objects
@@ -122,9 +129,9 @@ struct IOLoop::Impl {
   bool waker_broken = false;  // no way to be woken: looks now and then
   bool orphan_seen = false;
   bool dispatching = false;
-  bool close_all_fds = false;
   std::atomic<bool> running{false};
   std::atomic<bool> closing{false};
+  std::atomic<bool> close_all_fds{false};
   std::atomic<bool> closed{false};
 
   // Written by the loop's thread, read by any.

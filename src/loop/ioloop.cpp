@@ -13,7 +13,41 @@
 namespace tornado {
 namespace {
 
-thread_local IOLoop* current_loop = nullptr;
+/// This thread's current loop, held weakly: any thread may close it.
+struct Current {
+  enum class Life : std::uint8_t { before, during, after };
+  static inline constinit thread_local Life life = Life::before;
+
+  Current() noexcept { life = Life::during; }
+  ~Current() { life = Life::after; }
+  Current(const Current&) = delete;
+  Current& operator=(const Current&) = delete;
+
+  LoopHandle loop;
+};
+
+/// Null after the end of the thread's variables: at the end of the thread, and in exit().
+LoopHandle* current_loop() noexcept {
+  thread_local Current current;
+  return Current::life == Current::Life::during ? &current.loop : nullptr;
+}
+// So that exit() on the main thread is known for what it is.
+[[maybe_unused]] const LoopHandle* const of_main_thread = current_loop();
+
+IOLoop* open_current_loop() noexcept {
+  const LoopHandle* const current = current_loop();
+  return current ? current->loop() : nullptr;
+}
+
+void set_current_loop(const LoopHandle& loop) noexcept {
+  if (LoopHandle* const current = current_loop()) *current = loop;
+}
+
+// A closed loop's mailbox need not be kept.
+void forget_closed_loop() noexcept {
+  if (!open_current_loop()) set_current_loop({});
+}
+
 
 void require(bool given, std::string_view act) {
   if (!given) {
@@ -35,10 +69,11 @@ void check_events(std::string_view act, NativeFd fd, Events events) {
 /// A loop that runs on this thread, and is its current one.
 class IOLoop::Impl::Run {
  public:
-  Run(IOLoop& loop, Impl& impl) : impl_(impl), previous_(current_loop) {
+  explicit Run(Impl& impl) : impl_(impl) {
+    if (const LoopHandle* const current = current_loop()) previous_ = *current;
     impl_.mailbox->set_runner(std::this_thread::get_id());
     impl_.running = true;
-    current_loop = &loop;
+    set_current_loop(impl_.handle);
     if (impl_.watchdog) impl_.watchdog->watch(::pthread_self());
     for (const auto& [signal, entry] : impl_.signal_handlers)
       impl_.unblocked.add(signal);
@@ -47,36 +82,54 @@ class IOLoop::Impl::Run {
     impl_.unblocked.clear();
     impl_.monitor.end_turn();
     if (impl_.watchdog) impl_.watchdog->unwatch();
-    current_loop = previous_;
+    set_current_loop(previous_);
     impl_.running = false;
     impl_.mailbox->set_runner({});
     if (impl_.closing) impl_.close(impl_.close_all_fds);
+    forget_closed_loop();
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
  private:
   Impl& impl_;
-  IOLoop* previous_;
+  LoopHandle previous_;
 };
 
-IOLoop::IOLoop(const Options& options) {
-  const bool has_current = current_loop != nullptr;
-  if (options.make_current == true && has_current) {
-    throw_error(Errc::loop_running, "make_current: this thread has a loop already");
+template <class F>
+void IOLoop::Impl::ask_to_take_back(F take_back) noexcept {
+  try {
+    mailbox->post(std::move(take_back), Location::current());
+  } catch (const std::exception& error) {
+    log(LogLevel::error, std::string("IOLoop: could not take back: ") + error.what());
   }
-  impl_ = std::make_unique<Impl>(options);
-  handle_ = LoopHandle(impl_->mailbox);
-  if (options.make_current.value_or(!has_current)) make_current();
+}
+
+IOLoop::IOLoop(const Options& options)
+    : impl_([&options] {
+        if (options.make_current == true && open_current_loop()) {
+          throw_error(Errc::loop_running,
+                      "make_current: this thread has a loop already");
+        }
+        return new Impl(options);
+      }()) {
+  impl_->mailbox->set_loop(*this);
+  if (options.make_current.value_or(!open_current_loop())) make_current();
 }
 
 IOLoop::~IOLoop() {
   if (impl_->running && impl_->mailbox->ours()) {
+    // The process ends. Whether this is a callback or another thread's loop, all of it
+    // must last until then.
+    if (Current::life == Current::Life::after) return;
     log(LogLevel::error, "an IOLoop was destroyed while it runs");
+    // A thread that never met a loop may be calling exit().
+    if (Current::life == Current::Life::before) return;
     std::abort();
   }
   if (!impl_->closed) impl_->close(false);
-  if (current_loop == this) current_loop = nullptr;
+  forget_closed_loop();
+  delete impl_;
 }
 
 void IOLoop::add_handler(NativeFd fd, Handler handler, Events events, Location where) {
@@ -108,9 +161,16 @@ void IOLoop::update_handler(NativeFd fd, Events events) {
   impl_->change_interest(*entry, events);
 }
 
-void IOLoop::remove_handler(NativeFd fd) {
-  impl_->check("remove_handler");
-  if (HandlerTable::Entry* entry = impl_->handlers.find(fd)) impl_->remove(*entry);
+void IOLoop::remove_handler(NativeFd fd) noexcept {
+  if (!impl_->mailbox->runs_elsewhere()) {
+    if (HandlerTable::Entry* entry = impl_->handlers.find(fd)) impl_->remove(*entry);
+    return;
+  }
+  // Not one that is added meanwhile.
+  impl_->ask_to_take_back([impl = impl_, fd, latest = impl_->handlers.latest()] {
+    HandlerTable::Entry* const entry = impl->handlers.find(fd);
+    if (entry && !HandlerTable::is_newer(*entry, latest)) impl->remove(*entry);
+  });
 }
 
 bool IOLoop::add_callback(Callback callback, Location where) {
@@ -123,6 +183,7 @@ bool IOLoop::spawn_callback(Callback callback, Location where) {
     try {
       inner();
     } catch (...) {
+      pass_end_of_thread();
       log_exception(where);
     }
   };
@@ -144,14 +205,14 @@ TimeoutHandle IOLoop::call_later(Delay delay, Callback callback, Location where)
   return call_at(delay.after(time()), std::move(callback), where);
 }
 
-bool IOLoop::remove_timeout(TimeoutHandle timeout) {
-  impl_->check("remove_timeout");
-  if (timeout.loop != impl_->id) return false;
-  TimeoutCallback removed;
-  return impl_->timers.remove({timeout.slot, timeout.sequence}, removed);
+bool IOLoop::remove_timeout(TimeoutHandle timeout) noexcept {
+  if (!impl_->mailbox->runs_elsewhere()) return impl_->remove(timeout);
+  impl_->ask_to_take_back([impl = impl_, timeout] { impl->remove(timeout); });
+  return false;
 }
 
 bool IOLoop::update_timeout(TimeoutHandle& timeout, TimePoint deadline) {
+  if (impl_->mailbox->closed()) return false;
   impl_->check("update_timeout");
   if (timeout.loop != impl_->id) return false;
   const auto id = impl_->timers.move({timeout.slot, timeout.sequence}, deadline);
@@ -179,19 +240,15 @@ void IOLoop::add_signal_handler(int signal, SignalHandler handler, Location wher
   if (impl_->running) impl_->unblocked.add(signal);
 }
 
-void IOLoop::remove_signal_handler(int signal) {
-  impl_->check("remove_signal_handler");
-  // Destroyed last, as its destructor may come back here.
-  const auto doomed = impl_->signal_handlers.extract(signal);
-  if (!doomed) return;
-  unwatch_signal(signal, *impl_->mailbox);
-  impl_->unblocked.remove(signal);
+void IOLoop::remove_signal_handler(int signal) noexcept {
+  if (!impl_->mailbox->runs_elsewhere()) return impl_->remove_signal(signal);
+  impl_->ask_to_take_back([impl = impl_, signal] { impl->remove_signal(signal); });
 }
 
 void IOLoop::start() {
   impl_->check("start");
   if (impl_->running) throw_error(Errc::loop_running, "start");
-  const Impl::Run run(*this, *impl_);
+  const Impl::Run run(*impl_);
   if (!impl_->mailbox->take_stop()) impl_->run();
 }
 
@@ -209,9 +266,7 @@ bool IOLoop::run_until_stopped(Callback first, std::optional<Delay> timeout) {
   struct Disarm {
     IOLoop& loop;
     TimeoutHandle alarm;
-    ~Disarm() {
-      if (!loop.handle().closed()) loop.remove_timeout(alarm);
-    }
+    ~Disarm() { loop.remove_timeout(alarm); }
   } const disarm{*this, alarm};
   add_callback(std::move(first));
   start();
@@ -223,8 +278,8 @@ bool IOLoop::running() const noexcept {
 }
 
 IOLoop* IOLoop::current(bool instance) {
-  if (current_loop || !instance) return current_loop;
-  return &IOLoop::instance();
+  IOLoop* const loop = open_current_loop();
+  return loop || !instance ? loop : &IOLoop::instance();
 }
 
 IOLoop& IOLoop::instance() {
@@ -233,24 +288,26 @@ IOLoop& IOLoop::instance() {
 }
 
 void IOLoop::make_current() noexcept {
-  current_loop = this;
+  set_current_loop(impl_->handle);
 }
 void IOLoop::clear_current() noexcept {
-  current_loop = nullptr;
+  set_current_loop({});
 }
 
-void IOLoop::close(bool all_fds) {
+const LoopHandle& IOLoop::handle() const noexcept {
+  return impl_->handle;
+}
+
+void IOLoop::close(bool all_fds) noexcept {
   if (impl_->closed) return;
   const bool here = impl_->mailbox->runs_here();
-  if (impl_->running && !here && impl_->mailbox->ours()) {
-    throw_error(Errc::wrong_thread, "close");
-  }
-  if (impl_->running && here) {
-    impl_->close_all_fds |= all_fds;
+  if (impl_->running && (here || impl_->mailbox->ours())) {
+    if (all_fds) impl_->close_all_fds = true;
     impl_->closing = true;
+    if (!here) stop();
   } else {
     impl_->close(all_fds);
-    if (current_loop == this) current_loop = nullptr;
+    forget_closed_loop();
   }
 }
 

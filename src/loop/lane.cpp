@@ -4,6 +4,13 @@
 #include "tornado/loop_handle.h"
 
 namespace tornado {
+namespace {
+
+void destroy_waiting(LoopLane& lane) noexcept {
+  while (lane.taken() != lane.pushed()) lane.pop_front();
+}
+
+}  // namespace
 
 // If there is no memory, nothing has changed.
 void Lanes::admit() {
@@ -21,14 +28,15 @@ void Lanes::admit() {
 }
 
 void Lanes::clear() noexcept {
-  const auto empty = [](LoopLane& lane) {
-    while (lane.taken() != lane.pushed()) lane.pop_front();
-  };
-  for (const auto& lane : lanes_) empty(*lane);
+  for (const auto& lane : lanes_) destroy_waiting(*lane);
   lanes_.clear();
+  refuse_joined();
+}
+
+void Lanes::refuse_joined() noexcept {
   for (Joined* next = joined_.exchange(nullptr); next;) {
     const std::unique_ptr<Joined> one(next);
-    empty(*one->lane);
+    destroy_waiting(*one->lane);
     next = one->next;
   }
 }

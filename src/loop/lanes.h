@@ -62,6 +62,8 @@ class Lanes {
     while (!joined_.compare_exchange_weak(joined->next, joined)) {
     }
   }
+  /// Forgets the lanes that the loop has not looked at, for one that never will.
+  void refuse_joined() noexcept;
   [[nodiscard]] const SleepSign<StdMemory>& sign() const noexcept { return sign_; }
 
   // The loop's thread.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop/mailbox.h"
 
+#include <string>
+
 #include "platform/fork_epoch.h"
 #include "platform/pause_point.h"
 #include "platform/system_error.h"
+#include "tornado/error.h"
 #include "tornado/loop_handle.h"
 
 namespace tornado {
@@ -18,7 +21,36 @@ void check(const Callback& callback) {
 
 }  // namespace
 
+/// A wake to come. The loop may hear of what it is for before, end, and be destroyed.
+class Mailbox::WakeDue {
+ public:
+  explicit WakeDue(Mailbox& mailbox) noexcept : mailbox_(mailbox) {
+    mailbox_.queue_.telling().fetch_add(1, std::memory_order_relaxed);
+  }
+  struct Counted {};  // by the queue, within its lock
+  WakeDue(Mailbox& mailbox, Counted) noexcept : mailbox_(mailbox) {}
+  ~WakeDue() { mailbox_.queue_.telling().fetch_sub(1, std::memory_order_release); }
+  WakeDue(const WakeDue&) = delete;
+  WakeDue& operator=(const WakeDue&) = delete;
+
+  void wake() const noexcept { mailbox_.waker_.wake(); }
+  void wake_for_post() const noexcept {
+    mailbox_.waking_cpu_.store(current_cpu(), std::memory_order_relaxed);
+    wake();
+  }
+
+ private:
+  Mailbox& mailbox_;
+};
+
 Mailbox::Mailbox(WakerKind kind) : waker_(kind), epoch_(fork_epoch()) {}
+
+Mailbox::~Mailbox() {
+  // A forked child has none of the parent's threads.
+  while (ours() && queue_.telling().load(std::memory_order_acquire) != 0) {
+    std::this_thread::yield();
+  }
+}
 
 bool Mailbox::post(Callback&& callback, const std::source_location& where) {
   check(callback);
@@ -30,9 +62,13 @@ bool Mailbox::post(Callback&& callback, const std::source_location& where) {
   }
   pause_at(PausePoint::post_allowed);
   const auto pushed = queue_.push(std::move(callback), where);
+  if (pushed != CallbackQueue::Pushed::first) {
+    return pushed != CallbackQueue::Pushed::refused;
+  }
+  const WakeDue due(*this, WakeDue::Counted());
   pause_at(PausePoint::post_pushed);
-  if (pushed == CallbackQueue::Pushed::first) wake_for_post();
-  return pushed != CallbackQueue::Pushed::refused;
+  due.wake_for_post();
+  return true;
 }
 
 bool Mailbox::post(LoopLane& lane, Callback&& callback,
@@ -41,30 +77,30 @@ bool Mailbox::post(LoopLane& lane, Callback&& callback,
   if (closed()) return false;
   lane.push(std::move(callback), where);
   pause_at(PausePoint::lane_pushed);
-  if (lanes_.sign().up()) wake_for_post();
+  if (lanes_.sign().up()) WakeDue(*this).wake_for_post();
   return true;
 }
 
 std::shared_ptr<LoopLane> Mailbox::open_lane() {
   use_asymmetric_fences();
   auto lane = std::make_shared<LoopLane>();
+  if (closed_.load()) return lane;
   lanes_.add(lane);
   pause_at(PausePoint::lane_added);
+  // Closed since: close() has cleared the lanes, or this does.
+  if (closed_.load()) lanes_.refuse_joined();
   // A loop that sleeps without having looked at this lane would not hear of it.
   waker_.wake();
   return lane;
 }
 
-void Mailbox::wake_for_post() noexcept {
-  waking_cpu_.store(current_cpu(), std::memory_order_relaxed);
-  waker_.wake();
-}
-
 bool Mailbox::post_from_signal(void (*invoke)(void*), const void* bytes,
                                std::size_t size) noexcept {
-  if (closed() || !ring_.push(invoke, bytes, size)) return false;
+  if (closed()) return false;
+  const WakeDue due(*this);
+  if (!ring_.push(invoke, bytes, size)) return false;
   pause_at(PausePoint::ring_filled);
-  waker_.wake();
+  due.wake();
   return true;
 }
 
@@ -77,13 +113,15 @@ void Mailbox::notify_signal(int signal) noexcept {
 
 void Mailbox::stop() noexcept {
   if (closed()) return;
+  const WakeDue due(*this);
   stop_.store(true);
   pause_at(PausePoint::stop_stored);
-  waker_.wake();
+  due.wake();
 }
 
 void Mailbox::close() {
   closed_.store(true);
+  loop_.store(nullptr);
   pause_at(PausePoint::refusal_began);
   // A thread of the parent may hold the lock, and is not here to let it go.
   if (!ours()) (void)queue_.after_fork();
@@ -118,6 +156,20 @@ void LoopHandle::stop() const noexcept {
 
 bool LoopHandle::closed() const noexcept {
   return !mailbox_ || mailbox_->closed();
+}
+
+IOLoop* LoopHandle::loop() const noexcept {
+  return mailbox_ ? mailbox_->loop() : nullptr;
+}
+
+IOLoop& LoopHandle::open_loop(std::string_view act) const {
+  IOLoop* const open = loop();
+  if (!open) throw_error(Errc::loop_closed, std::string(act));
+  return *open;
+}
+
+bool LoopHandle::runs_elsewhere() const noexcept {
+  return mailbox_ && mailbox_->runs_elsewhere();
 }
 
 bool LoopHandle::post_from_signal(void (*invoke)(void*), const void* bytes,

@@ -16,11 +16,18 @@
 
 namespace tornado {
 
+class IOLoop;
+
 /// All of a loop that other threads and signal handlers touch. Lives as long as the
 /// last LoopHandle.
 class Mailbox {
  public:
   explicit Mailbox(WakerKind kind);
+  /// Waits for the threads that are still about to wake the loop: what they did may
+  /// have ended it.
+  ~Mailbox();
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
 
   // Any thread. False if closed or the parent process's.
   bool post(Callback&& callback, const std::source_location& where);
@@ -41,6 +48,13 @@ class Mailbox {
   [[nodiscard]] bool runs_here() const noexcept {
     return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
+  /// Whether another thread runs the loop or, in a forked child, did at the fork.
+  [[nodiscard]] bool runs_elsewhere() const noexcept {
+    const std::thread::id runner = runner_.load(std::memory_order_relaxed);
+    return runner != std::thread::id() && runner != std::this_thread::get_id();
+  }
+  /// Null once the loop is closed.
+  [[nodiscard]] IOLoop* loop() const noexcept { return loop_.load(); }
 
   // The loop's thread.
   /// Whether whoever woke the loop last did so on this very processor.
@@ -48,6 +62,7 @@ class Mailbox {
     const int cpu = waking_cpu_.load(std::memory_order_relaxed);
     return cpu != -1 && cpu == current_cpu();
   }
+  void set_loop(IOLoop& loop) noexcept { loop_.store(&loop); }
   void set_runner(std::thread::id runner) noexcept { runner_.store(runner); }
   [[nodiscard]] Waker& waker() noexcept { return waker_; }
   [[nodiscard]] CallbackQueue& queue() noexcept { return queue_; }
@@ -84,7 +99,7 @@ class Mailbox {
  private:
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-  void wake_for_post() noexcept;
+  class WakeDue;
 
   Waker waker_;
   CallbackQueue queue_;
@@ -93,6 +108,7 @@ class Mailbox {
   std::array<std::atomic<std::uint64_t>, (NSIG + 63) / 64> signals_{};
   std::atomic<bool> stop_{false};
   std::atomic<bool> closed_{false};
+  std::atomic<IOLoop*> loop_{nullptr};
   std::atomic<std::thread::id> runner_{};  // none unless the loop runs
   std::atomic<std::uint64_t> epoch_;
   std::atomic<int> waking_cpu_{-1};  // of the last post that found the queue empty

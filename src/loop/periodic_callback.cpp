@@ -2,6 +2,7 @@
 #include "tornado/periodic_callback.h"
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 
 #include "loop/periodic_schedule.h"
@@ -12,8 +13,8 @@ namespace tornado {
 using std::chrono::nanoseconds;
 
 struct PeriodicCallback::State : std::enable_shared_from_this<State> {
-  State(IOLoop& l, Callback c, nanoseconds p, double j)
-      : loop(l), callback(std::move(c)), period(p), jitter(j) {}
+  State(LoopHandle l, Callback c, nanoseconds p, double j)
+      : handle(std::move(l)), callback(std::move(c)), period(p), jitter(j) {}
 
   nanoseconds step() {
     if (jitter == 0) return period;
@@ -23,7 +24,15 @@ struct PeriodicCallback::State : std::enable_shared_from_this<State> {
     return std::max(drawn.get(), nanoseconds(1));
   }
 
+  void start() {
+    take_back();
+    next = handle.open_loop("PeriodicCallback::start").time();
+    schedule();
+    running = true;
+  }
+
   void schedule() {
+    IOLoop& loop = handle.open_loop("PeriodicCallback");
     next = next_tick(next, loop.time(), step());
     timeout = loop.call_at(next, [self = shared_from_this()] { self->tick(); });
     pending = true;
@@ -31,6 +40,7 @@ struct PeriodicCallback::State : std::enable_shared_from_this<State> {
 
   void tick() {
     pending = false;
+    if (!running) return;
     try {
       callback();
     } catch (...) {
@@ -40,19 +50,38 @@ struct PeriodicCallback::State : std::enable_shared_from_this<State> {
     go_on();
   }
 
-  // The callback may have stopped it, or started it anew.
+  // The callback may have stopped it, or started it again, or forked: a child's loop
+  // refuses.
   void go_on() {
-    if (running && !pending) schedule();
+    if (running && !pending && !handle.closed()) schedule();
   }
 
-  IOLoop& loop;
+  void take_back() noexcept {
+    IOLoop* const open = handle.loop();
+    if (std::exchange(pending, false) && open) open->remove_timeout(timeout);
+  }
+
+  // Another thread must not touch what belongs to the loop's.
+  void stop() noexcept {
+    running = false;
+    if (!handle.runs_elsewhere()) return take_back();
+    try {
+      handle.add_callback([self = shared_from_this()] {
+        if (!self->running) self->take_back();
+      });
+    } catch (const std::exception&) {  // no memory: the next tick finds it stopped
+    }
+  }
+
+  const LoopHandle handle;
   Callback callback;
   const nanoseconds period;
   const double jitter;
+  std::atomic<bool> running{false};
+  // The loop's thread:
   std::minstd_rand random{std::random_device{}()};
   TimePoint next{};
   TimeoutHandle timeout;
-  bool running = false;
   bool pending = false;  // whether `timeout` is still to come
 };
 
@@ -70,7 +99,7 @@ PeriodicCallback::PeriodicCallback(IOLoop& loop, Callback callback, Delay period
     refuse("period " + std::to_string(period.get().count()) + " ns");
   }
   if (!(jitter >= 0 && jitter <= 1)) refuse("jitter " + std::to_string(jitter));
-  state_ = std::make_shared<State>(loop, std::move(callback), period.get(), jitter);
+  state_ = std::make_shared<State>(loop.handle(), std::move(callback), period.get(), jitter);
 }
 
 PeriodicCallback::~PeriodicCallback() {
@@ -78,21 +107,15 @@ PeriodicCallback::~PeriodicCallback() {
 }
 
 void PeriodicCallback::start() {
-  if (state_->running) return;
-  state_->next = state_->loop.time();
-  state_->schedule();
-  state_->running = true;
+  if (!is_running()) state_->start();
 }
 
-void PeriodicCallback::stop() {
-  state_->running = false;
-  if (std::exchange(state_->pending, false)) {
-    state_->loop.remove_timeout(state_->timeout);
-  }
+void PeriodicCallback::stop() noexcept {
+  state_->stop();
 }
 
 bool PeriodicCallback::is_running() const noexcept {
-  return state_->running;
+  return state_->running && state_->handle.loop();
 }
 
 }  // namespace tornado

@@ -46,13 +46,35 @@ Registry& registry() {
   return current.compare_exchange_strong(seen, fresh.get()) ? *fresh.release() : *seen;
 }
 
-extern "C" void tornado_on_signal(int signal) {
+// What the signal would do if the library were not there. For a forked child that has
+// taken over none of the loops: it cannot know that its parent watched the signal.
+void act_as_before(int signal, siginfo_t* info, void* context) noexcept {
+  const struct sigaction& before = watched[signal].previous;
+  if (before.sa_flags & SA_SIGINFO) return before.sa_sigaction(signal, info, context);
+  if (before.sa_handler == SIG_IGN) return;
+  if (before.sa_handler != SIG_DFL) return before.sa_handler(signal);
+  struct sigaction ours {};
+  ::sigaction(signal, &before, &ours);
+  ::raise(signal);
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  // It was ignored, or stopped the process for a while.
+  ::sigaction(signal, &ours, nullptr);
+}
+
+extern "C" void tornado_on_signal(int signal, siginfo_t* info, void* context) {
   ErrnoKeeper keep;
+  bool heard = false;
   handlers_running.fetch_add(1);
   for (const Watcher* one = watched[signal].first.load(); one; one = one->next.load()) {
+    if (!one->mailbox->ours()) continue;
+    heard = true;
     one->mailbox->notify_signal(signal);
   }
   handlers_running.fetch_sub(1);
+  if (!heard) act_as_before(signal, info, context);
 }
 
 void free_removed(Registry& ours) noexcept {
@@ -64,7 +86,7 @@ void free_removed(Registry& ours) noexcept {
 }
 
 bool is_ours(const struct sigaction& action) noexcept {
-  return !(action.sa_flags & SA_SIGINFO) && action.sa_handler == &tornado_on_signal;
+  return (action.sa_flags & SA_SIGINFO) && action.sa_sigaction == &tornado_on_signal;
 }
 
 std::string act_on_signal(std::string_view act, int signal) {
@@ -74,14 +96,19 @@ std::string act_on_signal(std::string_view act, int signal) {
 // `previous` stays as it is where ours is installed already.
 void install(int signal, struct sigaction& previous) {
   struct sigaction action {};
-  action.sa_handler = &tornado_on_signal;
-  action.sa_flags = SA_RESTART | SA_ONSTACK;
+  action.sa_sigaction = &tornado_on_signal;
+  action.sa_flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO;
   sigfillset(&action.sa_mask);
+  // Asked for beforehand: the handler may need it as soon as it is installed.
   struct sigaction found {};
-  if (::sigaction(signal, &action, &found) == -1) {
+  bool done = ::sigaction(signal, nullptr, &found) == 0;
+  if (done && !is_ours(found)) {
+    previous = found;
+    done = ::sigaction(signal, &action, nullptr) == 0;
+  }
+  if (!done) {
     throw_errno(act_on_signal("sigaction", signal));
   }
-  if (!is_ours(found)) previous = found;
 }
 
 void restore(int signal, const struct sigaction& previous) {

@@ -316,6 +316,7 @@ void IOLoop::Impl::call(const Location& where, F&& function) {
     function();
   } catch (...) {
     monitor.running.store(nullptr, std::memory_order_relaxed);
+    pass_end_of_thread();
     on_exception(where);
   }
   monitor.running.store(nullptr, std::memory_order_relaxed);

@@ -31,22 +31,19 @@ void Conversation::set_callback(Subprocess::CommunicateCallback callback) {
 }
 
 void Conversation::stop() noexcept {
-  for (PipeEnd* end : {&in_end, &out_end, &err_end}) {
-    // A closed loop has no handlers left, and may be gone.
-    if (end->watched && !handle_.closed()) {
-      try {
-        loop_.remove_handler(*end);
-      } catch (const std::system_error&) {  // wrong thread: it keeps a dead number
-      }
-    }
-    end->close();
-  }
+  for (PipeEnd* end : {&in_end, &out_end, &err_end}) close(*end);
   callback_.reset();
+}
+
+void Conversation::close(PipeEnd& end) noexcept {
+  IOLoop* const loop = loop_.loop();
+  if (end.watched && loop) loop->remove_handler(end.fileno());
+  end.close();
 }
 
 void Conversation::watch(PipeEnd& end, Events events, void (Conversation::*step)()) {
   if (!end.fd) return;
-  loop_.add_handler(
+  loop_.open_loop("communicate").add_handler(
       end,
       [self = shared_from_this(), step](PipeEnd&, Events) {
         // Removing the handler destroys this lambda.
@@ -89,8 +86,7 @@ void Conversation::read_some(PipeEnd& end, std::string& text) {
 }
 
 void Conversation::finish(PipeEnd& end) {
-  loop_.remove_handler(end);
-  end.close();
+  close(end);
   tell_if_over();
 }
 

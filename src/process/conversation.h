@@ -24,7 +24,7 @@ struct PipeEnd {
 /// Writes all input into one pipe while it reads two others to their ends.
 class Conversation : public std::enable_shared_from_this<Conversation> {
  public:
-  explicit Conversation(IOLoop& loop) : loop_(loop), handle_(loop.handle()) {}
+  explicit Conversation(IOLoop& loop) : loop_(loop.handle()) {}
 
   /// Does nothing for `exit` but ask it for the status.
   void start(std::string input, ExitWatch& exit);
@@ -45,12 +45,12 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   void read_some(PipeEnd& end, std::string& text);
   void read_out() { read_some(out_end, result_.out); }
   void read_err() { read_some(err_end, result_.err); }
+  void close(PipeEnd& end) noexcept;
   void finish(PipeEnd& end);
   [[nodiscard]] bool over() const noexcept;
   void tell_if_over();
 
-  IOLoop& loop_;
-  LoopHandle handle_;
+  LoopHandle loop_;  // this may outlive it
   std::string input_;
   std::size_t written_ = 0;
   bool started_ = false;

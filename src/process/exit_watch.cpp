@@ -10,7 +10,7 @@
 namespace tornado {
 
 ExitWatch::ExitWatch(IOLoop& loop)
-    : child_(std::make_unique<LeftChild>()), loop_(loop) {}
+    : child_(std::make_unique<LeftChild>()), loop_(loop.handle()) {}
 
 ExitWatch::~ExitWatch() {
   if (status_ || pid() == -1) return;
@@ -25,7 +25,7 @@ void ExitWatch::adopt(int pid, UniqueFd process) noexcept {
 void ExitWatch::start() {
   if (!process_) end_ = open_exit_descriptor(pid());
   if (!is_readable_at_end(fileno())) return ask_for_notice();
-  loop_.add_handler(
+  loop_.open_loop("Subprocess").add_handler(
       *this, [self = shared_from_this()](ExitWatch&, Events) { self->on_end(); },
       Events::read);
   watched_ = true;
@@ -43,10 +43,9 @@ void ExitWatch::kill_and_reap() noexcept {
 
 // No handler is added, which a closed loop would refuse.
 void ExitWatch::ask_for_notice() {
-  LoopHandle loop = loop_.handle();
-  if (loop.closed()) throw_error(Errc::loop_closed, "Subprocess");
+  if (loop_.closed()) throw_error(Errc::loop_closed, "Subprocess");
   notify_of_end(pid(), process_.get(),
-                [self = shared_from_this(), handle = std::move(loop)]() mutable {
+                [self = shared_from_this(), handle = loop_]() mutable {
                   handle.add_callback([moved = std::move(self)] { moved->on_end(); });
                 });
 }
@@ -57,7 +56,7 @@ void ExitWatch::on_end() {
   const auto status = reap(pid(), process_.get(), WaitFor::nothing);
   if (!status) return await_debugger();
   status_ = ExitStatus{status->error, status->returncode};
-  if (std::exchange(watched_, false)) loop_.remove_handler(*this);
+  stop_watching();
   close();
   pause_at(PausePoint::exit_reaped);
   tell();
@@ -67,8 +66,12 @@ void ExitWatch::on_end() {
 // readable meanwhile.
 void ExitWatch::await_debugger() {
   ask_for_notice();
-  loop_.remove_handler(*this);
-  watched_ = false;
+  stop_watching();
+}
+
+void ExitWatch::stop_watching() noexcept {
+  if (!std::exchange(watched_, false)) return;
+  if (IOLoop* const loop = loop_.loop()) loop->remove_handler(fileno());
 }
 
 // Each as a callback of its own: what one throws is not the others' misfortune.

@@ -49,12 +49,13 @@ class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
   void ask_for_notice();
   void on_end();
   void await_debugger();
+  void stop_watching() noexcept;
   void tell();
 
   std::unique_ptr<LeftChild> child_;
   UniqueFd process_;
   UniqueFd end_;  // for a child without that
-  IOLoop& loop_;  // for the loop's own calls only: this may outlive it
+  LoopHandle loop_;  // this may outlive it
   bool watched_ = false;
   std::optional<ExitStatus> status_;
   Subprocess::ExitCallback callback_;

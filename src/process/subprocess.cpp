@@ -16,7 +16,7 @@ CalledProcessError::CalledProcessError(int pid, int returncode)
 
 struct Subprocess::State {
   explicit State(IOLoop& l)
-      : loop(l),
+      : loop(l.handle()),
         exit(std::make_shared<ExitWatch>(l)),
         conversation(std::make_shared<Conversation>(l)) {}
   ~State() {
@@ -33,7 +33,7 @@ struct Subprocess::State {
     conversation->err_end.fd = std::move(child.err);
   }
 
-  IOLoop& loop;
+  const LoopHandle loop;  // this may outlive it
   std::shared_ptr<ExitWatch> exit;
   std::shared_ptr<Conversation> conversation;
 };
@@ -79,7 +79,7 @@ void Subprocess::set_exit_callback(ExitCallback callback) {
 
 int Subprocess::wait_for_exit(bool raise_error, std::optional<Delay> timeout) {
   const std::shared_ptr<ExitWatch> exit = state_->exit;
-  const auto status = state_->loop.run_sync<ExitStatus>(
+  const auto status = state_->loop.open_loop("wait_for_exit").run_sync<ExitStatus>(
       [exit](const Completion<ExitStatus>& completion) {
         exit->add_waiter([completion](ExitStatus s) { completion.set_value(s); });
       },
@@ -114,7 +114,7 @@ bool Subprocess::kill() {
 Communicated Subprocess::communicate(std::string input, std::optional<Delay> timeout) {
   const std::shared_ptr<Conversation> talk = state_->conversation;
   try {
-    return state_->loop.run_sync<Communicated>(
+    return state_->loop.open_loop("communicate").run_sync<Communicated>(
         [this, &input](const Completion<Communicated>& completion) {
           communicate(std::move(input), [completion](Communicated result) {
             completion.set_value(std::move(result));

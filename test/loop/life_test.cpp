@@ -40,7 +40,7 @@ TEST_P(Life, stop_lets_the_callbacks_of_the_turn_run) {
   EXPECT_EQ(run, 1);
 }
 
-TEST_P(Life, other_threads_are_refused_by_name_while_it_runs) {
+TEST_P(Life, other_threads_may_not_change_it_while_it_runs) {
   const FdPair pipe = make_pipe();
   std::vector<std::error_code> errors;
   TimeoutHandle timeout = loop.call_later(1h, [] {});
@@ -50,15 +50,11 @@ TEST_P(Life, other_threads_are_refused_by_name_while_it_runs) {
       errors = {
           error_of([&] { loop.add_handler(pipe.first.get(), ignore, Events::read); }),
           error_of([&] { loop.update_handler(pipe.first.get(), Events::read); }),
-          error_of([&] { loop.remove_handler(pipe.first.get()); }),
           error_of([&] { loop.call_later(1s, [] {}); }),
-          error_of([&] { loop.remove_timeout({}); }),
           error_of([&] { loop.update_timeout(timeout, loop.time()); }),
           error_of([&] { loop.add_signal_handler(a_signal, [](int) {}); }),
-          error_of([&] { loop.remove_signal_handler(a_signal); }),
           error_of([&] { loop.start(); }),
           error_of([&] { loop.run_sync([] {}); }),
-          error_of([&] { loop.close(); }),
           error_of([&] { loop.set_exception_policy(ExceptionPolicy::log); }),
           error_of([&] {
             loop.handle_callback_exception([](const std::exception_ptr&) {});
@@ -69,7 +65,7 @@ TEST_P(Life, other_threads_are_refused_by_name_while_it_runs) {
     loop.stop();
   });
   start();
-  ASSERT_EQ(errors.size(), 14u);
+  ASSERT_EQ(errors.size(), 10u);
   for (const auto& error : errors) EXPECT_EQ(error, Errc::wrong_thread);
 }
 
