@@ -122,7 +122,6 @@ class IoUring final : public Poller {
   ~IoUring() override {
     if (epoch_ != fork_epoch()) return;
     withdraw_all();
-    if (owner_ == this_thread()) leave_ring_messages();
   }
 
   PollerKind kind() const noexcept override { return PollerKind::io_uring; }
@@ -348,7 +347,7 @@ class IoUring final : public Poller {
     const std::uint64_t here = this_thread();
     if (here == owner_) return;
     owner_ = here;
-    use_ring_messages();
+    messages_ = use_ring_messages();
     withdraw_all();
   }
 
@@ -376,6 +375,7 @@ class IoUring final : public Poller {
   }
 
   Ring ring_;
+  RingMessages messages_;
   std::uint64_t epoch_ = fork_epoch();
   std::uint64_t owner_ = 0;      // the thread that asked
   std::uint64_t in_kernel_ = 0;  // requests whose last answer was not taken

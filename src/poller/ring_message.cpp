@@ -4,7 +4,9 @@
 #include <liburing.h>
 
 #include <atomic>
+#include <new>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "platform/descriptor_maker.h"
@@ -17,7 +19,7 @@ namespace {
 
 /// A thread's own small ring, which nothing else uses: so a signal handler finds it
 /// either at rest or in the middle of a message, and each answer is to the message just
-/// sent.
+/// sent. The last poller to leave gives the ring back, on whatever thread it does.
 class Messenger {
  public:
   Messenger() = default;
@@ -25,36 +27,55 @@ class Messenger {
   Messenger& operator=(const Messenger&) = delete;
   ~Messenger() { drop(); }
 
-  /// In a forked child the ring is the parent's, and another is made.
+  /// On its thread. In a forked child the ring is the parent's, and another is made.
   bool use() noexcept {
-    if (epoch_ != fork_epoch()) {
+    const bool inherited = epoch_ != fork_epoch();
+    if (inherited) busy_ = false;  // the thread that held it may be the parent's
+    const Busy now(*this);
+    if (inherited) {
       drop();
+      users_ = 0;
       epoch_ = fork_epoch();
-      made_ = make();
     }
+    if (!made_) made_ = make();
     ++users_;
     return made_;
   }
+  /// On any thread.
   void leave() noexcept {
-    if (users_ == 0) return;
-    --users_;
-    if (users_ == 0) drop();
+    if (epoch_ != fork_epoch()) return;
+    const Busy now(*this);
+    if (--users_ == 0) drop();
   }
 
   bool send(NativeFd to) noexcept {
     if (epoch_ != fork_epoch() || busy_.exchange(true)) return false;
-    const std::optional<int> answer = send_now(to);
-    // Else the next would go together with this one, and take its answer for its own.
-    if (!answer) drop();
+    bool sent = false;
+    if (made_) {
+      const std::optional<int> answer = send_now(to);
+      // Else the next would go together with this one, and take its answer for its own.
+      if (!answer) drop();
+      sent = answer && *answer >= 0;
+    }
     busy_.store(false);
-    return answer && *answer >= 0;
+    return sent;
   }
 
  private:
+  class Busy {
+   public:
+    explicit Busy(Messenger& messenger) noexcept : messenger_(messenger) {
+      while (messenger_.busy_.exchange(true)) std::this_thread::yield();
+    }
+    ~Busy() { messenger_.busy_.store(false); }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+   private:
+    Messenger& messenger_;
+  };
+
   void drop() noexcept {
-    send_from_this_thread = nullptr;
-    epoch_ = 0;
-    users_ = 0;
     if (!std::exchange(made_, false)) return;
     set_maker(ring_.ring_fd, nullptr);
     ::io_uring_queue_exit(&ring_);
@@ -88,23 +109,33 @@ class Messenger {
   }
 
   io_uring ring_{};
+  std::atomic<bool> busy_{false};  // guards what follows, and the ring
   bool made_ = false;
   unsigned users_ = 0;
-  std::uint64_t epoch_ = 0;  // 0: none
-  std::atomic<bool> busy_{false};
+  std::atomic<std::uint64_t> epoch_{0};  // 0: none
 };
 
-thread_local Messenger messenger;
+struct OfThisThread {
+  ~OfThisThread() { send_from_this_thread = nullptr; }
+  std::shared_ptr<Messenger> messenger;
+};
+thread_local OfThisThread own;
 
 }  // namespace
 
-void use_ring_messages() noexcept {
-  if (!messenger.use()) return;
-  send_from_this_thread = [](NativeFd door) noexcept { return messenger.send(door); };
-}
-
-void leave_ring_messages() noexcept {
-  messenger.leave();
+RingMessages use_ring_messages() noexcept {
+  try {
+    if (!own.messenger) own.messenger = std::make_shared<Messenger>();
+    if (own.messenger->use()) {
+      send_from_this_thread = [](NativeFd door) noexcept {
+        return own.messenger->send(door);
+      };
+    }
+    const auto leave = [messenger = own.messenger](void*) { messenger->leave(); };
+    return {own.messenger.get(), leave};  // leaves if there is no memory
+  } catch (const std::bad_alloc&) {  // the waker's own descriptor serves
+    return {};
+  }
 }
 
 }  // namespace tornado
