@@ -102,8 +102,8 @@ class TORNADO_API IOLoop {
   }
   /// The handler is not called again, even if its event was reported in this turn
   /// already, and never for the next owner of the number. No error if there is none.
-  /// On another thread while the loop runs, the handler may be called until the loop has
-  /// removed it: close the descriptor in a later callback.
+  /// On another thread while the loop runs, the handler may be called until the loop
+  /// has removed it: close the descriptor in a later callback.
   void remove_handler(NativeFd fd) noexcept;
   template <FileObject T>
   void remove_handler(T& object) {

@@ -33,9 +33,9 @@ class TORNADO_API PeriodicCallback {
 
   /// Nothing, if it runs already. Errc::loop_closed; Errc::loop_forked in a child.
   void start();
-  /// No further tick begins. Any thread, any time, also after the loop. On another thread
-  /// while the loop runs: a tick that runs now goes on, and the loop destroys the callback
-  /// in a later turn.
+  /// No further tick begins. Any thread, any time, also after the loop. On another
+  /// thread while the loop runs: a tick that runs now goes on, and the loop destroys
+  /// the callback in a later turn.
   void stop() noexcept;
   /// False once the loop is closed. Any thread.
   [[nodiscard]] bool is_running() const noexcept;

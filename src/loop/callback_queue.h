@@ -23,7 +23,8 @@ class CallbackQueue {
  public:
   enum class Pushed {
     refused,  ///< closed; the callback was not touched
-    first,    ///< the queue was empty: the pusher tells the consumer, and telling() counts it
+    first,    ///< the queue was empty: the pusher tells the consumer, and telling()
+              ///< counts it
     more,     ///< whoever made it non-empty tells the consumer
   };
 

@@ -26,7 +26,8 @@ struct Current {
   LoopHandle loop;
 };
 
-/// Null after the end of the thread's variables: at the end of the thread, and in exit().
+/// Null after the end of the thread's variables: at the end of the thread, and in
+/// exit().
 LoopHandle* current_loop() noexcept {
   thread_local Current current;
   return Current::life == Current::Life::during ? &current.loop : nullptr;
@@ -47,7 +48,6 @@ void set_current_loop(const LoopHandle& loop) noexcept {
 void forget_closed_loop() noexcept {
   if (!open_current_loop()) set_current_loop({});
 }
-
 
 void require(bool given, std::string_view act) {
   if (!given) {

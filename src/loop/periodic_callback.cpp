@@ -99,7 +99,8 @@ PeriodicCallback::PeriodicCallback(IOLoop& loop, Callback callback, Delay period
     refuse("period " + std::to_string(period.get().count()) + " ns");
   }
   if (!(jitter >= 0 && jitter <= 1)) refuse("jitter " + std::to_string(jitter));
-  state_ = std::make_shared<State>(loop.handle(), std::move(callback), period.get(), jitter);
+  state_ =
+      std::make_shared<State>(loop.handle(), std::move(callback), period.get(), jitter);
 }
 
 PeriodicCallback::~PeriodicCallback() {

@@ -133,7 +133,7 @@ RingMessages use_ring_messages() noexcept {
     }
     const auto leave = [messenger = own.messenger](void*) { messenger->leave(); };
     return {own.messenger.get(), leave};  // leaves if there is no memory
-  } catch (const std::bad_alloc&) {  // the waker's own descriptor serves
+  } catch (const std::bad_alloc&) {       // the waker's own descriptor serves
     return {};
   }
 }

@@ -43,7 +43,8 @@ void Conversation::close(PipeEnd& end) noexcept {
 
 void Conversation::watch(PipeEnd& end, Events events, void (Conversation::*step)()) {
   if (!end.fd) return;
-  loop_.open_loop("communicate").add_handler(
+  IOLoop& loop = loop_.open_loop("communicate");
+  loop.add_handler(
       end,
       [self = shared_from_this(), step](PipeEnd&, Events) {
         // Removing the handler destroys this lambda.

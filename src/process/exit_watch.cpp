@@ -25,7 +25,8 @@ void ExitWatch::adopt(int pid, UniqueFd process) noexcept {
 void ExitWatch::start() {
   if (!process_) end_ = open_exit_descriptor(pid());
   if (!is_readable_at_end(fileno())) return ask_for_notice();
-  loop_.open_loop("Subprocess").add_handler(
+  IOLoop& loop = loop_.open_loop("Subprocess");
+  loop.add_handler(
       *this, [self = shared_from_this()](ExitWatch&, Events) { self->on_end(); },
       Events::read);
   watched_ = true;

@@ -54,7 +54,7 @@ class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
 
   std::unique_ptr<LeftChild> child_;
   UniqueFd process_;
-  UniqueFd end_;  // for a child without that
+  UniqueFd end_;     // for a child without that
   LoopHandle loop_;  // this may outlive it
   bool watched_ = false;
   std::optional<ExitStatus> status_;

@@ -79,7 +79,8 @@ void Subprocess::set_exit_callback(ExitCallback callback) {
 
 int Subprocess::wait_for_exit(bool raise_error, std::optional<Delay> timeout) {
   const std::shared_ptr<ExitWatch> exit = state_->exit;
-  const auto status = state_->loop.open_loop("wait_for_exit").run_sync<ExitStatus>(
+  IOLoop& loop = state_->loop.open_loop("wait_for_exit");
+  const auto status = loop.run_sync<ExitStatus>(
       [exit](const Completion<ExitStatus>& completion) {
         exit->add_waiter([completion](ExitStatus s) { completion.set_value(s); });
       },
@@ -113,8 +114,9 @@ bool Subprocess::kill() {
 
 Communicated Subprocess::communicate(std::string input, std::optional<Delay> timeout) {
   const std::shared_ptr<Conversation> talk = state_->conversation;
+  IOLoop& loop = state_->loop.open_loop("communicate");
   try {
-    return state_->loop.open_loop("communicate").run_sync<Communicated>(
+    return loop.run_sync<Communicated>(
         [this, &input](const Completion<Communicated>& completion) {
           communicate(std::move(input), [completion](Communicated result) {
             completion.set_value(std::move(result));
