@@ -46,5 +46,6 @@ endfunction()
 function(tornado_bare_sources folder)
   set_source_files_properties("${folder}/process/child_linux.cpp"
     "${folder}/process/close_others_linux.cpp"
-    PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-fno-stack-protector;-fno-exceptions")
+    PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-fno-stack-protector;-fno-exceptions"
+      SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
