@@ -138,14 +138,4 @@ TORNADO_API int wait_child(Child& child);
 /// before it spawns should call this at its start. Again: nothing.
 TORNADO_API void reserve_spawn_slots();
 
-/// How children are made here and now, best first what works: what `spawn` has learnt
-/// so far. For diagnosis.
-struct SpawnMeans {
-  bool memory_shared = true;         ///< no fork: not so under valgrind
-  bool descriptors_unshared = true;  ///< close_range(CLOSE_RANGE_UNSHARE) on clone
-  bool pidfd_at_birth = true;        ///< CLONE_PIDFD
-  bool pidfd = true;                 ///< pidfd_open, if not
-};
-[[nodiscard]] TORNADO_API SpawnMeans spawn_means();
-
 }  // namespace tornado

@@ -3,13 +3,20 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
+
+#include "platform/descriptors.h"
 
 namespace tornado {
 namespace {
 
-std::array<std::atomic<const char*>, 4096> makers;
+struct Made {
+  std::atomic<const char*> by{nullptr};
+  std::atomic<std::uint64_t> file{0};
+};
+std::array<Made, 4096> makers;
 
-std::atomic<const char*>* slot_of(NativeFd fd) noexcept {
+Made* slot_of(NativeFd fd) noexcept {
   const auto index = static_cast<std::size_t>(fd);  // negative ones become huge
   return index < makers.size() ? &makers[index] : nullptr;
 }
@@ -17,12 +24,18 @@ std::atomic<const char*>* slot_of(NativeFd fd) noexcept {
 }  // namespace
 
 void set_maker(NativeFd fd, const char* maker) noexcept {
-  if (auto* slot = slot_of(fd)) slot->store(maker, std::memory_order_relaxed);
+  Made* const slot = slot_of(fd);
+  if (!slot) return;
+  if (maker) slot->file.store(file_id(fd), std::memory_order_relaxed);
+  slot->by.store(maker, std::memory_order_relaxed);
 }
 
 const char* maker_of(NativeFd fd) noexcept {
-  const auto* slot = slot_of(fd);
-  return slot ? slot->load(std::memory_order_relaxed) : nullptr;
+  const Made* const slot = slot_of(fd);
+  if (!slot) return nullptr;
+  const char* const maker = slot->by.load(std::memory_order_relaxed);
+  const bool same = maker && slot->file.load(std::memory_order_relaxed) == file_id(fd);
+  return same ? maker : nullptr;
 }
 
 }  // namespace tornado

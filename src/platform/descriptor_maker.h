@@ -5,11 +5,12 @@
 
 namespace tornado {
 
-/// For the audit: remembers which part of the library a descriptor is of, until it is
-/// closed by try_close(). `maker` lives for ever, as literals do. Of numbers from 4096
-/// on nothing is known. Async-signal-safe.
+/// For the audit: remembers which part of the library made a descriptor. `maker` is a
+/// literal, or nullptr to forget it. Numbers from 4096 on are not remembered.
+/// Async-signal-safe.
 void set_maker(NativeFd fd, const char* maker) noexcept;
-/// nullptr if unknown.
+/// nullptr if unknown, or if the number leads to another file by now: not every close
+/// is a try_close().
 const char* maker_of(NativeFd fd) noexcept;
 
 }  // namespace tornado

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+/// \file
+/// The acts on descriptors that several parts of the library need.
+
+#include <cstdint>
 #include <string_view>
 
 #include "tornado/fd.h"
@@ -10,6 +14,25 @@ namespace tornado {
 /// Takes what a call that makes descriptors returned: throws errno for -1, and moves 0,
 /// 1 and 2 out of the way of those who take them for the standard streams.
 UniqueFd adopt(NativeFd fd, std::string_view act);
+/// The same without exceptions: empty for -1, and for a number below 3 that cannot be
+/// moved.
+UniqueFd adopt_if_made(NativeFd fd) noexcept;
+
+/// Async-signal-safe; keeps errno.
+[[nodiscard]] bool is_open(NativeFd fd) noexcept;
+
+/// What a number leads to: another value means that the number is another owner's by
+/// now. 0 if it is not open. Pipes, sockets and files have values of their own; eventfds
+/// and epoll sets share one. Always 1 on Windows. Async-signal-safe; keeps errno.
+[[nodiscard]] std::uint64_t file_id(NativeFd fd) noexcept;
+
+/// A descriptor of a process that has not been reaped. Empty where the kernel has none
+/// or refuses it. Linux only.
+UniqueFd open_pidfd(int pid) noexcept;
+
+/// Makes `number`, which is open, a close-on-exec copy of `fd` in one step. False with
+/// errno. Not on Windows.
+bool overwrite(NativeFd number, NativeFd fd) noexcept;
 
 struct Replaced {
   NativeFd number;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "platform/cloexec.h"
@@ -47,12 +48,37 @@ UniqueFd adopt(NativeFd fd, std::string_view act) {
   return UniqueFd(lifted);
 }
 
-Replaced replace(NativeFd number, UniqueFd fresh) {
+UniqueFd adopt_if_made(NativeFd fd) noexcept {
+  UniqueFd owned(fd);
+  if (!owned || fd >= first_own) return owned;
+  return UniqueFd(duplicate_above_standard(fd));
+}
+
+bool is_open(NativeFd fd) noexcept {
+  const ErrnoKeeper keep;
+  return ::fcntl(fd, F_GETFD) != -1;
+}
+
+// One word, so that it fits into an atomic.
+std::uint64_t file_id(NativeFd fd) noexcept {
+  const ErrnoKeeper keep;
+  struct stat status;
+  if (::fstat(fd, &status) == -1) return 0;
+  constexpr std::uint64_t spread = 0x9e3779b97f4a7c15;
+  const auto device = static_cast<std::uint64_t>(status.st_dev);
+  return (device * spread) ^ static_cast<std::uint64_t>(status.st_ino);
+}
+
+bool overwrite(NativeFd number, NativeFd fd) noexcept {
   int result;
   do {
-    result = dup2_cloexec(fresh.get(), number);
+    result = dup2_cloexec(fd, number);
   } while (result == -1 && (errno == EINTR || errno == EBUSY));  // EBUSY: races open()
-  if (result == -1) throw_errno(act_on("dup2", number));
+  return result != -1;
+}
+
+Replaced replace(NativeFd number, UniqueFd fresh) {
+  if (!overwrite(number, fresh.get())) throw_errno(act_on("dup2", number));
   return {number, {}};
 }
 

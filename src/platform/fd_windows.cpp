@@ -46,6 +46,21 @@ UniqueFd adopt(NativeFd fd, std::string_view act) {
   return UniqueFd(fd);
 }
 
+UniqueFd adopt_if_made(NativeFd fd) noexcept {
+  return UniqueFd(fd);
+}
+
+bool is_open(NativeFd fd) noexcept {
+  const LastErrorKeeper keep;
+  std::error_code ec;
+  (void)is_close_exec(fd, ec);
+  return !ec;
+}
+
+std::uint64_t file_id(NativeFd) noexcept {
+  return 1;
+}
+
 Replaced replace(NativeFd number, UniqueFd fresh) {
   return {fresh.release(), UniqueFd(number)};
 }

@@ -5,10 +5,10 @@
 #include <map>
 #include <vector>
 
+#include "platform/descriptors.h"
 #include "platform/system_error.h"
 #include "poller/backends.h"
 #include "poller/timeout.h"
-#include "tornado/platform.h"
 
 namespace tornado {
 namespace {
@@ -103,9 +103,7 @@ class Select final : public Poller {
   void forget_closed() noexcept {
     for (auto at = tokens_.begin(); at != tokens_.end();) {
       const NativeFd fd = (at++)->first;
-      std::error_code ec;
-      (void)is_close_exec(fd, ec);
-      if (ec) remove(fd);
+      if (!is_open(fd)) remove(fd);
     }
   }
 

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -16,7 +17,7 @@
 
 #include "process/child_task.h"
 #include "process/close_others_linux.h"
-#include "process/system_call_linux.h"
+#include "platform/system_call_linux.h"
 
 namespace tornado {
 namespace {
@@ -56,12 +57,14 @@ void reset_dispositions() noexcept {
   }
 }
 
+// The kernel copies what is below only, so that a full table costs nothing; and from now
+// on no thread of the parent can add to this one. In a table that is not shared it tells
+// whether the next child may share it.
 bool unshare_table(ChildTask& task) noexcept {
-  // The kernel copies what is below only, so a full table costs nothing; and from now
-  // on no thread of the parent can add to this one.
-  return !task.table_is_shared ||
-         call(task, ChildAct::unshare_descriptors, SYS_close_range, task.first_unneeded,
-              ~0u, CLOSE_RANGE_UNSHARE);
+  task.can_unshare =
+      system_call(SYS_close_range, task.first_unneeded, ~0u, CLOSE_RANGE_UNSHARE) != -1;
+  return task.can_unshare || !task.table_is_shared ||
+         failed(task, ChildAct::unshare_descriptors);
 }
 
 bool keep_over_exec(int fd) noexcept {
@@ -86,19 +89,22 @@ bool move_descriptors(ChildTask& task) noexcept {
   return true;
 }
 
-bool close_the_rest(ChildTask& task) noexcept {
-  if (!task.table_is_shared) {
-    if (close_others(task.kept)) return true;
-    return failed(task, ChildAct::close_descriptors);
-  }
-  for (std::size_t i = 0; i < task.gaps.size; ++i) {
-    const DescriptorRange gap = task.gaps.data[i];
-    if (!call(task, ChildAct::close_descriptors, SYS_close_range, gap.first, gap.last,
-              0u)) {
+bool close_between(Span<int> kept) noexcept {
+  unsigned first = 0;
+  for (std::size_t i = 0; i < kept.size; ++i) {
+    const auto number = static_cast<unsigned>(kept.data[i]);
+    if (first < number &&
+        system_call(SYS_close_range, first, number - 1, 0u) == -1) {
       return false;
     }
+    first = number + 1;
   }
-  return true;
+  return system_call(SYS_close_range, first, ~0u, 0u) != -1;
+}
+
+bool close_the_rest(ChildTask& task) noexcept {
+  return close_between(task.kept) || close_others(task.kept) ||
+         failed(task, ChildAct::close_descriptors);
 }
 
 bool set_group(ChildTask& task) noexcept {
@@ -137,6 +143,16 @@ bool set_ids(ChildTask& task) noexcept {
           call(task, ChildAct::uid, set_uid_call, task.uid, task.uid, task.uid));
 }
 
+// 0 is the pid of a parent outside this pid namespace.
+bool parent_is_gone(const ChildTask& task) noexcept {
+  const long parent = system_call(SYS_getppid);
+  if (parent != 0 || task.report_to == -1) return parent != task.parent && parent != 0;
+  pollfd pipe{task.report_to, 0, 0};
+  std::int64_t no_time[2] = {};  // as long as any timespec
+  return system_call(SYS_ppoll, &pipe, 1u, no_time, nullptr, 0) == 1 &&
+         (pipe.revents & POLLERR) != 0;
+}
+
 // After the ids, whose change clears it.
 bool follow_parent(ChildTask& task) noexcept {
   if (task.death_signal == 0) return true;
@@ -144,8 +160,10 @@ bool follow_parent(ChildTask& task) noexcept {
             task.death_signal)) {
     return false;
   }
-  if (system_call(SYS_getppid) != task.parent) {  // it died before it could be followed
+  if (parent_is_gone(task)) {  // it died before it could be followed
     system_call(SYS_kill, system_call(SYS_getpid), task.death_signal);
+    // The first process of a pid namespace survives that.
+    if (task.death_signal == SIGKILL) system_call(SYS_exit_group, 128 + SIGKILL);
   }
   return true;
 }
@@ -155,12 +173,20 @@ bool set_mask(ChildTask& task) noexcept {
               &task.signal_mask, nullptr, kernel_mask_size);
 }
 
+// Comes back if it cannot, with errno.
+void exec_file(ChildTask& task, const char* file) noexcept {
+  system_call(SYS_execve, file, task.argv, task.environment);
+  if (errno != ENOEXEC) return;
+  task.script_argv[1] = file;
+  system_call(SYS_execve, task.script_argv[0], task.script_argv, task.environment);
+}
+
 // As execvp: what cannot be is passed over, and a file that may not be executed is
 // worth more in the report than one that does not exist.
 void exec(ChildTask& task) noexcept {
   bool forbidden = false;
   for (const char* const* file = task.files; *file; ++file) {
-    system_call(SYS_execve, *file, task.argv, task.environment);
+    exec_file(task, *file);
     switch (errno) {
       case EACCES:
         forbidden = true;
@@ -184,6 +210,7 @@ void exec(ChildTask& task) noexcept {
 
 extern "C" int tornado_child_main(void* argument) noexcept {
   ChildTask& task = *static_cast<ChildTask*>(argument);
+  task.memory_is_shared = true;  // seen only where it is so
   reset_dispositions();
   const bool ready = unshare_table(task) && move_descriptors(task) &&
                      close_the_rest(task) && set_group(task) && set_place(task) &&
@@ -194,11 +221,6 @@ extern "C" int tornado_child_main(void* argument) noexcept {
     system_call(SYS_write, task.report_to, &task.report, sizeof task.report);
   }
   for (;;) system_call(SYS_exit_group, 127);
-}
-
-extern "C" int tornado_child_probe(void* told) noexcept {
-  *static_cast<bool*>(told) = true;
-  for (;;) system_call(SYS_exit_group, 0);
 }
 
 }  // namespace tornado

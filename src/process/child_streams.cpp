@@ -7,15 +7,12 @@
 #include <algorithm>
 #include <string>
 
+#include "platform/descriptors.h"
 #include "platform/system_error.h"
 #include "tornado/platform.h"
 
 namespace tornado {
 namespace {
-
-bool is_open(NativeFd fd) noexcept {
-  return ::fcntl(fd, F_GETFD) != -1;
-}
 
 std::string child_descriptor(int number) {
   return "child descriptor " + std::to_string(number);

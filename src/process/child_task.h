@@ -16,12 +16,6 @@ struct DescriptorMove {
   int to;
 };
 
-/// Closed by both ends.
-struct DescriptorRange {
-  unsigned first;
-  unsigned last;
-};
-
 enum class ChildAct : int {
   none,
   unshare_descriptors,
@@ -64,8 +58,7 @@ struct ChildTask {
   bool table_is_shared = false;
   unsigned first_unneeded = 0;
   Span<DescriptorMove> moves;
-  Span<DescriptorRange> gaps;  // what is to be closed after the moves, ascending
-  Span<int> kept;              // what is not, ascending
+  Span<int> kept;  // ascending; all others are closed after the moves
 
   bool new_session = false;
   bool set_process_group = false;
@@ -87,19 +80,22 @@ struct ChildTask {
 
   const char* const* files = nullptr;  // to try in turn, null at the end
   char* const* argv = nullptr;
+  // For a script without "#!": the shell, the place of the file, the other arguments.
+  const char** script_argv = nullptr;
   char* const* environment = nullptr;
 
-  // If the memory is not shared: a close-on-exec descriptor, among `kept`.
+  // A pipe that only the parent reads, close-on-exec and among `kept`. Needed where the
+  // memory may not be shared, or where the child cannot see its parent's pid.
   int report_to = -1;
   ChildReport report;
+  // What the child has found out.
+  bool memory_is_shared = false;
+  bool can_unshare = false;  // close_range(CLOSE_RANGE_UNSHARE) works
 };
 
 /// Becomes the program, or fills in the report and ends the process. Async-signal-safe;
 /// allocates nothing; a table of descriptors of its own unless `table_is_shared`, and
 /// all signals blocked, are taken for granted.
 extern "C" int tornado_child_main(void* task) noexcept;
-
-/// Sets the bool that it is given, and ends the process.
-extern "C" int tornado_child_probe(void* told) noexcept;
 
 }  // namespace tornado

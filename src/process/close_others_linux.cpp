@@ -8,7 +8,7 @@
 
 #include <cerrno>
 
-#include "process/system_call_linux.h"
+#include "platform/system_call_linux.h"
 
 namespace tornado {
 namespace {

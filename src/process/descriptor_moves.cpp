@@ -24,7 +24,7 @@ class Planner {
         break_cycle();
       }
     }
-    return {std::move(moves_), gaps(), kept_, first_unneeded};
+    return {std::move(moves_), std::move(kept_), first_unneeded};
   }
 
  private:
@@ -52,7 +52,6 @@ class Planner {
     for (DescriptorMove& move : pending_) {
       if (move.from == from) move.from = aside;
     }
-    highest_ = std::max(highest_, aside);
   }
 
   int free_number() const {
@@ -64,24 +63,10 @@ class Planner {
     return number;
   }
 
-  std::vector<DescriptorRange> gaps() const {
-    std::vector<DescriptorRange> result;
-    int first = 0;
-    for (const int number : kept_) {
-      if (number > first && first <= highest_) {
-        result.push_back(
-            {static_cast<unsigned>(first), static_cast<unsigned>(number - 1)});
-      }
-      first = number + 1;
-    }
-    if (first <= highest_) result.push_back({static_cast<unsigned>(first), ~0u});
-    return result;
-  }
-
   std::vector<DescriptorMove> pending_;
   std::vector<DescriptorMove> moves_;
   std::vector<int> kept_;
-  int highest_ = -1;  // that can be open
+  int highest_ = -1;  // that is moved
 };
 
 }  // namespace

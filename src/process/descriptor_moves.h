@@ -11,9 +11,8 @@ namespace tornado {
 struct DescriptorPlan {
   std::vector<DescriptorMove>
       moves;  // in an order that overwrites nothing still needed
-  std::vector<DescriptorRange> gaps;  // between and after the numbers that stay
-  std::vector<int> kept;              // the numbers that stay, ascending
-  unsigned first_unneeded = 0;        // one more than the highest that is moved
+  std::vector<int> kept;        // the numbers that stay, ascending
+  unsigned first_unneeded = 0;  // one more than the highest that is moved
 };
 
 /// `wanted` are moves that happen as if at once: no two have the same `to`.

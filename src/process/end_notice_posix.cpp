@@ -6,7 +6,7 @@
 
 #include "platform/log.h"
 #include "process/end_notice.h"
-#include "process/signal_blocker.h"
+#include "platform/signal_blocker.h"
 #include "process/wait_status.h"
 
 namespace tornado {

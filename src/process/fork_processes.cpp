@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <iostream>
 #include <new>
 #include <string>
 #include <vector>
@@ -27,6 +29,12 @@ std::optional<int> own_task_id;
 
 TimePoint now() noexcept {
   return Clock::now();
+}
+
+void flush_streams() {
+  std::cout.flush();
+  std::clog.flush();
+  std::fflush(nullptr);
 }
 
 // One task, and the process that does it now.
@@ -78,8 +86,9 @@ class Supervisor {
   }
 
  private:
-  // True in the new process.
+  // True in the new process. What is not written yet would be written by both.
   bool fork(Worker& worker) {
+    flush_streams();
     worker.process = fork_worker(signals_, options_.parent_death_signal);
     worker.state = Worker::State::running;
     worker.started = now();
@@ -228,7 +237,13 @@ class Supervisor {
   std::optional<TimePoint> kill_at_;
 };
 
-void check_may_fork() {
+void check_may_fork(const ForkOptions& options) {
+  constexpr int last_signal = 64;
+  if (options.parent_death_signal < 0 || options.parent_death_signal > last_signal) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "fork_processes: parent_death_signal " +
+                    std::to_string(options.parent_death_signal));
+  }
   if (own_task_id) {
     throw_error(std::make_error_code(std::errc::operation_not_permitted),
                 "fork_processes in a worker");
@@ -244,7 +259,7 @@ void check_may_fork() {
 }  // namespace
 
 ForkResult fork_processes(int count, ForkOptions options) {
-  check_may_fork();
+  check_may_fork(options);
   if (count <= 0) count = cpu_count();
   log(LogLevel::info, "Starting " + std::to_string(count) + " processes");
   Supervisor supervisor(count, std::move(options));

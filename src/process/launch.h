@@ -19,7 +19,16 @@ Launched launch(ChildTask& task);
 /// with the memory of this process.
 Launched launch_by_fork(ChildTask& task);
 
-/// Empty where there is no such thing.
-UniqueFd open_pidfd(int pid) noexcept;
+/// The same for a process that `make` makes, which may share this memory or not. It
+/// throws if it cannot, and is called once.
+Launched launch_with_pipe(ChildTask& task, Launched (*make)(ChildTask&));
+
+/// How children are made on Linux, as far as the children of this process have shown.
+struct LaunchMeans {
+  bool memory_shared = true;         ///< no fork: not so under valgrind
+  bool descriptors_unshared = true;  ///< close_range(CLOSE_RANGE_UNSHARE) on clone
+  bool pidfd_at_birth = true;        ///< CLONE_PIDFD
+};
+[[nodiscard]] LaunchMeans launch_means() noexcept;
 
 }  // namespace tornado

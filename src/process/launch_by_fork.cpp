@@ -7,9 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "platform/descriptors.h"
+#include "platform/signal_blocker.h"
 #include "platform/system_error.h"
 #include "process/launch.h"
-#include "process/signal_blocker.h"
 #include "tornado/platform.h"
 
 namespace tornado {
@@ -31,33 +32,48 @@ UniqueFd set_apart(const ChildTask& task, UniqueFd fd) {
   return fd;
 }
 
-int fork_child(ChildTask& task) {
+Launched fork_child(ChildTask& task) {
   const SignalBlocker blocker;
   const int pid = ::fork();
   if (pid == 0) tornado_child_main(&task);  // does not return
   if (pid == -1) throw_errno("fork");
-  return pid;
+  return {pid, {}};
 }
 
 }  // namespace
 
-Launched launch_by_fork(ChildTask& task) {
+Launched launch_with_pipe(ChildTask& task, Launched (*make)(ChildTask&)) {
   FdPair pipe = make_pipe();
   set_nonblocking(pipe.first.get(), false);
   UniqueFd writer = set_apart(task, std::move(pipe.second));
   std::vector<int> kept(task.kept.data, task.kept.data + task.kept.size);
-  kept.push_back(writer.get());
-  ChildTask forked = task;
-  forked.kept = {kept.data(), kept.size()};
-  forked.report_to = writer.get();
-  const int pid = fork_child(forked);
+  kept.insert(std::ranges::lower_bound(kept, writer.get()), writer.get());
+  ChildTask piped = task;
+  piped.kept = {kept.data(), kept.size()};
+  piped.first_unneeded =
+      std::max(task.first_unneeded, static_cast<unsigned>(writer.get()) + 1);
+  piped.report_to = writer.get();
+  Launched made = make(piped);
   writer.reset();
-  // The end of the pipe is the exec, which closes it.
-  const auto size = retry_eintr(
-      [&] { return ::read(pipe.first.get(), &task.report, sizeof task.report); });
-  if (size != sizeof task.report) return {pid, open_pidfd(pid)};
-  retry_eintr([pid] { return ::waitpid(pid, nullptr, 0); });
-  return {};
+  task.memory_is_shared = piped.memory_is_shared;
+  task.can_unshare = piped.can_unshare;
+  task.report = piped.report;
+  // The end of the pipe is the exec, which closes it. Not read where that is known: a
+  // fork of another thread may have a copy of the writing end for long.
+  if (!task.memory_is_shared) {
+    retry_eintr(
+        [&] { return ::read(pipe.first.get(), &task.report, sizeof task.report); });
+  }
+  if (task.report.act != ChildAct::none) {
+    retry_eintr([&made] { return ::waitpid(made.pid, nullptr, __WALL); });
+    return {};
+  }
+  if (!made.process) made.process = open_pidfd(made.pid);
+  return made;
+}
+
+Launched launch_by_fork(ChildTask& task) {
+  return launch_with_pipe(task, fork_child);
 }
 
 }  // namespace tornado

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,11 +9,10 @@
 #include <csignal>
 
 #include "platform/descriptors.h"
+#include "platform/system_call_linux.h"
 #include "platform/system_error.h"
 #include "process/child_stack_linux.h"
 #include "process/launch.h"
-#include "process/system_call_linux.h"
-#include "tornado/spawn.h"
 
 // Sanitizers that replace clone() take it for a fork, and would unlock twice what
 // parent and child share.
@@ -55,42 +54,29 @@ void reap(int pid) noexcept {
   retry_eintr([pid] { return ::waitpid(pid, nullptr, __WALL); });
 }
 
-// valgrind and qemu make an ordinary fork of it, whose report would be lost.
-bool probe_shared_memory() {
-  bool told = false;
-  const ChildStack stack;
-  const AllSignalsBlocked blocked;
-  const int pid =
-      TORNADO_CLONE(tornado_child_probe, stack.top(), CLONE_VM | CLONE_VFORK, &told);
-  if (pid == -1) throw_errno("clone");
-  reap(pid);
-  return told;
-}
-
-bool memory_is_shared() {
-  static const bool shared = probe_shared_memory();
-  return shared;
-}
-
-// The ladder. A rung that the kernel or a sandbox refuses is not tried again; there is
-// nothing to probe beforehand, and a sandbox that comes later is noticed as well.
-struct Ladder {
+// What the children of this process have shown. The first is made in a way that needs
+// nothing of this, and shows it: a child that only tried it would be process 1 of a new
+// pid namespace, and end that with itself. A sandbox that comes later is noticed, too.
+enum class Memory { unknown, copied, shared };
+struct Shown {
+  std::atomic<Memory> memory{Memory::unknown};
   std::atomic<bool> unshare{true};
   std::atomic<bool> pidfd_at_birth{true};
-  std::atomic<bool> pidfd{true};
 };
-Ladder ladder;
+Shown shown;
 
-bool is_refusal(int error) noexcept {
-  return error == ENOSYS || error == EPERM || error == EINVAL || error == EACCES;
+constexpr int clone_flags = CLONE_VM | CLONE_VFORK;
+
+// The next time there may be enough. All else is a refusal, whatever it is called.
+bool is_shortage(int error) noexcept {
+  return error == EAGAIN || error == ENOMEM || error == ENOSPC || error == EUSERS ||
+         error == EMFILE || error == ENFILE;
 }
 
 // The exit signal becomes SIGCHLD with exec: until then nobody is told of the child,
 // and no waitpid() of others finds it.
 struct Attempt {
-  explicit Attempt(ChildTask& task)
-      : flags(CLONE_VM | CLONE_VFORK | (ladder.unshare ? CLONE_FILES : 0) |
-              (ladder.pidfd_at_birth ? CLONE_PIDFD : 0)) {
+  Attempt(ChildTask& task, int flags) {
     task.table_is_shared = (flags & CLONE_FILES) != 0;
     task.report = {};
     ChildStack stack;
@@ -99,70 +85,79 @@ struct Attempt {
     error = errno;
   }
 
-  int flags;
   int pid = -1;
   int pidfd = -1;
   int error = 0;  // if there is no pid
 };
 
-// True if there is another rung to try, also when another thread has stepped down.
-bool step_down(const Attempt& attempt, const ChildReport& report) noexcept {
-  const bool refused_clone = attempt.pid == -1 && is_refusal(attempt.error);
-  const bool refused_closing = attempt.pid != -1 && is_refusal(report.error) &&
-                               (report.act == ChildAct::unshare_descriptors ||
-                                report.act == ChildAct::close_descriptors);
-  if (refused_clone && (attempt.flags & CLONE_PIDFD)) {
-    ladder.pidfd_at_birth = false;
-    return true;
+// With as much of `files` and a pidfd as the kernel grants.
+Launched clone_child(ChildTask& task, int files) {
+  for (;;) {
+    const int pidfd = shown.pidfd_at_birth ? CLONE_PIDFD : 0;
+    const Attempt attempt(task, clone_flags | files | pidfd);
+    if (attempt.pid != -1) return {attempt.pid, adopt_if_made(attempt.pidfd)};
+    if (is_shortage(attempt.error) || (pidfd | files) == 0) {
+      throw_error({attempt.error, std::system_category()}, "clone");
+    }
+    if (pidfd) {
+      shown.pidfd_at_birth = false;
+    } else {
+      shown.unshare = false;
+      files = 0;
+    }
   }
-  if ((refused_clone || refused_closing) && (attempt.flags & CLONE_FILES)) {
-    ladder.unshare = false;
-    return true;
-  }
-  return false;
 }
 
-}  // namespace
-
-UniqueFd open_pidfd(int pid) noexcept {
-  if (!ladder.pidfd) return {};
-  const long fd = system_call(SYS_pidfd_open, pid, 0);
-  if (fd == -1 && is_refusal(errno)) ladder.pidfd = false;
-  return UniqueFd(static_cast<int>(fd));
+Launched clone_child(ChildTask& task) {
+  return clone_child(task, 0);
 }
 
-namespace {
+// valgrind and qemu make an ordinary fork of the clone.
+Launched launch_first(ChildTask& task) {
+  Launched launched = launch_with_pipe(task, clone_child);
+  shown.memory = task.memory_is_shared ? Memory::shared : Memory::copied;
+  shown.unshare = task.can_unshare;
+  return launched;
+}
 
-UniqueFd lifted(UniqueFd fd) {
-  if (fd.get() > STDERR_FILENO) return fd;
-  const int higher = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  return higher == -1 ? std::move(fd) : UniqueFd(higher);
+Launched launch_in_shared_memory(ChildTask& task) {
+  int files = shown.unshare ? CLONE_FILES : 0;
+  for (;;) {
+    Launched launched = clone_child(task, files);
+    if (task.report.act == ChildAct::none) {
+      if (!launched.process) launched.process = open_pidfd(launched.pid);
+      return launched;
+    }
+    reap(launched.pid);
+    if (task.report.act != ChildAct::unshare_descriptors) return {};
+    if (!is_shortage(task.report.error)) shown.unshare = false;
+    files = 0;
+  }
+}
+
+// Not if this process has left the pid namespace of its children, or may have.
+bool children_see_this_pid() noexcept {
+  struct stat own, of_children;
+  return ::stat("/proc/self/ns/pid", &own) == 0 &&
+         ::stat("/proc/self/ns/pid_for_children", &of_children) == 0 &&
+         own.st_dev == of_children.st_dev && own.st_ino == of_children.st_ino;
 }
 
 }  // namespace
 
 Launched launch(ChildTask& task) {
-  if (!memory_is_shared()) return launch_by_fork(task);
-  for (;;) {
-    Attempt attempt(task);
-    UniqueFd pidfd(attempt.pidfd);
-    if (attempt.pid == -1) {
-      if (step_down(attempt, task.report)) continue;
-      throw_error({attempt.error, std::system_category()}, "clone");
-    }
-    if (task.report.act == ChildAct::none) {
-      if (!pidfd) pidfd = open_pidfd(attempt.pid);
-      return {attempt.pid, lifted(std::move(pidfd))};
-    }
-    reap(attempt.pid);
-    if (!step_down(attempt, task.report)) return {};
+  const Memory memory = shown.memory;
+  if (memory == Memory::copied) return launch_by_fork(task);
+  if (memory == Memory::unknown) return launch_first(task);
+  if (task.death_signal != 0 && !children_see_this_pid()) {
+    return launch_with_pipe(task, clone_child);
   }
+  return launch_in_shared_memory(task);
 }
 
-SpawnMeans spawn_means() {
-  const bool shared = memory_is_shared();
-  return {shared, shared && ladder.unshare, shared && ladder.pidfd_at_birth,
-          ladder.pidfd};
+LaunchMeans launch_means() noexcept {
+  const bool shared = shown.memory != Memory::copied;
+  return {shared, shared && shown.unshare, shared && shown.pidfd_at_birth};
 }
 
 }  // namespace tornado

@@ -109,9 +109,16 @@ class FileActions {
 int spawn_first(const ChildTask& task, const FileActions& actions,
                 const Attributes& attributes, int& pid) {
   int error = ENOENT;
+  const auto spawn = [&](const char* file, char* const* argv) {
+    return ::posix_spawn(&pid, file, actions.get(), attributes.get(), argv,
+                         task.environment);
+  };
   for (const char* const* file = task.files; *file; ++file) {
-    const int result = ::posix_spawn(&pid, *file, actions.get(), attributes.get(),
-                                     task.argv, task.environment);
+    int result = spawn(*file, task.argv);
+    if (result == ENOEXEC) {
+      task.script_argv[1] = *file;
+      result = spawn(task.script_argv[0], const_cast<char* const*>(task.script_argv));
+    }
     if (result == 0) return 0;
     if (result != ENOENT && result != ENOTDIR && result != EACCES) return result;
     if (result == EACCES || error == ENOENT) error = result;
@@ -129,14 +136,6 @@ Launched launch(ChildTask& task) {
   const int error = spawn_first(task, actions, attributes, pid);
   if (error == 0) return {pid, {}};
   task.report = {ChildAct::exec, error, 0};
-  return {};
-}
-
-UniqueFd open_pidfd(int) noexcept {
-  return {};
-}
-
-SpawnMeans spawn_means() {
   return {};
 }
 

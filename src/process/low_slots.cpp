@@ -6,12 +6,12 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <exception>
 #include <utility>
 
-#include "platform/cloexec.h"
 #include "platform/descriptor_maker.h"
-#include "platform/system_error.h"
+#include "platform/descriptors.h"
 #include "tornado/spawn.h"
 
 namespace tornado {
@@ -19,68 +19,103 @@ namespace {
 
 constexpr int low = 64;  // one word of the kernel's bitmap: nothing less to copy
 
-bool place(NativeFd fd, NativeFd number) noexcept {
-  int result;
-  do {
-    result = dup2_cloexec(fd, number);
-  } while (result == -1 && (errno == EINTR || errno == EBUSY));
-  return result != -1;
-}
+constexpr NativeFd lent = invalid_fd;  // to one spawn, or being made
+constexpr NativeFd lost = -2;
 
-// Low numbers kept occupied, each lent to one spawn at a time. Without a lock, which a
-// fork could leave locked in the child.
-class Slots {
- public:
-  // Does without what cannot be had: the cost is time only.
-  Slots() noexcept {
-    try {
-      UniqueFd first = open_file("/dev/null", O_RDWR);
-      UniqueFd second = duplicate(first.get());
-      UniqueFd third = duplicate(first.get());
-      placeholder_ = duplicate(first.get());
-      free_[0] = first.release();
-      free_[1] = second.release();
-      free_[2] = third.release();
-      for (const auto& slot : free_) set_maker(slot, "spawn slot");
-      set_maker(placeholder_.get(), "spawn slot");
-    } catch (const std::exception&) {
-    }
+}  // namespace
+
+// A low number that is kept occupied. The program may close it, as closefrom(3) does,
+// and then the next file that it opens has the number: each use looks whose it is.
+struct LowSlot {
+  std::atomic<NativeFd> number{lost};
+  std::atomic<std::uint64_t> file{0};
+
+  [[nodiscard]] bool is_kept() const noexcept {
+    const NativeFd now = number;
+    return now >= 0 && file_id(now) == file;
   }
 
+  // Until keep() or lose() it is the caller's alone. invalid_fd if there is none.
+  NativeFd take() noexcept {
+    NativeFd taken = number;
+    if (taken < 0 || !number.compare_exchange_strong(taken, lent)) return invalid_fd;
+    if (file_id(taken) == file) return taken;
+    number = lost;
+    return invalid_fd;
+  }
+
+  void keep(NativeFd fd) noexcept {
+    file = file_id(fd);
+    set_maker(fd, "spawn slot");
+    number = fd;
+  }
+};
+
+namespace {
+
+// Without a lock, which a fork could leave locked in the child.
+class Slots {
+ public:
+  Slots() noexcept = default;
   // At the end of the program, or of a plug-in that has the library in it.
   ~Slots() {
-    for (auto& slot : free_) const UniqueFd closed(slot.exchange(invalid_fd));
+    for (LowSlot& slot : slots_) const UniqueFd closed(slot.take());
+    const UniqueFd closed(placeholder_.take());
   }
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
 
-  NativeFd lend(NativeFd fd) noexcept {
-    for (auto& slot : free_) {
-      NativeFd number = slot.load();
-      if (number == invalid_fd || number >= fd) continue;
-      if (!slot.compare_exchange_strong(number, invalid_fd)) continue;
-      if (place(fd, number)) return number;
-      slot = number;
+  // Makes what there is not. Does without what cannot be had: the cost is time only.
+  void fill() noexcept {
+    refill(placeholder_, [] { return make_pipe().first; });  // a file like no other
+    for (LowSlot& slot : slots_) {
+      refill(slot, [this] { return duplicate(placeholder_.number); });
+    }
+  }
+
+  LowSlot* lend(NativeFd fd, NativeFd& number) noexcept {
+    for (LowSlot& slot : slots_) {
+      if (slot.number >= fd) continue;
+      number = slot.take();
+      if (number == invalid_fd) continue;
+      if (overwrite(number, fd)) {
+        slot.file = file_id(number);
+        return &slot;
+      }
+      slot.keep(number);
       break;
     }
-    return invalid_fd;
+    return nullptr;
   }
 
   // What was lent must not stay open there: somebody waits for its end-of-file.
-  void give_back(NativeFd number) noexcept {
-    if (!place(placeholder_.get(), number)) {
-      (void)try_close(number);
+  void give_back(LowSlot& slot, NativeFd number) noexcept {
+    const bool ours = file_id(number) == slot.file;
+    if (ours && placeholder_.is_kept() && overwrite(number, placeholder_.number)) {
+      slot.keep(number);
       return;
     }
-    for (auto& slot : free_) {
-      NativeFd none = invalid_fd;
-      if (slot.compare_exchange_strong(none, number)) return;
-    }
+    if (ours) (void)try_close(number);
+    slot.number = lost;
   }
 
  private:
-  UniqueFd placeholder_;
-  std::array<std::atomic<NativeFd>, 3> free_ = {invalid_fd, invalid_fd, invalid_fd};
+  template <class Make>
+  static void refill(LowSlot& slot, Make make) noexcept {
+    if (slot.is_kept()) return;
+    const NativeFd kept = slot.take();
+    if (kept != invalid_fd) return slot.keep(kept);  // it was lent before
+    NativeFd expected = lost;
+    if (!slot.number.compare_exchange_strong(expected, lent)) return;
+    try {
+      slot.keep(make().release());
+    } catch (const std::exception&) {
+      slot.number = lost;
+    }
+  }
+
+  LowSlot placeholder_;
+  std::array<LowSlot, 3> slots_;
 };
 
 Slots& slots() {
@@ -92,12 +127,9 @@ Slots& slots() {
 
 LowCopy::LowCopy(NativeFd fd) : number_(fd) {
   if (fd < low) return;
-  const NativeFd lent = slots().lend(fd);
-  if (lent != invalid_fd) {
-    number_ = lent;
-    lent_ = true;
-    return;
-  }
+  slot_ = slots().lend(fd, number_);
+  if (slot_) return;
+  number_ = fd;
   own_ = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
   if (own_ && own_.get() < fd) {
     number_ = own_.get();
@@ -108,15 +140,15 @@ LowCopy::LowCopy(NativeFd fd) : number_(fd) {
 
 LowCopy::LowCopy(LowCopy&& other) noexcept
     : number_(other.number_),
-      lent_(std::exchange(other.lent_, false)),
+      slot_(std::exchange(other.slot_, nullptr)),
       own_(std::move(other.own_)) {}
 
 LowCopy::~LowCopy() {
-  if (lent_) slots().give_back(number_);
+  if (slot_) slots().give_back(*slot_, number_);
 }
 
 void reserve_spawn_slots() {
-  slots();
+  slots().fill();
 }
 
 }  // namespace tornado

@@ -5,6 +5,8 @@
 
 namespace tornado {
 
+struct LowSlot;
+
 /// A copy of a descriptor under a low number, for as long as this lives. The child's
 /// table is copied up to the highest number that it needs, so that one pipe behind
 /// thousands of other descriptors would cost as much as all of them.
@@ -20,7 +22,7 @@ class LowCopy {
 
  private:
   NativeFd number_;
-  bool lent_ = false;
+  LowSlot* slot_ = nullptr;  // that lent it
   UniqueFd own_;
 };
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/preparation.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <optional>
+#include <sstream>
 #include <string_view>
 
 #include "platform/system_error.h"
@@ -26,6 +29,27 @@ void check_signal(int signal, const char* what) {
   if (signal < 1 || signal > 64) {
     refuse(std::string("spawn: ") + what + " " + std::to_string(signal));
   }
+}
+
+std::string in_octal(unsigned number) {
+  std::ostringstream text;
+  text << '0' << std::oct << number;
+  return text.str();
+}
+
+// The kernel would take the nearest niceness that it has.
+void check_niceness(int added) {
+  errno = 0;
+  const int now = ::getpriority(PRIO_PROCESS, 0);
+  if (now == -1 && errno != 0) throw_errno("nice " + std::to_string(added));
+  const std::int64_t niceness = std::int64_t{now} + added;
+  if (niceness >= PRIO_MIN && niceness < PRIO_MAX) return;
+  refuse("spawn: nice " + std::to_string(added) + " makes " + std::to_string(niceness));
+}
+
+// The system takes this value for "as it is".
+void check_id(const std::optional<std::uint32_t>& id, const char* what) {
+  if (id == ~std::uint32_t{0}) refuse(std::string("spawn: ") + what + " -1");
 }
 
 // As execvp: an empty entry is the working directory.
@@ -56,7 +80,9 @@ Preparation::Preparation(const SpawnOptions& options) : options_(options) {
   task_.environment = environment_.data();
   prepare_files();
   prepare_place();
-  prepare_privileges();
+  prepare_limits();
+  prepare_ids();
+  prepare_signals();
   prepare_descriptors();
 }
 
@@ -73,6 +99,9 @@ void Preparation::prepare_argv() {
   }
   argv_.push_back(nullptr);
   task_.argv = argv_.data();
+  script_argv_ = {"/bin/sh", nullptr};
+  script_argv_.insert(script_argv_.end(), argv_.begin() + 1, argv_.end());
+  task_.script_argv = script_argv_.data();
 }
 
 void Preparation::prepare_files() {
@@ -100,6 +129,7 @@ void Preparation::prepare_place() {
   give(options_.process_group, task_.set_process_group, task_.process_group);
   if (task_.process_group < 0) refuse("spawn: negative process group");
   give(options_.umask, task_.set_umask, task_.umask);
+  if (task_.umask > 0777) refuse("spawn: umask " + in_octal(task_.umask));
   if (options_.cwd.empty()) return;
   check_no_nul(options_.cwd, "cwd");
   struct stat status;
@@ -111,17 +141,26 @@ void Preparation::prepare_place() {
   task_.cwd = options_.cwd.c_str();
 }
 
-void Preparation::prepare_privileges() {
+void Preparation::prepare_limits() {
   for (const ResourceLimit& limit : options_.limits) {
     limits_.push_back({limit.resource, {limit.soft, limit.hard}});
   }
   task_.limits = {limits_.data(), limits_.size()};
   task_.nice = options_.nice;
+  if (task_.nice != 0) check_niceness(task_.nice);
+}
+
+void Preparation::prepare_ids() {
+  check_id(options_.uid, "uid");
+  check_id(options_.gid, "gid");
   give(options_.uid, task_.set_uid, task_.uid);
   give(options_.gid, task_.set_gid, task_.gid);
   task_.set_groups = options_.groups || options_.uid || options_.gid;
   if (options_.groups)
     task_.groups = {options_.groups->data(), options_.groups->size()};
+}
+
+void Preparation::prepare_signals() {
   if (options_.parent_death_signal != 0) {
     check_signal(options_.parent_death_signal, "parent_death_signal");
     task_.death_signal = options_.parent_death_signal;
@@ -129,6 +168,9 @@ void Preparation::prepare_privileges() {
   }
   for (const int signal : options_.blocked_signals) {
     check_signal(signal, "blocked signal");
+    if (signal == SIGKILL || signal == SIGSTOP) {
+      refuse("spawn: blocked signal " + std::to_string(signal) + " cannot be blocked");
+    }
     task_.signal_mask |= std::uint64_t{1} << (signal - 1);
   }
 }
@@ -137,7 +179,6 @@ void Preparation::prepare_descriptors() {
   streams_.emplace(options_);
   plan_ = plan_descriptors(streams_->moves());
   task_.moves = {plan_.moves.data(), plan_.moves.size()};
-  task_.gaps = {plan_.gaps.data(), plan_.gaps.size()};
   task_.kept = {plan_.kept.data(), plan_.kept.size()};
   task_.first_unneeded = plan_.first_unneeded;
 }

@@ -28,10 +28,11 @@ class Preparation {
  private:
   void prepare_argv();
   void prepare_files();
-  void prepare_environment();
   void prepare_place();
   void prepare_descriptors();
-  void prepare_privileges();
+  void prepare_limits();
+  void prepare_ids();
+  void prepare_signals();
 
   const SpawnOptions& options_;
   std::optional<ChildStreams> streams_;  // opened when all else is known to be right
@@ -40,6 +41,7 @@ class Preparation {
   std::vector<std::string> variables_;
   std::vector<std::string> files_;
   std::vector<char*> argv_;
+  std::vector<const char*> script_argv_;
   std::vector<char*> environment_;
   std::vector<const char*> file_pointers_;
   std::vector<ChildLimit> limits_;

@@ -154,8 +154,4 @@ Child start_child(const SpawnOptions& options) {
 // Handles have no low numbers to be kept free.
 void reserve_spawn_slots() {}
 
-SpawnMeans spawn_means() {
-  return {};
-}
-
 }  // namespace tornado

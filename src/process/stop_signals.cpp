@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/stop_signals.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -58,6 +59,16 @@ std::optional<StopSignals::Arrival> StopSignals::next() noexcept {
       retry_eintr([&] { return ::read(fileno(), arrival, sizeof arrival); });
   if (size != sizeof arrival) return {};
   return Arrival{arrival[0], arrival[1] != 0};
+}
+
+void StopSignals::leave() noexcept {
+  restore();
+  pipe_.first.reset();
+}
+
+bool StopSignals::parent_is_gone() const noexcept {
+  pollfd reader{pipe_.second.get(), 0, 0};
+  return ::poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0;
 }
 
 void StopSignals::restore() noexcept {

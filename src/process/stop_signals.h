@@ -27,10 +27,14 @@ class StopSignals {
   /// Readable when something has arrived.
   [[nodiscard]] NativeFd fileno() const noexcept { return pipe_.first.get(); }
   std::optional<Arrival> next() noexcept;
-  /// Puts the dispositions of before back.
-  void restore() noexcept;
+  /// In a forked child: puts the dispositions of before back, and listens no longer.
+  void leave() noexcept;
+  /// After leave(): whether the parent listens no longer either, because it has ended.
+  [[nodiscard]] bool parent_is_gone() const noexcept;
 
  private:
+  void restore() noexcept;
+
   static constexpr std::array<int, 3> signals = {SIGTERM, SIGINT, SIGHUP};
 
   FdPair pipe_;

@@ -38,7 +38,11 @@ bool signal_child(int pid, NativeFd, int signal) {
 std::optional<WaitStatus> reap(int pid, NativeFd, WaitFor wait) {
   int status = 0;
   const int options = wait == WaitFor::nothing ? WNOHANG : 0;
-  const int reaped = retry_eintr([&] { return ::waitpid(pid, &status, options); });
+  int reaped;
+  do {
+    reaped = retry_eintr([&] { return ::waitpid(pid, &status, options); });
+    // A stop, which is told of a child that this process traces.
+  } while (reaped == pid && WIFSTOPPED(status));
   if (reaped == 0) return {};
   if (reaped == pid) return WaitStatus{{}, to_returncode(status)};
   if (errno == ECHILD) return WaitStatus{Errc::status_taken, 0};

@@ -1,20 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <csignal>
+#include <ctime>
 
+#include "platform/system_call_linux.h"
 #include "platform/system_error.h"
-#include "process/system_call_linux.h"
 #include "process/wait_status.h"
 #include "tornado/error.h"
 
 namespace tornado {
 namespace {
 
+// PIDFD_GET_INFO of <linux/pidfd.h>, which the headers of a C library may lack. The
+// kernel has it since Linux 6.13, and PIDFD_INFO_EXIT since 6.15.
+struct PidfdInfo {
+  std::uint64_t mask;  // what is asked for, then what is told
+  std::uint64_t cgroup;
+  std::uint32_t pids[3];
+  std::uint32_t ids[8];
+  std::int32_t exit_code;  // as waitpid() tells it
+};
+static_assert(sizeof(PidfdInfo) == 64);
+constexpr std::uint64_t pidfd_info_exit = 1u << 3;
+constexpr unsigned long pidfd_get_info = _IOWR(0xFF, 11, PidfdInfo);
+
 // __WALL, since a child that died before it could execute has no exit signal.
 int wait_call(int pid, NativeFd process, siginfo_t* info, int options) noexcept {
   constexpr auto by_descriptor = static_cast<idtype_t>(3);  // P_PIDFD
+  options |= WEXITED | __WALL;
   info->si_pid = 0;
   if (process != invalid_fd) {
     const int result = retry_eintr([&] {
@@ -26,8 +43,60 @@ int wait_call(int pid, NativeFd process, siginfo_t* info, int options) noexcept 
       [&] { return ::waitid(P_PID, static_cast<id_t>(pid), info, options); });
 }
 
+// Every wait is told of a stop of a child that this process traces. The stop is for the
+// tracer to take.
+bool is_end(const siginfo_t& info) noexcept {
+  return info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
+         info.si_code == CLD_DUMPED;
+}
+
 int to_returncode(const siginfo_t& info) noexcept {
   return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+}
+
+bool polls(NativeFd process, short events, int timeout) noexcept {
+  pollfd end{process, events, 0};
+  return retry_eintr([&] { return ::poll(&end, 1, timeout); }) == 1;
+}
+
+// Until the child can be reaped, or is gone. A descriptor tells of the end alone.
+void await_end(int pid, NativeFd process) noexcept {
+  if (process != invalid_fd) polls(process, POLLIN, -1);
+  siginfo_t info;
+  while (wait_call(pid, process, &info, WNOWAIT) == 0 && !is_end(info)) {
+    constexpr timespec pause = {0, 10'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+}
+
+// What the descriptor keeps of a child that another part of the program has reaped.
+std::optional<int> kept_status(NativeFd process) noexcept {
+  PidfdInfo info{};
+  info.mask = pidfd_info_exit;
+  if (::ioctl(process, pidfd_get_info, &info) == -1) return {};
+  if ((info.mask & pidfd_info_exit) == 0) return {};
+  return info.exit_code;
+}
+
+WaitStatus status_of_reaped(NativeFd process) noexcept {
+  std::optional<int> status = kept_status(process);
+  // Another thread may be about to reap it. POLLHUP is reported when that is done.
+  constexpr int patience = 100;
+  if (!status && polls(process, POLLIN, 0) && polls(process, 0, patience)) {
+    status = kept_status(process);
+  }
+  if (!status) return {Errc::status_taken, 0};
+  return {{}, WIFEXITED(*status) ? WEXITSTATUS(*status) : -WTERMSIG(*status)};
+}
+
+std::optional<WaitStatus> reap_if_ended(int pid, NativeFd process) noexcept {
+  siginfo_t info;
+  int result = wait_call(pid, process, &info, WNOHANG | WNOWAIT);
+  if (result == 0 && (info.si_pid == 0 || !is_end(info))) return {};
+  if (result == 0) result = wait_call(pid, process, &info, WNOHANG);
+  if (result == 0) return WaitStatus{{}, to_returncode(info)};
+  if (errno == ECHILD) return status_of_reaped(process);
+  return WaitStatus{last_error(), 0};
 }
 
 // False with errno ESRCH: it has been reaped. Else the call is missing or forbidden.
@@ -44,27 +113,22 @@ bool signal_child(int pid, NativeFd process, int signal) {
   if (errno == ESRCH) return false;
   // While the child is there to be waited for, its pid is nobody else's.
   siginfo_t info;
-  const int look = WEXITED | WNOHANG | WNOWAIT | __WALL;
-  if (wait_call(pid, process, &info, look) == -1) return false;
+  if (wait_call(pid, process, &info, WNOHANG | WNOWAIT) == -1) return false;
   if (::kill(pid, signal) == -1) throw_errno("kill " + std::to_string(pid));
   return true;
 }
 
 void await_end(int pid) noexcept {
-  siginfo_t info;
-  const int options = WEXITED | WNOWAIT | __WALL;
-  retry_eintr([&] { return ::waitid(P_PID, static_cast<id_t>(pid), &info, options); });
+  await_end(pid, invalid_fd);
 }
 
 std::optional<WaitStatus> reap(int pid, NativeFd process, WaitFor wait) {
-  siginfo_t info;
-  const int options = WEXITED | __WALL | (wait == WaitFor::nothing ? WNOHANG : 0);
-  if (wait_call(pid, process, &info, options) == -1) {
-    if (errno == ECHILD) return WaitStatus{Errc::status_taken, 0};
-    return WaitStatus{last_error(), 0};
-  }
-  if (info.si_pid == 0) return {};
-  return WaitStatus{{}, to_returncode(info)};
+  std::optional<WaitStatus> status;
+  do {
+    if (wait == WaitFor::end) await_end(pid, process);
+    status = reap_if_ended(pid, process);
+  } while (!status && wait == WaitFor::end);
+  return status;
 }
 
 }  // namespace tornado

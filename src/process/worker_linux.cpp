@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
 
 #include "platform/descriptors.h"
+#include "platform/log.h"
+#include "platform/signal_blocker.h"
 #include "platform/system_error.h"
-#include "process/signal_blocker.h"
-#include "process/system_call_linux.h"
 #include "process/worker.h"
 
 namespace tornado {
 namespace {
 
-void follow(int parent, int signal) noexcept {
+// 0 is the pid of a parent outside this pid namespace.
+bool is_gone(int parent, const StopSignals& signals) noexcept {
+  const int now = ::getppid();
+  return now == 0 ? signals.parent_is_gone() : now != parent;
+}
+
+void follow(int parent, int signal, const StopSignals& signals) {
   if (signal == 0) return;
-  ::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(signal));
-  if (::getppid() != parent) ::raise(signal);  // it was gone before
+  if (::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(signal)) == -1) {
+    log(LogLevel::warning, "prctl PR_SET_PDEATHSIG: " + last_error().message());
+  }
+  if (!is_gone(parent, signals)) return;
+  ::raise(signal);
+  // The first process of a pid namespace survives that.
+  if (signal == SIGKILL) ::_exit(128 + SIGKILL);
 }
 
 }  // namespace
@@ -29,11 +39,10 @@ ForkedWorker fork_worker(StopSignals& signals, int parent_death_signal) {
   worker.pid = ::fork();
   if (worker.pid == -1) throw_errno("fork");
   if (worker.pid == 0) {
-    signals.restore();
-    follow(parent, parent_death_signal);
+    signals.leave();
+    follow(parent, parent_death_signal, signals);
   } else {
-    const long fd = system_call(SYS_pidfd_open, worker.pid, 0);
-    if (fd != -1) worker.process = UniqueFd(static_cast<int>(fd));
+    worker.process = open_pidfd(worker.pid);
   }
   return worker;
 }

@@ -5,7 +5,7 @@
 
 #include "platform/cloexec.h"
 #include "platform/system_error.h"
-#include "process/signal_blocker.h"
+#include "platform/signal_blocker.h"
 #include "process/worker.h"
 
 namespace tornado {
@@ -22,7 +22,7 @@ ForkedWorker fork_worker(StopSignals& signals, int parent_death_signal) {
   ForkedWorker worker;
   worker.pid = ::fork();
   if (worker.pid == -1) throw_errno("fork");
-  if (worker.pid == 0) signals.restore();
+  if (worker.pid == 0) signals.leave();
   return worker;
 }
 
