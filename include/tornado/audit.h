@@ -17,13 +17,15 @@ struct DescriptorInfo {
   /// file, directory, pipe, socket, terminal, char, block, or what the kernel calls a
   /// thing without a name: eventfd, eventpoll, pidfd, signalfd, inotify, ...
   std::string kind = {};
-  /// What /proc/PID/fd says: a path, "socket:[4711]".
+  /// What /proc/PID/fd says: a path, "socket:[4711]". "(path too long)" for a path of
+  /// 4096 bytes or more, which the kernel does not tell.
   std::string target = {};
   int flags = 0;  ///< as F_GETFL says: access mode, O_NONBLOCK, O_APPEND, ...
   std::int64_t offset = -1;  ///< in files and block devices; else -1
   bool close_exec = false;
-  /// The part of the library that made it, such as "Waker", if one did and it is this
-  /// process's.
+  /// The part of the library that made it, such as "Waker". Empty for other processes,
+  /// for what the program made, and for a number that leads to another file by now. An
+  /// eventfd or epoll set of the program is not told from one that it replaced.
   std::string maker = {};
 };
 
@@ -36,7 +38,9 @@ struct DescriptorInfo {
 /// What is open in this process, by number; without the descriptor that it is read
 /// with. What other threads open or close meanwhile may be there or not.
 [[nodiscard]] TORNADO_API std::vector<DescriptorInfo> audit_descriptors();
-/// The same of another process. std::errc::no_such_process, or permission_denied.
+/// The same of another process. std::errc::no_such_process; permission_denied;
+/// Errc::process_ended for a zombie; Errc::kernel_thread; no_such_file_or_directory if
+/// /proc is not mounted.
 [[nodiscard]] TORNADO_API std::vector<DescriptorInfo> audit_descriptors(int pid);
 
 /// Those beyond the standard streams that lack close-on-exec: what any fork and exec of

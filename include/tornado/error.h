@@ -24,6 +24,9 @@ enum class Errc {
   no_poller,     ///< the poller is not compiled in, or does not work here
   no_waker,      ///< the waker is not compiled in, or does not work here
   too_many_restarts,  ///< fork_processes() gave up
+  process_ended,      ///< the process has ended and waits to be reaped: it has no
+                      ///< descriptors
+  kernel_thread,      ///< the process is a thread of the kernel, without descriptors
 };
 
 /// Category named "tornado"; Errc::timed_out also equals std::errc::timed_out.

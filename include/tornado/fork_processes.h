@@ -28,7 +28,8 @@ struct ForkOptions {
   /// Between a signal to stop and SIGKILL for the workers that still run.
   Delay grace = std::chrono::seconds(10);
   /// Sent to a worker when the parent's thread that called fork_processes is gone,
-  /// whatever killed it. 0: nothing.
+  /// whatever killed it. 0: nothing. Another number than a signal's:
+  /// std::errc::invalid_argument.
   int parent_death_signal = SIGKILL;
   /// Called in each worker, with its task id: the place to seed random generators, of
   /// which each worker has a copy in the same state.
@@ -55,6 +56,10 @@ struct ForkResult {
 /// still runs after `grace` is killed. A Ctrl-C reaches the workers from the terminal,
 /// and is not sent twice. The dispositions of before are there again afterwards, and in
 /// each worker.
+///
+/// Before each fork the streams of <cstdio>, std::cout and std::clog are flushed, so
+/// that no worker writes again what the parent wrote. No other thread may wait for
+/// input of <cstdio> at that time: the flush would wait for it.
 ///
 /// Workers share what the parent had open, such as a listening socket. Loops come
 /// after: if there is one, in this process, this throws Errc::loop_running, and

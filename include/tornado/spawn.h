@@ -58,7 +58,8 @@ struct ResourceLimit {
 };
 
 struct SpawnOptions {
-  /// The program and its arguments. Looked for in the child's PATH if it has no slash.
+  /// The program and its arguments. As execvp does, spawn looks for a name without a
+  /// slash in the child's PATH, and executes a script without "#!" by /bin/sh.
   std::vector<std::string> argv = {};
   /// Instead of argv: a line for /bin/sh.
   std::string shell = {};
@@ -83,9 +84,10 @@ struct SpawnOptions {
   bool new_session = false;
   /// Process group to join; 0: a new one, led by the child.
   std::optional<int> process_group = {};
+  /// At most 0777.
   std::optional<unsigned> umask = {};
   std::vector<ResourceLimit> limits = {};
-  /// Added to the niceness.
+  /// Added to the niceness of the thread. The sum lies between -20 and 19.
   int nice = 0;
 
   /// Real, effective and saved ids. Set in the order groups, gid, uid; each is checked.
@@ -96,7 +98,8 @@ struct SpawnOptions {
 
   /// Sent to the child when the thread (sic: a rule of Linux) that spawned it ends.
   int parent_death_signal = 0;
-  /// The child's signal mask. All dispositions are the default ones.
+  /// The child's signal mask, without SIGKILL and SIGSTOP. All dispositions are the
+  /// default ones.
   std::vector<int> blocked_signals = {};
 };
 
@@ -121,21 +124,26 @@ struct Child {
 /// before a child exists for what can be known to be wrong.
 ///
 /// On Linux the cost depends neither on the memory of this process nor on how many
-/// descriptors it has open; see reserve_spawn_slots(). Thread-safe, except against
-/// changes to the environment, as getenv is.
+/// descriptors it has open; see reserve_spawn_slots(). The first spawn finds out which
+/// calls the kernel and the sandbox grant, and costs more. Children may live in a pid
+/// namespace that this process is not in, also from the first on. Thread-safe, except
+/// against changes to the environment, as getenv is.
 [[nodiscard]] TORNADO_API Child spawn(const SpawnOptions& options);
 /// The same, with the error in `ec` instead, and then pid -1. Still throws
 /// std::bad_alloc.
 [[nodiscard]] TORNADO_API Child spawn(const SpawnOptions& options, std::error_code& ec);
 
 /// Waits for the end of the child, reaps it and gives its returncode: the exit status,
-/// or the negative number of the signal that killed it. Errc::status_taken if another
-/// part of the program has reaped it, or ignores SIGCHLD.
+/// or the negative number of the signal that killed it. The stop of a child that this
+/// process traces is left to the tracer. If another part of the program has reaped the
+/// child, or ignores SIGCHLD, the status comes from `process` (Linux 6.15). Where the
+/// kernel keeps none: Errc::status_taken.
 TORNADO_API int wait_child(Child& child);
 
 /// To hand pipes to a child cheaply, spawn needs low descriptor numbers for an instant.
-/// The first spawn reserves four. A program that opens thousands of descriptors
-/// before it spawns should call this at its start. Again: nothing.
+/// Each spawn makes sure that four are reserved. A program that opens thousands of
+/// descriptors before it spawns should call this at its start. A program may close the
+/// reserved numbers, as closefrom(3) does, and use them: spawn looks whose they are.
 TORNADO_API void reserve_spawn_slots();
 
 }  // namespace tornado

@@ -22,8 +22,9 @@ UniqueFd adopt_if_made(NativeFd fd) noexcept;
 [[nodiscard]] bool is_open(NativeFd fd) noexcept;
 
 /// What a number leads to: another value means that the number is another owner's by
-/// now. 0 if it is not open. Pipes, sockets and files have values of their own; eventfds
-/// and epoll sets share one. Always 1 on Windows. Async-signal-safe; keeps errno.
+/// now. 0 if it is not open. Pipes, sockets and files have values of their own;
+/// eventfds and epoll sets share one. Always 1 on Windows. Async-signal-safe; keeps
+/// errno.
 [[nodiscard]] std::uint64_t file_id(NativeFd fd) noexcept;
 
 /// A descriptor of a process that has not been reaped. Empty where the kernel has none

@@ -34,6 +34,10 @@ class Category final : public std::error_category {
         return "no such waker here";
       case Errc::too_many_restarts:
         return "too many restarts of workers";
+      case Errc::process_ended:
+        return "the process has ended and waits to be reaped";
+      case Errc::kernel_thread:
+        return "the process is a kernel thread, which has no descriptors";
     }
     return "unknown error " + std::to_string(value);
   }

@@ -6,15 +6,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <cstdlib>
 #include <memory>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 
 #include "platform/descriptor_maker.h"
 #include "platform/system_error.h"
+#include "process/proc_linux.h"
 #include "tornado/audit.h"
+#include "tornado/error.h"
 #include "tornado/fd.h"
 
 namespace tornado {
@@ -64,23 +66,14 @@ bool is_gone(const std::system_error& error) {
          error.code() == std::errc::no_such_process;
 }
 
-std::string read_text(const std::string& path) {
-  const UniqueFd fd = open_file(path.c_str(), O_RDONLY);
-  std::string text;
-  for (;;) {
-    char more[4096];
-    const auto size = retry_eintr([&] { return ::read(fd.get(), more, sizeof more); });
-    if (size == -1) throw_errno("read " + path);
-    if (size == 0) return text;
-    text.append(more, static_cast<std::size_t>(size));
+// The kernel tells no path that is longer than a page.
+std::string target_of(const std::string& link) {
+  try {
+    return read_link(link);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::filename_too_long) throw;
+    return "(path too long)";
   }
-}
-
-std::string read_link(const std::string& path) {
-  char target[PATH_MAX];
-  const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
-  if (length == -1) throw_errno("readlink " + path);
-  return {target, static_cast<std::size_t>(length)};
 }
 
 std::int64_t field(const std::string& info, const std::string& key, int base) {
@@ -92,7 +85,7 @@ std::int64_t field(const std::string& info, const std::string& key, int base) {
 DescriptorInfo describe(const std::string& process, const char* number) {
   const std::string link = process + "/fd/" + number;
   DescriptorInfo result;
-  result.target = read_link(link);
+  result.target = target_of(link);
   const std::string info = read_text(process + "/fdinfo/" + number);
   result.number = std::atoi(number);
   result.kind = kind_of(link, result.target);
@@ -116,29 +109,18 @@ Directory open_directory(const std::string& path) {
   return directory;
 }
 
-Directory open_list(const std::string& process, const std::string& act) {
-  try {
-    return open_directory(process + "/fd");
-  } catch (const std::system_error& error) {
-    const bool mounted = ::access("/proc/self", F_OK) == 0;
-    if (is_gone(error) && mounted)
-      throw_error(std::make_error_code(std::errc::no_such_process), act);
-    throw_error(error.code(), act);
-  }
-}
-
-const dirent* next_entry(DIR* directory, const std::string& act) {
+const dirent* next_entry(DIR* directory, const std::string& path) {
   errno = 0;
   const dirent* const entry = ::readdir(directory);
-  if (!entry && errno != 0) throw_errno(act);
+  if (!entry && errno != 0) throw_errno("readdir " + path);
   return entry;
 }
 
-std::vector<DescriptorInfo> list(const std::string& process, const std::string& act) {
-  const Directory directory = open_list(process, act);
-  const bool own = process == "/proc/self";
+// `process` is its directory.
+std::vector<DescriptorInfo> list(const std::string& process, bool own) {
+  const Directory directory = open_directory(process + "/fd");
   std::vector<DescriptorInfo> result;
-  while (const dirent* entry = next_entry(directory.get(), act)) {
+  while (const dirent* entry = next_entry(directory.get(), process)) {
     if (entry->d_name[0] == '.') continue;
     if (own && std::atoi(entry->d_name) == ::dirfd(directory.get())) continue;
     try {
@@ -155,16 +137,80 @@ std::vector<DescriptorInfo> list(const std::string& process, const std::string& 
   return result;
 }
 
+// The fields from the state on: "4711 (name) Z 1 ...".
+struct ProcessState {
+  explicit ProcessState(const std::string& process) {
+    const std::string text = read_text(process + "/stat");
+    std::istringstream fields(text.substr(text.rfind(')') + 1));
+    std::string skipped;
+    fields >> state;
+    for (int i = 0; i < 5; ++i) fields >> skipped;
+    fields >> flags;
+  }
+  [[nodiscard]] bool has_ended() const { return state == 'Z' || state == 'X'; }
+  [[nodiscard]] bool is_kernel_thread() const {
+    constexpr unsigned long kernel_thread = 0x00200000;  // PF_KTHREAD
+    return (flags & kernel_thread) != 0;
+  }
+
+  char state = '?';
+  unsigned long flags = 0;
+};
+
+// Empty if there is none.
+std::string living_thread_of(const std::string& process) {
+  const Directory directory = open_directory(process + "/task");
+  while (const dirent* entry = next_entry(directory.get(), process)) {
+    if (entry->d_name[0] == '.') continue;
+    std::string thread = process + "/task/" + entry->d_name;
+    try {
+      if (!ProcessState(thread).has_ended()) return thread;
+    } catch (const std::system_error& error) {
+      if (!is_gone(error)) throw;
+    }
+  }
+  return {};
+}
+
+// The directory of the process, or of a thread if the main thread has ended: the others
+// have the descriptors still. Throws if there is nothing to have them.
+std::string holder_of_descriptors(const std::string& process) {
+  const ProcessState state(process);
+  if (state.is_kernel_thread()) throw_error(Errc::kernel_thread, process);
+  if (!state.has_ended()) return process;
+  std::string thread = living_thread_of(process);
+  if (thread.empty()) throw_error(Errc::process_ended, process);
+  return thread;
+}
+
+template <class F>
+auto audit(const std::string& what, F list_it) {
+  const std::string act = "audit of " + what;
+  try {
+    return list_it();
+  } catch (const std::system_error& error) {
+    const bool mounted = ::access("/proc/self", F_OK) == 0;
+    if (is_gone(error) && mounted)
+      throw_error(std::make_error_code(std::errc::no_such_process), act);
+    throw_error(error.code(), act);
+  }
+}
+
 }  // namespace
 
+// Of this thread, since the main thread may have ended.
 std::vector<DescriptorInfo> audit_descriptors() {
-  return list("/proc/self", "audit of this process");
+  return audit("this process", [] { return list("/proc/thread-self", true); });
 }
 
 std::vector<DescriptorInfo> audit_descriptors(int pid) {
   if (pid == ::getpid()) return audit_descriptors();
   const std::string number = std::to_string(pid);
-  return list("/proc/" + number, "audit of process " + number);
+  return audit("process " + number, [process = "/proc/" + number] {
+    auto found = list(holder_of_descriptors(process), false);
+    (void)holder_of_descriptors(process);  // a process that ends meanwhile shows less
+    return found;
+  });
 }
 
 }  // namespace tornado

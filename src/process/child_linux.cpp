@@ -15,9 +15,9 @@
 #include <cerrno>
 #include <csignal>
 
+#include "platform/system_call_linux.h"
 #include "process/child_task.h"
 #include "process/close_others_linux.h"
-#include "platform/system_call_linux.h"
 
 namespace tornado {
 namespace {
@@ -57,9 +57,9 @@ void reset_dispositions() noexcept {
   }
 }
 
-// The kernel copies what is below only, so that a full table costs nothing; and from now
-// on no thread of the parent can add to this one. In a table that is not shared it tells
-// whether the next child may share it.
+// The kernel copies what is below only, so that a full table costs nothing; and from
+// now on no thread of the parent can add to this one. In a table that is not shared it
+// tells whether the next child may share it.
 bool unshare_table(ChildTask& task) noexcept {
   task.can_unshare =
       system_call(SYS_close_range, task.first_unneeded, ~0u, CLOSE_RANGE_UNSHARE) != -1;
@@ -93,8 +93,7 @@ bool close_between(Span<int> kept) noexcept {
   unsigned first = 0;
   for (std::size_t i = 0; i < kept.size; ++i) {
     const auto number = static_cast<unsigned>(kept.data[i]);
-    if (first < number &&
-        system_call(SYS_close_range, first, number - 1, 0u) == -1) {
+    if (first < number && system_call(SYS_close_range, first, number - 1, 0u) == -1) {
       return false;
     }
     first = number + 1;

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <sstream>
 #include <string>
-#include <string_view>
+#include <system_error>
 #include <vector>
 
+#include "process/proc_linux.h"
 #include "tornado/fork_processes.h"
 
 namespace tornado {
@@ -30,16 +30,25 @@ int affinity_count() {
   return static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
 }
 
+// Nothing to read for a file that is not there. An std::ifstream may open descriptor 0.
+std::istringstream text_of(const std::string& path) {
+  try {
+    return std::istringstream(read_text(path));
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
 // "max 100000" or "150000 100000"
 double quota_of_version_2(const std::string& directory) {
-  std::ifstream file(directory + "/cpu.max");
+  std::istringstream file = text_of(directory + "/cpu.max");
   double quota, period;
   return file >> quota >> period && period > 0 ? quota / period : unlimited;
 }
 
 double quota_of_version_1(const std::string& directory) {
-  std::ifstream quota_file(directory + "/cpu.cfs_quota_us");
-  std::ifstream period_file(directory + "/cpu.cfs_period_us");
+  std::istringstream quota_file = text_of(directory + "/cpu.cfs_quota_us");
+  std::istringstream period_file = text_of(directory + "/cpu.cfs_period_us");
   double quota, period;
   if (!(quota_file >> quota) || !(period_file >> period)) return unlimited;
   return quota > 0 && period > 0 ? quota / period : unlimited;
@@ -66,7 +75,8 @@ bool names_cpu(const std::string& controllers) {
 
 double quota() {
   double least = unlimited;
-  std::ifstream groups("/proc/self/cgroup");  // "4:cpu,cpuacct:/a/b", "0::/a/b"
+  std::istringstream groups =
+      text_of("/proc/self/cgroup");  // "4:cpu,cpuacct:/a/b", "0::/a/b"
   for (std::string line; std::getline(groups, line);) {
     const std::size_t first = line.find(':');
     const std::size_t second = line.find(':', first + 1);

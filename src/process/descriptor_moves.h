@@ -10,7 +10,7 @@ namespace tornado {
 /// How the child brings its descriptors to their numbers.
 struct DescriptorPlan {
   std::vector<DescriptorMove>
-      moves;  // in an order that overwrites nothing still needed
+      moves;                    // in an order that overwrites nothing still needed
   std::vector<int> kept;        // the numbers that stay, ascending
   unsigned first_unneeded = 0;  // one more than the highest that is moved
 };

@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "platform/log.h"
-#include "process/end_notice.h"
 #include "platform/signal_blocker.h"
+#include "process/end_notice.h"
 #include "process/wait_status.h"
 
 namespace tornado {

@@ -37,7 +37,8 @@ int wait_call(int pid, NativeFd process, siginfo_t* info, int options) noexcept 
     const int result = retry_eintr([&] {
       return ::waitid(by_descriptor, static_cast<id_t>(process), info, options);
     });
-    if (result == 0 || errno != EINVAL) return result;  // before Linux 5.4
+    // Before Linux 5.4, or closed by the program.
+    if (result == 0 || (errno != EINVAL && errno != EBADF)) return result;
   }
   return retry_eintr(
       [&] { return ::waitid(P_PID, static_cast<id_t>(pid), info, options); });

@@ -4,8 +4,8 @@
 #include <mutex>
 
 #include "platform/cloexec.h"
-#include "platform/system_error.h"
 #include "platform/signal_blocker.h"
+#include "platform/system_error.h"
 #include "process/worker.h"
 
 namespace tornado {

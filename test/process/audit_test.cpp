@@ -7,16 +7,21 @@
 #include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <thread>
 
 #include "support/child.h"
 #include "support/limits.h"
 #include "support/mounts.h"
 #include "support/wait.h"
+#include "tornado/error.h"
 #include "tornado/ioloop.h"
 #include "tornado/platform.h"
 #include "tornado/spawn.h"
@@ -196,6 +201,127 @@ TEST(Audit, of_a_process_that_is_not_there_is_an_error) {
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code(), std::errc::no_such_process);
   }
+}
+
+std::error_code error_of_audit(int pid) {
+  try {
+    (void)audit_descriptors(pid);
+    return {};
+  } catch (const std::system_error& error) {
+    return error.code();
+  }
+}
+
+TEST(Audit, of_a_process_that_has_ended_is_an_error_of_its_own) {
+  Child child = spawn({.argv = {"true"}});
+  siginfo_t info;
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(error_of_audit(child.pid), Errc::process_ended);
+  EXPECT_EQ(wait_child(child), 0);
+  EXPECT_EQ(error_of_audit(child.pid), std::errc::no_such_process);
+}
+
+/// A thread of the kernel, or 0 where none is to be seen.
+int kernel_thread() {
+  for (int pid = 2; pid < 300; ++pid) {
+    std::string line;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+    if (line.find("(kthreadd) S 0 ") != line.npos) return pid;
+  }
+  return 0;
+}
+
+TEST(Audit, of_a_kernel_thread_is_an_error_of_its_own) {
+  const int pid = kernel_thread();
+  if (pid == 0) GTEST_SKIP() << "no kernel threads are to be seen here";
+  EXPECT_EQ(error_of_audit(pid), Errc::kernel_thread);
+}
+
+// Its other threads have the descriptors still.
+TEST(Audit, finds_the_descriptors_of_a_process_whose_main_thread_has_ended) {
+  FdPair pipe = make_pipe();
+  const UniqueFd file = memory_file();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    pipe.second.reset();
+    std::thread([&] {
+      std::string own;
+      while (!becomes_readable(pipe.first.get(), std::chrono::milliseconds(1))) {
+        own = info_of(audit_descriptors(), file.get()).target;
+      }
+      ::_exit(own == "/memfd:audited (deleted)" ? 0 : 1);
+    }).detach();
+    ::syscall(SYS_exit, 0);
+  }
+  EXPECT_TRUE(wait_until([pid] {
+    std::string line;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+    return line.find(") Z ") != line.npos;
+  }));
+  EXPECT_EQ(info_of(audit_descriptors(pid), file.get()).target,
+            "/memfd:audited (deleted)");
+  pipe.second.reset();
+  int status = -1;
+  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0);
+}
+
+// The kernel tells of no path that does not fit into a page.
+TEST(Audit, lists_a_file_whose_path_is_too_long_to_be_told) {
+  EXPECT_TRUE(passes_in_child([] {
+    const std::string top =
+        testing::TempDir() + "audit_deep_" + std::to_string(::getpid());
+    ASSERT_EQ(::mkdir(top.c_str(), 0700), 0);
+    ASSERT_EQ(::chdir(top.c_str()), 0);
+    const std::string name(250, 'd');
+    for (int depth = 0; depth < 20; ++depth) {
+      ASSERT_EQ(::mkdir(name.c_str(), 0700), 0);
+      ASSERT_EQ(::chdir(name.c_str()), 0);
+    }
+    const LeakScope scope;
+    UniqueFd deep(::open("file", O_RDWR | O_CREAT, 0600));
+    ASSERT_TRUE(deep);
+    for (const int pid : {::getpid(), ::getppid()}) {
+      EXPECT_FALSE(audit_descriptors(pid).empty());
+    }
+    const DescriptorInfo info = info_of(audit_descriptors(), deep.get());
+    EXPECT_EQ(info.kind, "file");
+    EXPECT_EQ(info.target, "(path too long)");
+    EXPECT_EQ(to_string(scope.leaks()),
+              std::to_string(deep.get()) + " file (path too long)\n");
+    Child child =
+        spawn({.argv = {"cat"}, .in = Stdio::pipe(), .descriptors = {{7, deep.get()}}});
+    EXPECT_EQ(info_of(audit_descriptors(child.pid), 7).target, "(path too long)");
+    child.in.reset();
+    EXPECT_EQ(wait_child(child), 0);
+    ::unlink("file");
+    for (int depth = 0; depth < 20; ++depth) {
+      EXPECT_EQ(::chdir(".."), 0);
+      EXPECT_EQ(::rmdir(name.c_str()), 0);
+    }
+    ::rmdir(top.c_str());
+  }));
+}
+
+TEST(Audit, names_no_maker_of_a_number_that_was_closed_otherwise_and_used_again) {
+  EXPECT_TRUE(passes_in_child([] {
+    Child child = spawn({.argv = {"cat"}, .in = Stdio::pipe()});
+    reserve_spawn_slots();
+    const auto made = [] {
+      const auto all = audit_descriptors();
+      return std::count_if(all.begin(), all.end(),
+                           [](const auto& d) { return !d.maker.empty(); });
+    };
+    EXPECT_GE(made(), 5);
+    for (int number = 3; number < 100; ++number) ::close(number);
+    for (int number = 3; number < 100; ++number) {
+      const UniqueFd file = memory_file();
+      ::dup2(file.get(), number);
+      if (file.get() == number) (void)::fcntl(number, F_DUPFD, 0);
+    }
+    EXPECT_EQ(made(), 0);
+    EXPECT_EQ(wait_child(child), 0);
+  }));
 }
 
 TEST(Audit, without_proc_is_another_error) {

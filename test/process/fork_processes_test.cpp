@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
+#include <iostream>
 
 #include "support/child.h"
 #include "support/deny.h"
@@ -299,6 +301,39 @@ TEST(ForkProcesses, calls_the_hook_in_each_worker) {
       EXPECT_NE(called[id], ::getpid());
     }
   }));
+}
+
+// What was not written yet is the parent's to write, and not each worker's as well.
+TEST(ForkProcesses, leaves_workers_no_output_to_repeat) {
+  const FdPair pipe = make_pipe();
+  EXPECT_TRUE(passes_in_child([&pipe] {
+    std::FILE* const file = ::fdopen(::dup(pipe.second.get()), "w");
+    ASSERT_TRUE(file);
+    ::dup2(pipe.second.get(), STDOUT_FILENO);
+    std::ios::sync_with_stdio(false);
+    std::fputs("file\n", file);
+    std::cout << "stream\n";
+    const SharedCounters runs;
+    const ForkResult forked = fork_processes(2, {.backoff = 0ms});
+    if (forked.task_id) {
+      std::exit(*forked.task_id == 0 && ++runs[0] == 1 ? 1 : 0);  // which writes it
+    }
+    std::cout.flush();
+    std::fclose(file);
+  }));
+  char text[100] = {};
+  EXPECT_GT(::read(pipe.first.get(), text, sizeof text - 1), 0);
+  const std::string all = text;
+  EXPECT_TRUE(all == "file\nstream\n" || all == "stream\nfile\n") << all;
+}
+
+TEST(ForkProcesses, refuses_a_death_signal_that_is_none) {
+  for (const int signal : {-1, 65}) {
+    EXPECT_TRUE(passes_in_child([signal] {
+      EXPECT_EQ(error_of(1, {.parent_death_signal = signal}),
+                std::errc::invalid_argument);
+    }));
+  }
 }
 
 TEST(ForkProcesses, refuses_when_there_is_a_loop) {

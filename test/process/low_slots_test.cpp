@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/descriptors.h"
 #include "support/child.h"
 #include "support/open_numbers.h"
 #include "support/wait.h"
@@ -106,6 +107,81 @@ TEST(LowCopy, keeps_out_of_the_numbers_of_the_streams) {
     ::close(STDOUT_FILENO);
     for (int i = 0; i < 4; ++i) copies.emplace_back(pipe.second.get());
     for (const LowCopy& copy : copies) EXPECT_GT(copy.get(), STDERR_FILENO);
+  }));
+}
+
+/// Takes the numbers from 3 to below 100 away from all that has them, as a program does
+/// that has forked and calls closefrom(3), and opens a pipe under each.
+std::vector<std::uint64_t> close_and_reuse_low_numbers() {
+  std::vector<std::uint64_t> files;
+  for (int number = 3; number < 100; ++number) ::close(number);
+  for (int number = 3; number < 100; ++number) {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    EXPECT_EQ(ends[0], number);
+    ::close(ends[1]);
+    files.push_back(file_id(number));
+  }
+  return files;
+}
+
+std::vector<std::uint64_t> files_under_low_numbers() {
+  std::vector<std::uint64_t> files;
+  for (int number = 3; number < 100; ++number) files.push_back(file_id(number));
+  return files;
+}
+
+TEST(LowCopy, overwrites_no_file_that_took_a_number_kept_before) {
+  EXPECT_TRUE(passes_in_child([] {
+    reserve_spawn_slots();
+    const auto files = close_and_reuse_low_numbers();
+    const UniqueFd high(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 200));
+    for (int i = 0; i < 2; ++i) {
+      {
+        std::vector<LowCopy> copies;
+        for (int n = 0; n < 4; ++n) copies.emplace_back(high.get());
+        EXPECT_EQ(files_under_low_numbers(), files);
+      }
+      EXPECT_EQ(files_under_low_numbers(), files);
+      reserve_spawn_slots();
+      EXPECT_EQ(files_under_low_numbers(), files);
+    }
+    for (int n = 0; n < 3; ++n) {
+      Child child = spawn({.shell = "cat >&2",
+                           .in = Stdio::pipe(),
+                           .out = Stdio::pipe(),
+                           .descriptors = {{5, high.get()}}});
+      child.in.reset();
+      EXPECT_EQ(wait_child(child), 0);
+      EXPECT_EQ(files_under_low_numbers(), files);
+    }
+  }));
+}
+
+TEST(LowCopy, overwrites_no_file_that_took_a_number_lent_at_that_time) {
+  EXPECT_TRUE(passes_in_child([] {
+    reserve_spawn_slots();
+    const UniqueFd high(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 200));
+    std::vector<std::uint64_t> files;
+    {
+      const LowCopy copy(high.get());
+      ASSERT_LT(copy.get(), 64);
+      files = close_and_reuse_low_numbers();
+    }
+    EXPECT_EQ(files_under_low_numbers(), files);
+  }));
+}
+
+TEST(LowCopy, has_numbers_kept_for_it_again_after_they_were_closed) {
+  EXPECT_TRUE(passes_in_child([] {
+    reserve_spawn_slots();
+    for (int number = 3; number < 100; ++number) ::close(number);
+    const UniqueFd high(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 200));
+    reserve_spawn_slots();
+    const std::set<int> before = open_numbers();
+    std::vector<LowCopy> copies;
+    for (int i = 0; i < 3; ++i) copies.emplace_back(high.get());
+    EXPECT_EQ(open_numbers(), before);
   }));
 }
 

@@ -55,4 +55,10 @@ Reported report_of(const SpawnOptions& options, int report_to) {
   return RunningReporter(options, report_to).finish();
 }
 
+LaunchMeans shown_means() {
+  Child child = spawn({.argv = {"true"}});
+  wait_child(child);
+  return launch_means();
+}
+
 }  // namespace tornado::test

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "process/launch.h"
 #include "support/descriptors.h"
 #include "tornado/spawn.h"
 
@@ -38,5 +39,8 @@ class RunningReporter {
 };
 
 Reported report_of(const SpawnOptions& options, int report_to = 9);
+
+/// How children are made here. Spawns one, which shows it.
+LaunchMeans shown_means();
 
 }  // namespace tornado::test

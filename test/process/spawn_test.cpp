@@ -303,7 +303,7 @@ TEST(Spawn, keeps_the_mask_and_the_handlers_of_the_caller) {
 // A handler of the parent would run in the parent's memory. The child's own mask, its
 // last step, is not set here.
 TEST(Spawn, blocks_all_signals_until_the_program_is_there) {
-  if (!can_deny() || !spawn_means().memory_shared) {
+  if (!can_deny() || !shown_means().memory_shared) {
     GTEST_SKIP() << "no seccomp filters, or no shared memory";
   }
   EXPECT_TRUE(passes_in_child([] {

@@ -185,21 +185,28 @@ TEST(Subprocess, leaves_foreign_children_alone) {
   EXPECT_EQ(WEXITSTATUS(status), 6);
 }
 
+// As before Linux 6.15, or in a sandbox that knows no such call.
 TEST(Subprocess, reports_a_status_that_was_taken) {
-  EXPECT_TRUE(passes_in_child([] {
-    IOLoop loop;
-    Subprocess child({.argv = {"true"}});
-    int status;
-    EXPECT_EQ(::waitpid(-1, &status, 0), child.pid());
-    EXPECT_FALSE(child.terminate());
-    EXPECT_EQ(exit_of(child, loop).error, Errc::status_taken);
-    EXPECT_FALSE(child.returncode());
-    EXPECT_THROW(child.wait_for_exit(), std::system_error);
-  }));
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  for (const int error : {ENOTTY, EINVAL, EPERM, ENOSYS, EOPNOTSUPP, EUCLEAN}) {
+    EXPECT_TRUE(passes_in_child([error] {
+      ASSERT_TRUE(deny({deny_kept_status(error)}));
+      IOLoop loop;
+      Subprocess child({.argv = {"true"}});
+      int status;
+      EXPECT_EQ(::waitpid(-1, &status, 0), child.pid());
+      EXPECT_FALSE(child.terminate());
+      EXPECT_EQ(exit_of(child, loop).error, Errc::status_taken);
+      EXPECT_FALSE(child.returncode());
+      EXPECT_THROW(child.wait_for_exit(), std::system_error);
+    })) << error;
+  }
 }
 
 TEST(Subprocess, reports_a_status_that_was_thrown_away) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
   EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny({deny_kept_status(ENOTTY)}));
     ::signal(SIGCHLD, SIG_IGN);
     IOLoop loop;
     Subprocess child({.argv = {"true"}});
@@ -208,6 +215,34 @@ TEST(Subprocess, reports_a_status_that_was_thrown_away) {
     std::error_code ec;
     (void)spawn({.argv = {"/no/such"}}, ec);
     EXPECT_EQ(ec.value(), ENOENT);
+  }));
+}
+
+TEST(Subprocess, knows_the_status_of_a_child_that_a_stranger_reaped) {
+  if (!keeps_status()) GTEST_SKIP() << "the kernel keeps no status";
+  EXPECT_TRUE(passes_in_child([] {
+    IOLoop loop;
+    for (const auto& [line, returncode] :
+         {std::pair("exit 7", 7), std::pair("kill -9 $$", -SIGKILL)}) {
+      Subprocess child({.shell = line});
+      int status;
+      EXPECT_EQ(::waitpid(-1, &status, 0), child.pid());
+      EXPECT_FALSE(child.terminate());
+      EXPECT_EQ(child.wait_for_exit(false), returncode);
+      EXPECT_EQ(child.returncode(), returncode);
+    }
+  }));
+}
+
+TEST(Subprocess, knows_the_status_that_an_ignored_sigchld_throws_away) {
+  if (!keeps_status()) GTEST_SKIP() << "the kernel keeps no status";
+  EXPECT_TRUE(passes_in_child([] {
+    ::signal(SIGCHLD, SIG_IGN);
+    IOLoop loop;
+    for (int code = 0; code < 100; ++code) {
+      Subprocess child({.shell = "exit " + std::to_string(code)});
+      ASSERT_EQ(child.wait_for_exit(false), code);
+    }
   }));
 }
 
@@ -253,8 +288,9 @@ TEST(Subprocess, a_thousand_that_end_at_once_are_all_reported) {
 TEST(Subprocess, works_without_pidfds) {
   if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
   EXPECT_TRUE(passes_in_child([] {
-    constexpr unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD;
+    constexpr unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
     ASSERT_TRUE(deny({{SYS_clone, EINVAL, {{0, flags}}},
+                      {SYS_clone, EINVAL, {{0, flags | CLONE_FILES}}},
                       {SYS_pidfd_open, ENOSYS},
                       {SYS_pidfd_send_signal, ENOSYS}}));
     IOLoop loop;

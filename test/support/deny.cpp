@@ -5,9 +5,11 @@
 #include <linux/filter.h>
 #include <linux/net.h>
 #include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,6 +22,8 @@ namespace tornado::test {
 namespace {
 
 using Filter = std::vector<sock_filter>;
+
+constexpr std::uint32_t pidfd_get_info = 0xc040ff0b;  // of <linux/pidfd.h>
 
 void load(Filter& filter, std::size_t offset) {
   filter.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset)));
@@ -112,6 +116,22 @@ bool has_call(int number) {
   const long wrong = -1;
   return ::syscall(number, wrong, wrong, wrong, wrong, wrong, wrong) != -1 ||
          (errno != ENOSYS && errno != EPERM);
+}
+
+Denied deny_kept_status(int error) {
+  return {SYS_ioctl, error, Denied::Argument{1, pidfd_get_info}};
+}
+
+bool keeps_status() {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  ::waitpid(pid, nullptr, 0);
+  constexpr std::uint64_t exit_bit = 1u << 3;
+  std::uint64_t info[8] = {exit_bit};
+  const bool told = ::ioctl(pidfd, pidfd_get_info, info) == 0 && (info[0] & exit_bit);
+  ::close(pidfd);
+  return told;
 }
 
 bool can_tell_duplicates() {

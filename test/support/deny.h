@@ -36,6 +36,12 @@ bool can_deny_limits();
 /// arguments that do nothing.
 bool has_call(int number);
 
+/// What asks a pidfd for the status of a process that has been reaped: fails with
+/// `error`, as before Linux 6.13.
+Denied deny_kept_status(int error);
+/// Whether the kernel answers it (Linux 6.15).
+bool keeps_status();
+
 /// Whether the kernel tells, by either means, that two descriptors share one open file
 /// description.
 bool can_tell_duplicates();

@@ -44,6 +44,7 @@ std::vector<NewerCall> newer_calls(int error) {
       {"pidfd_send_signal", {SYS_pidfd_send_signal, error}},
       {"waitid-P_PIDFD", {SYS_waitid, EINVAL, Denied::Argument{0, p_pidfd}}},
       {"fcntl-F_DUPFD_QUERY", {SYS_fcntl, EINVAL, Denied::Argument{1, f_dupfd_query}}},
+      {"ioctl-PIDFD_GET_INFO", deny_kept_status(ENOTTY)},
       {"madvise-MADV_WIPEONFORK",
        {SYS_madvise, EINVAL, Denied::Argument{2, MADV_WIPEONFORK}}},
   };

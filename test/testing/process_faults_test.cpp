@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/descriptors.h"
 #include "process/child_stack_linux.h"
 #include "process/launch.h"
 #include "process/low_slots.h"
@@ -38,15 +39,16 @@ std::error_code error_of_spawn(const SpawnOptions& more = {}) {
 }
 
 std::string means() {
-  const SpawnMeans means = spawn_means();
+  const LaunchMeans means = launch_means();
   return std::string(means.memory_shared ? "memory " : "") +
          (means.descriptors_unshared ? "descriptors " : "") +
-         (means.pidfd_at_birth ? "at birth " : "") + (means.pidfd ? "pidfd" : "");
+         (means.pidfd_at_birth ? "at birth" : "");
 }
 
 /// Asked by another process: this one has not learnt it by that.
 bool memory_is_shared_here() {
-  return is_true_in_child([] { return spawn_means().memory_shared; });
+  return is_true_in_child(
+      [] { return !error_of_spawn() && launch_means().memory_shared; });
 }
 
 // The first clone of a process is to learn what it does here.
@@ -81,37 +83,28 @@ TEST(ProcessFaults, gives_up_where_every_kind_of_clone_is_refused) {
   }));
 }
 
-TEST(ProcessFaults, takes_no_refusal_to_open_a_pidfd_for_the_last_but_that_of_a_kind) {
-  const UniqueFd supported = open_pidfd(::getpid());
-  if (!supported) GTEST_SKIP() << "no pidfd_open here";
-  EXPECT_TRUE(passes_in_child([] {
-    {
-      const FaultInjection injection({.call = "syscall pidfd_open", .error = EMFILE});
-      EXPECT_FALSE(open_pidfd(::getpid()));
-      EXPECT_TRUE(open_pidfd(::getpid()));
-    }
-    EXPECT_TRUE(spawn_means().pidfd);
-    const FaultInjection injection({.call = "syscall pidfd_open", .error = ENOSYS});
-    EXPECT_FALSE(open_pidfd(::getpid()));
-    EXPECT_FALSE(open_pidfd(::getpid()));
-    EXPECT_EQ(injection.count("syscall pidfd_open"), 1u);
-    EXPECT_FALSE(spawn_means().pidfd);
-  }));
-}
-
-TEST(ProcessFaults, leaves_a_childs_descriptor_where_it_is_if_it_cannot_be_lifted) {
-  if (!memory_is_shared_here()) GTEST_SKIP() << "children are made by fork here";
+TEST(ProcessFaults, leaves_a_child_without_a_descriptor_that_cannot_be_lifted) {
   const UniqueFd stream = open_file("/dev/null", O_RDWR);
-  EXPECT_TRUE(passes_in_child([&stream] {
-    EXPECT_FALSE(error_of_spawn());
-    ::close(STDIN_FILENO);
-    const FaultInjection injection({.call = "fcntl F_DUPFD_CLOEXEC", .error = EMFILE});
-    Child child = spawn({.argv = {"true"}, .in = Stdio::descriptor(stream.get())});
-    if (injection.struck() != 0) {
-      EXPECT_EQ(child.process.get(), STDIN_FILENO);
-    }
-    EXPECT_EQ(wait_child(child), 0);
-  }));
+  for (const bool first : {true, false}) {
+    EXPECT_TRUE(passes_in_child([&stream, first] {
+      reserve_spawn_slots();
+      if (!first) {
+        EXPECT_FALSE(error_of_spawn());
+      }
+      ::close(STDIN_FILENO);
+      const FaultInjection injection(
+          {.call = "fcntl F_DUPFD_CLOEXEC", .error = EMFILE, .for_ever = true});
+      std::error_code error;
+      Child child =
+          spawn({.argv = {"true"}, .in = Stdio::descriptor(stream.get())}, error);
+      if (!error) {
+        EXPECT_FALSE(child.process);
+        EXPECT_EQ(wait_child(child), 0);
+      }
+      EXPECT_NE(injection.struck(), 0u);
+      EXPECT_FALSE(has_children());
+    }));
+  }
 }
 
 TEST(ProcessFaults, of_a_childs_moves_are_told_unless_they_pass) {
@@ -179,8 +172,7 @@ TEST(ProcessFaults, leaves_a_child_that_no_thread_awaits_to_a_later_spawn) {
     const LogCapture log;
     std::optional<IOLoop> loop(std::in_place);
     Subprocess child({.argv = {"cat"}, .in = Subprocess::STREAM}, *loop);
-    const SpawnMeans means = spawn_means();
-    if (!means.pidfd_at_birth && !means.pidfd) return;  // a thread awaits it already
+    if (!open_pidfd(::getpid())) return;  // a thread awaits it already
     const int pid = child.pid();
     loop.reset();
     {
