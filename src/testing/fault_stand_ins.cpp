@@ -242,6 +242,23 @@ extern "C" int __wrap_fcntl(int fd, int act, ...) {
   return __real_fcntl(fd, act, argument);
 }
 
+extern "C" int __real_ioctl(int fd, unsigned long act, ...);
+extern "C" int __wrap_ioctl(int fd, unsigned long act, ...);
+extern "C" int __wrap_ioctl(int fd, unsigned long act, ...) {
+  constexpr unsigned long pidfd_get_info = 0xc040ff0b;  // of <linux/pidfd.h>
+  va_list rest;
+  va_start(rest, act);
+  void* const argument = va_arg(rest, void*);
+  va_end(rest);
+  if (act == pidfd_get_info) {
+    if (const int error = TORNADO_STRIKE("ioctl PIDFD_GET_INFO")) {
+      errno = error;
+      return -1;
+    }
+  }
+  return __real_ioctl(fd, act, argument);
+}
+
 extern "C" int __real_open(const char* path, int flags, ...);
 extern "C" int __wrap_open(const char* path, int flags, ...);
 extern "C" int __wrap_open(const char* path, int flags, ...) {

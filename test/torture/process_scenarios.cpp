@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Children, and descriptors.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <system_error>
 
+#include "platform/descriptors.h"
 #include "process/launch.h"
 #include "process/preparation.h"
 #include "stage.h"
@@ -127,6 +130,49 @@ bool old_spawned(const Means& means) {
   return spawned_with_all(means);
 }
 
+/// The first of this process, and the first of the namespace; then another.
+bool spawned_into_namespace(const Means&) {
+  if (::unshare(CLONE_NEWPID) != 0) return true;  // not allowed here
+  Child init = spawn({.argv = {"/bin/cat"}, .in = Stdio::pipe()});
+  std::error_code ec;
+  Child child = spawn({.argv = {"/bin/true"}, .parent_death_signal = SIGKILL}, ec);
+  const bool right = ec || wait_child(child) == 0;
+  init.in.reset();
+  const bool ended = wait_child(init) == 0;
+  if (ec) throw std::system_error(ec, "spawn");
+  return right && ended;
+}
+
+/// The numbers that spawn keeps are other files' by now.
+bool spawned_beside_reused_numbers(const Means& means) {
+  reserve_spawn_slots();
+  for (int number = 3; number < 64; ++number) ::close(number);
+  std::vector<UniqueFd> files;
+  std::vector<std::uint64_t> before;
+  for (int i = 0; i < 70; ++i) {
+    files.push_back(make_pipe().first);
+    before.push_back(file_id(files.back().get()));
+  }
+  const bool right = spawned(means);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (file_id(files[i].get()) != before[i]) return false;
+  }
+  return right;
+}
+
+/// Another part of the program reaps it.
+bool status_taken(const Means&) {
+  Child child = spawn({.shell = "exit 3"});
+  while (::waitpid(child.pid, nullptr, 0) == -1 && errno == EINTR) {
+  }
+  try {
+    return wait_child(child) == 3;
+  } catch (const std::system_error& error) {
+    if (error.code() == Errc::status_taken) return true;
+    throw;
+  }
+}
+
 bool subprocess(const Means& means) {
   Stage stage(means);
   Subprocess cat({.argv = {"/bin/cat"},
@@ -239,23 +285,27 @@ bool audit(const Means&) {
 }  // namespace
 
 std::vector<Family> process_scenarios() {
-  return {{"descriptors", descriptors, false, false},
-          {"spawned", spawned, false, false},
-          {"spawned_not", spawned_not, false, false},
-          {"spawned_with_all", spawned_with_all, false, false},
-          {"spawned_by_shell", spawned_by_shell, false, false},
-          {"spawned_by_fork", spawned_by_fork, false, false},
-          {"old_spawned", old_spawned, false, false},
-          {"subprocess", subprocess},
-          {"killed", killed, true, false},
-          {"awaited", awaited, true, false},
-          {"old_subprocess", old_subprocess, true, false},
-          {"old_killed", old_killed, true, false},
-          {"old_lanes", old_lanes, true, true},
-          {"workers", workers, false, false},
-          {"workers_restarted", workers_restarted, false, false},
-          {"workers_stopped", workers_stopped, false, false},
-          {"audit", audit, false, false}};
+  return {
+      {"descriptors", descriptors, false, false},
+      {"spawned", spawned, false, false},
+      {"spawned_not", spawned_not, false, false},
+      {"spawned_with_all", spawned_with_all, false, false},
+      {"spawned_by_shell", spawned_by_shell, false, false},
+      {"spawned_by_fork", spawned_by_fork, false, false},
+      {"old_spawned", old_spawned, false, false},
+      {"spawned_into_namespace", spawned_into_namespace, false, false},
+      {"spawned_beside_reused_numbers", spawned_beside_reused_numbers, false, false},
+      {"status_taken", status_taken, false, false},
+      {"subprocess", subprocess},
+      {"killed", killed, true, false},
+      {"awaited", awaited, true, false},
+      {"old_subprocess", old_subprocess, true, false},
+      {"old_killed", old_killed, true, false},
+      {"old_lanes", old_lanes, true, true},
+      {"workers", workers, false, false},
+      {"workers_restarted", workers_restarted, false, false},
+      {"workers_stopped", workers_stopped, false, false},
+      {"audit", audit, false, false}};
 }
 
 }  // namespace tornado::torture
