@@ -172,7 +172,7 @@ elseif(WAY STREQUAL "fetch_content")
   set(repository "${WORK}/tornado.git")
   publish("${repository}" commit)
   use_source(fetch_content
-    "-DTORNADO_REPOSITORY=${repository}" "-DTORNADO_COMMIT=${commit}")
+    "-DTORNADO_REPOSITORY=file://${repository}" "-DTORNADO_COMMIT=${commit}")
 else()
   message(FATAL_ERROR "no such way: ${WAY}")
 endif()
