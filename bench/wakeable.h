@@ -63,7 +63,7 @@ class TornadoWaker {
   explicit TornadoWaker(OnWake on_wake)
       : on_wake_(std::move(on_wake)), waker_(WakerKind::eventfd) {
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLET;
+    event.events = EPOLLIN;
     check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, waker_.fileno(), &event) == 0,
           "epoll");
   }
@@ -74,8 +74,8 @@ class TornadoWaker {
   void run() {
     while (!stopped_) {
       epoll_event event;
-      if (waker_.arm()) ::epoll_wait(epoll_.get(), &event, 1, -1);
-      waker_.disarm();
+      ::epoll_wait(epoll_.get(), &event, 1, -1);
+      waker_.consume();
       if (published_.exchange(false, std::memory_order_relaxed)) on_wake_();
     }
   }

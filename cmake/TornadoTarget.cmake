@@ -13,10 +13,8 @@ function(tornado_target target)
     target_compile_definitions(${target} PRIVATE
       _WIN32_WINNT=0x0A00 UNICODE NOMINMAX WIN32_LEAN_AND_MEAN)
   endif()
-  if(NOT MSVC)
-    target_compile_options(${target} PRIVATE
-      -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
-  endif()
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
   # At -O3, g++ 12 warns of what cannot be in its own std::string (its bug 105651) and
   # std::optional. At -O2 it does not, and is listened to.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
@@ -25,7 +23,7 @@ function(tornado_target target)
   endif()
   if(TORNADO_WERROR)
     set_target_properties(${target} PROPERTIES COMPILE_WARNING_AS_ERROR ON)
-    if(CMAKE_VERSION VERSION_LESS 3.24 AND NOT MSVC)
+    if(CMAKE_VERSION VERSION_LESS 3.24)
       target_compile_options(${target} PRIVATE -Werror)
     endif()
   endif()

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a waker is closed while other threads use it: src/platform/gate.h and the visits
-// of src/platform/wake_protocol.h. The descriptors are given back once, sooner or
-// later, and nobody writes to their numbers, reads from them or replaces them
-// thereafter, since they may be another's by then.
+// How a waker is closed while other threads use it: CloseGuard and its uses in
+// src/platform/wake_protocol.h. The descriptors are released once, sooner or later. No
+// thread writes to their numbers, reads from them or replaces them afterwards, since the
+// numbers may be reused by then.
 //
 // WAKERS threads wake twice each and always find the flag armed, which is the worst
 // case; the sleeper consumes and rebuilds; CLOSERS threads close. Each may come late.
 // MUTANT is one of these wrong protocols.
 
-#define NO_GATE 1           // who finds it open goes in, without being counted
+#define NO_COUNT 1          // acquire() does not count
 #define NO_CLAIM 2          // whoever sees zero inside releases
 #define ENTER_IN_TWO_STEPS 3
 #define LEAVE_IN_TWO_STEPS 4
@@ -46,7 +46,7 @@ inline enter() {
 #if MUTANT == ENTER_IN_TWO_STEPS
   let_in = !shut;
   inside++
-#elif MUTANT == NO_GATE
+#elif MUTANT == NO_COUNT
   let_in = !shut
 #elif MUTANT == SHUT_IS_IGNORED
   atomic { let_in = true; inside++ }
@@ -60,7 +60,7 @@ inline leave() {
 #if MUTANT == LEAVE_IN_TWO_STEPS
   count = inside - 1;
   atomic { inside = count; last = (inside == 0 && shut); count = 0 }
-#elif MUTANT != NO_GATE
+#elif MUTANT != NO_COUNT
   atomic { inside--; last = (inside == 0 && shut) }
 #endif
 }

@@ -6,20 +6,20 @@
 // when nothing can happen any more; and a close() then gives the descriptors back.
 //
 // What a thread of the parent had begun stays as it was in the child's memory: the
-// count of the gate, the flag, the lock of the queue, a cell of the ring claimed and
+// count of the guard, the flag, the lock of the queue, a cell of the ring claimed and
 // not filled.
 //
 // READ: the child polls and consumes, and never arms. Otherwise it is a loop.
 // MUTANT is one of these wrong protocols.
 
-#define COUNT_STAYS 1       // rebuild() does not evict those the gate counts as inside
+#define COUNT_STAYS 1       // rebuild() does not reset the count of the guard
 #define TELLS_NOBODY 2      // rebuild() neither exchanges the flag nor writes
 #define WRITES_ANYWAY 3     // wake() does not ask whose the descriptors are
 #define RING_STAYS 4        // a cell that was claimed is waited for
 #define LOCK_STAYS 5        // the lock of a thread that does not exist is waited for
 #define LETS_IN_FIRST 6     // posts are accepted, then queue and ring are mended
 #define OWNS_FIRST 7        // the descriptors become the child's, then are replaced
-#define EVICTS_LATE 8       // the descriptors become the child's, then the gate is mended
+#define EVICTS_LATE 8       // the descriptors become the child's, then the guard is reset
 #define DRAINS_PARENTS 9    // consume() does not ask whose the descriptors are
 
 #ifndef MUTANT

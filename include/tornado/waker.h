@@ -41,13 +41,12 @@ struct WakerCounters {
 /// Ends the sleep of a thread that waits for fileno() to become readable.
 ///
 /// Wakes are coalesced: any number of them before a consume() makes one. What a thread
-/// did before wake() happens-before what the woken thread does after consume(),
-/// answer() or disarm(), also when that wake was coalesced with another's.
+/// did before wake() happens-before what the woken thread does after consume(), also
+/// when that wake was coalesced with another thread's.
 ///
-/// One thread sleeps: it alone calls consume(), answer(), arm(), disarm() and
-/// rebuild(). wake() and close() may be called by any thread at any time while the
-/// Waker lives. In a forked child, until rebuild() has returned, others may call wake()
-/// alone.
+/// Only the thread that sleeps calls consume() and rebuild(). Any thread may call
+/// wake() and close() at any time while the Waker lives. In a forked child, until
+/// rebuild() has returned, other threads may call only wake().
 class TORNADO_API Waker {
  public:
   /// Throws std::system_error when the kind does not work here, or, for `best`, when
@@ -65,35 +64,20 @@ class TORNADO_API Waker {
   [[nodiscard]] NativeFd write_fileno() const noexcept;
 
   /// Async-signal-safe, lock-free, keeps errno, raises no SIGPIPE of its own making.
-  /// Writes at most once until the sleeper answers, and not at all while it is
-  /// disarmed. Harmless during and after close(), and in a forked child, where it does
-  /// nothing: the waker is the parent's.
+  /// Writes at most once between two calls of consume(). Harmless during and after
+  /// close(), and in a forked child, where it does nothing: the waker is the parent's.
   void wake() noexcept;
 
   /// Reads everything there is, then lets the next wake() write again; in this order,
   /// or a wake is lost. False if the other end is dead and rebuild() is due.
   bool consume() noexcept;
 
-  /// For a loop that wants wakes to be free while it is awake. disarm() after waking
-  /// and before looking at what the wakers published: from then on wake() makes no
-  /// system call. arm() just before sleeping: false means that a wake came meanwhile,
-  /// so look again instead of sleeping. Neither reads fileno(). answer() reads as
-  /// consume() does, and disarms instead: a sleep costs the wakers one write at most.
-  [[nodiscard]] bool arm() noexcept;
-  void disarm() noexcept;
-  bool answer() noexcept;
-
-  /// For a loop that sleeps where a message can reach it: threads that are able to send
-  /// one to `door` do that instead of writing to write_fileno(). Empty: no more.
-  /// rebuild() forgets it.
-  void set_door(UniqueFd door);
-
   /// Makes new ends under the same numbers, after consume() returned false, or in a
-  /// forked child to make the waker its own; there, a kqueue has another number, and so
-  /// have both ends on Windows. Take
-  /// fileno() out of an epoll set before, and put it in after. The next arm() returns
-  /// false. Throws std::system_error, and then nothing has changed. The old reading end
-  /// of a pipe stays open until the next rebuild() or close(): a wake() may be writing.
+  /// forked child to make the waker its own. The number changes for a kqueue in a
+  /// forked child, and for both ends on Windows. Take fileno() out of an epoll set
+  /// before, and put it in after. fileno() is readable then. Throws std::system_error,
+  /// and then nothing has changed. The old reading end of a pipe stays open until the
+  /// next rebuild() or close(), since another thread may be writing to it.
   void rebuild();
 
   /// Gives both descriptors back. If a wake() is under way on another thread the last

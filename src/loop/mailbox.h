@@ -12,7 +12,7 @@
 #include "loop/signal_ring.h"
 #include "platform/cpu.h"
 #include "platform/fork_epoch.h"
-#include "tornado/waker.h"
+#include "platform/loop_waker.h"
 
 namespace tornado {
 
@@ -64,7 +64,7 @@ class Mailbox {
   }
   void set_loop(IOLoop& loop) noexcept { loop_.store(&loop); }
   void set_runner(std::thread::id runner) noexcept { runner_.store(runner); }
-  [[nodiscard]] Waker& waker() noexcept { return waker_; }
+  [[nodiscard]] LoopWaker& waker() noexcept { return waker_; }
   [[nodiscard]] CallbackQueue& queue() noexcept { return queue_; }
   [[nodiscard]] Lanes& lanes() noexcept { return lanes_; }
   [[nodiscard]] SignalRing& ring() noexcept { return ring_; }
@@ -101,7 +101,7 @@ class Mailbox {
 
   class WakeDue;
 
-  Waker waker_;
+  LoopWaker waker_;
   CallbackQueue queue_;
   Lanes lanes_;
   SignalRing ring_;

@@ -240,10 +240,10 @@ bool IOLoop::Impl::woken() const noexcept {
 // Reads the descriptor, then exchanges the flag, then (in run_ready) looks at what was
 // published: in any other order a wake is lost.
 void IOLoop::Impl::answer_waker() {
-  Waker& waker = mailbox->waker();
+  LoopWaker& waker = mailbox->waker();
   const bool to_read = !waker_edge && woken();
   if (!to_read) waker.disarm();
-  if (waker_broken || (to_read && !waker.answer())) heal_waker();
+  if (waker_broken || (to_read && !waker.drain_and_disarm())) heal_waker();
 }
 
 void IOLoop::Impl::heal_waker() {
@@ -263,12 +263,12 @@ void IOLoop::Impl::heal_waker() {
 }
 
 void IOLoop::Impl::watch_waker() {
-  Waker& waker = mailbox->waker();
+  LoopWaker& waker = mailbox->waker();
   const bool edge =
       waker.kind() == WakerKind::eventfd && has(poller->modes(), Events::edge);
   poller->add(waker.fileno(), edge ? Events::read | Events::edge : Events::read,
               waker_token);
-  waker.set_door(poller->open_door());
+  waker.set_port(poller->wake_port());
   waker_edge = edge;
 }
 

@@ -9,25 +9,33 @@
 
 namespace tornado {
 
-/// One way for a thread to make a descriptor of another readable.
+/// A way for a thread to make a descriptor of another thread readable.
 struct WakeMechanism {
   WakerKind kind;
   std::string_view name;
-  /// The end to wait on, and the end to write to if that is another one.
+  /// The reading end, and the writing end unless one descriptor is both.
   FdPair (*open)();
   /// Makes the reader readable. Async-signal-safe; may change errno. A full buffer is
-  /// success. A dead one is left for the reader to find.
+  /// success. Ignores other errors, which drain() finds.
   void (*signal)(NativeFd writer) noexcept;
-  /// Reads until there is nothing. False: dead, and would be readable for ever.
+  /// Reads until the reader is empty. False: it is dead, and would stay readable.
   bool (*drain)(NativeFd reader) noexcept;
-  /// Whether a forked child has the descriptors, too. If not, their numbers are free
-  /// there, and soon anybody's.
+  /// Whether a forked child inherits the descriptors. If not, it may reuse their
+  /// numbers.
   bool inherited = true;
-  /// Whether signal() raises SIGPIPE once nobody has the reader open.
+  /// Whether signal() raises SIGPIPE once the reader is closed.
   bool needs_reader = false;
 };
 
-/// What was compiled in, best first.
+/// A way into the wait of a poller that needs no byte of the waker: a completion port.
+struct WakePort {
+  using Post = bool (*)(NativeFd port) noexcept;
+  UniqueFd fd;
+  /// Ends the wait. Async-signal-safe. False: it could not.
+  Post post = nullptr;
+};
+
+/// The mechanisms of this build, best first.
 std::span<const WakeMechanism* const> wake_mechanisms() noexcept;
 
 extern const WakeMechanism wake_by_eventfd;

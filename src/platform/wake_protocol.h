@@ -5,24 +5,55 @@
 #include <cstdint>
 #include <utility>
 
-#include "platform/gate.h"
 #include "platform/pause_point.h"
 
 namespace tornado {
 
-/// How a sleeper and those who wake it agree, whatever they write to and read from.
+/// A reference count that can be closed. Exactly one call returns true: the one after
+/// which the count is zero and stays zero.
+template <class Memory>
+class CloseGuard {
+ public:
+  /// False: it is closed. release() has to follow in either case.
+  [[nodiscard]] bool acquire() noexcept {
+    return !(state_.fetch_add(one, std::memory_order_acq_rel) & closed_bit);
+  }
+  [[nodiscard]] bool release() noexcept {
+    return state_.fetch_sub(one, std::memory_order_acq_rel) == (one | closed_bit) &&
+           claim();
+  }
+  [[nodiscard]] bool close() noexcept {
+    return state_.fetch_or(closed_bit, std::memory_order_acq_rel) == 0 && claim();
+  }
+  /// For a forked child, where the threads that hold a reference do not exist.
+  void reset_after_fork() noexcept {
+    state_.fetch_and(closed_bit, std::memory_order_acq_rel);
+  }
+
+ private:
+  // An acquire() that fails also counts up and down, and can reach zero a second time.
+  bool claim() noexcept { return !claimed_.exchange(true, std::memory_order_acq_rel); }
+
+  static constexpr std::uint32_t closed_bit = 1;
+  static constexpr std::uint32_t one = 2;
+  typename Memory::template Atomic<std::uint32_t> state_{0};
+  typename Memory::template Atomic<bool> claimed_{false};
+};
+
+/// The protocol between a sleeper and the threads that wake it, over any descriptors.
 ///
-/// Whoever wakes has published, then exchanges the flag, then writes. The sleeper reads
-/// the descriptor, then exchanges the flag, then looks at what was published. Each
-/// exchange of the one reads what an exchange of the other wrote, or the reverse; a
-/// plain load in front of any of them would lose wakes, even on x86, whose stores wait
-/// in a buffer while later loads go ahead (libuv's pull request 349). As each is a
-/// read-modify-write, all wakes since the last look are in one release sequence, so
-/// that a coalesced one happens-before the turn that serves it.
+/// A thread that wakes publishes, then exchanges the flag, then writes. The sleeper
+/// reads the descriptor, then exchanges the flag, then looks at what was published. Of
+/// two such exchanges one reads what the other wrote. A plain load before either of
+/// them would lose wakes, even on x86, whose stores wait in a buffer while later loads
+/// go ahead (libuv's pull request 349). Each exchange is a read-modify-write, so that
+/// all wakes since the last look are in one release sequence: a coalesced wake
+/// happens-before the turn that serves it.
 ///
-/// `Ends` are the descriptors: signal() and drain() write to and read from them, and
-/// release() gives them back, each noexcept; open() makes new ones, and replace() puts
-/// those in their place. process() is a number that a forked child finds changed.
+/// `Ends` are the descriptors. signal() writes to them, drain() reads from them, and
+/// release() closes them; all three are noexcept. open() makes new ends, and replace()
+/// puts them in the place of the old. process() returns a number that changes in a
+/// forked child.
 template <class Memory, class Ends>
 class WakeProtocol {
  public:
@@ -42,16 +73,16 @@ class WakeProtocol {
     }
     pause_at(PausePoint::wake_found_it_armed);
     if (!ours()) return;
-    const Visit visit(*this);
-    if (!visit.let_in()) return;
+    const Use use(*this);
+    if (!use.allowed()) return;
     pause_at(PausePoint::wake_let_in);
     ends_.signal();
     written_.fetch_add(1, std::memory_order_relaxed);
   }
 
   void close() noexcept {
-    // In a forked child those that the gate still counts as inside do not exist.
-    const bool last = gate_.shut();
+    // In a forked child the threads that the guard still counts do not exist.
+    const bool last = guard_.close();
     pause_at(PausePoint::shut);
     if (last || !ours()) ends_.release();
   }
@@ -66,7 +97,7 @@ class WakeProtocol {
     return alive;
   }
 
-  bool answer() noexcept {
+  bool drain_and_disarm() noexcept {
     if (!ours()) return false;
     const bool alive = drain();
     pause_at(PausePoint::answer_drained);
@@ -86,18 +117,18 @@ class WakeProtocol {
   void rebuild() {
     auto fresh = ends_.open();
     pause_at(PausePoint::rebuild_opened);
-    if (!ours()) gate_.evict();
-    const Visit visit(*this);
-    if (!visit.let_in()) return;
+    if (!ours()) guard_.reset_after_fork();
+    const Use use(*this);
+    if (!use.allowed()) return;
     pause_at(PausePoint::rebuild_let_in);
     ends_.replace(std::move(fresh));
     pause_at(PausePoint::rebuild_replaced);
-    // Whoever sees this finds the gate evicted.
+    // A thread that reads this finds the guard reset.
     owner_.store(Ends::process(), std::memory_order_release);
     rebuilt_.fetch_add(1, std::memory_order_relaxed);
     pause_at(PausePoint::rebuild_owned);
-    // Told anew: what was written to the old ends is lost, and so is a wake that found
-    // them another process's.
+    // Wakes once: a write to the old ends is lost, and so is a wake that found them the
+    // parent's.
     flag_.exchange(Flag::notified, std::memory_order_acq_rel);
     ends_.signal();
   }
@@ -110,34 +141,34 @@ class WakeProtocol {
   template <class T>
   using Atomic = typename Memory::template Atomic<T>;
 
-  /// What the next wake() has to do.
+  /// What the next wake() does.
   enum class Flag : std::uint32_t {
-    armed,     ///< write: the sleeper may be asleep
-    notified,  ///< nothing: it has been told
-    awake,     ///< nothing but say so: it will look before it sleeps
+    armed,     ///< writes, since the sleeper may be asleep
+    notified,  ///< nothing, since another wake has written
+    awake,     ///< sets the flag, which the sleeper reads before it sleeps
   };
 
-  /// While one lasts that was let in, the ends stay; the last one out releases them.
-  class Visit {
+  /// The ends stay open while an allowed use lasts. The last one releases them.
+  class Use {
    public:
-    explicit Visit(WakeProtocol& host) noexcept
-        : host_(host), let_in_(host.gate_.enter()) {}
-    ~Visit() {
-      if (host_.gate_.leave()) host_.ends_.release();
+    explicit Use(WakeProtocol& host) noexcept
+        : host_(host), allowed_(host.guard_.acquire()) {}
+    ~Use() {
+      if (host_.guard_.release()) host_.ends_.release();
     }
-    Visit(const Visit&) = delete;
-    Visit& operator=(const Visit&) = delete;
-    [[nodiscard]] bool let_in() const noexcept { return let_in_; }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    [[nodiscard]] bool allowed() const noexcept { return allowed_; }
 
    private:
     WakeProtocol& host_;
-    const bool let_in_;
+    const bool allowed_;
   };
 
   bool drain() noexcept {
-    // Whoever closes meanwhile must not make this read from a reused number.
-    const Visit visit(*this);
-    if (!visit.let_in()) return false;
+    // A close() on another thread must not make this read from a reused number.
+    const Use use(*this);
+    if (!use.allowed()) return false;
     pause_at(PausePoint::drain_let_in);
     return ends_.drain();
   }
@@ -150,7 +181,7 @@ class WakeProtocol {
   }
 
   Ends ends_;
-  Gate<Memory> gate_;
+  CloseGuard<Memory> guard_;
   Atomic<std::uint64_t> owner_{Ends::process()};
   Atomic<Flag> flag_{Flag::armed};
   Atomic<std::uint64_t> written_{0};

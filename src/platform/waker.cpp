@@ -5,54 +5,121 @@
 #include <utility>
 
 #include "platform/choice.h"
-#include "platform/std_memory.h"
-#include "platform/wake_ends.h"
-#include "platform/wake_mechanism.h"
-#include "platform/wake_protocol.h"
+#include "platform/descriptor_maker.h"
+#include "platform/descriptors.h"
+#include "platform/loop_waker.h"
+#include "platform/system_error.h"
 
 namespace tornado {
 
-struct Waker::State : WakeProtocol<StdMemory, WakeEnds> {
-  using WakeProtocol::WakeProtocol;
-  ~State() { close(); }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
+WakeEnds::WakeEnds(const WakeMechanism& mechanism, FdPair ends) noexcept
+    : mechanism_(mechanism),
+      reader_(ends.first.release()),
+      writer_(ends.second.release()) {
+  set_maker(reader(), "Waker");
+  set_maker(writer(), "Waker");
+}
+
+void WakeEnds::signal() noexcept {
+  ErrnoKeeper keep;
+  const NativeFd port = port_.load();
+  if (port != invalid_fd && post_.load()(port)) return;
+  mechanism_.signal(writer());
+}
+
+bool WakeEnds::drain() noexcept {
+  ErrnoKeeper keep;
+  return mechanism_.drain(reader());
+}
+
+// A wake() that posts to the old port has set the flag before, which the sleeper finds
+// before it sleeps again. But the number of the old port must not be reused yet.
+void WakeEnds::set_port(WakePort port) {
+  const NativeFd old = port_.load();
+  if (port.fd) post_ = port.post;
+  if (old != invalid_fd && port.fd) {
+    put(port_, std::move(port.fd));
+    return;
+  }
+  if (port.fd) set_maker(port.fd.get(), "Waker");
+  port_ = port.fd.release();
+  const NativeFd older = old_port_.exchange(old);
+  if (older != invalid_fd) (void)try_close(older);
+}
+
+// The writer goes first, here and in release(): without a reader, a write would raise
+// SIGPIPE.
+void WakeEnds::replace(FdPair fresh) {
+  set_port({});
+  if (lost()) {
+    reader_ = fresh.first.release();
+    set_maker(reader(), "Waker");
+  } else {
+    keep_old_reader();
+    if (fresh.second) put(writer_, std::move(fresh.second));
+    put(reader_, std::move(fresh.first));
+  }
+  epoch_ = process();
+}
+
+// Several threads of a forked child may come here: the one that takes a number closes
+// it.
+void WakeEnds::release() noexcept {
+  for (std::atomic<NativeFd>* end :
+       {&port_, &old_port_, &writer_, &reader_, &old_reader_}) {
+    const NativeFd fd = end->exchange(invalid_fd);
+    if (fd == invalid_fd || (end == &reader_ && lost())) continue;
+    (void)try_close(fd);
+  }
+}
+
+void WakeEnds::put(std::atomic<NativeFd>& end, UniqueFd fresh) {
+  replaced_.reserve(replaced_.size() + 1);
+  Replaced result = tornado::replace(end, std::move(fresh));
+  if (!result.old) return;
+  end = result.number;
+  set_maker(result.number, "Waker");
+  replaced_.push_back(std::move(result.old));
+}
+
+// Another thread may be writing to the old ends in the kernel. A forked child has no
+// other threads.
+void WakeEnds::keep_old_reader() {
+  if (!mechanism_.needs_reader || epoch_ != process()) return;
+  UniqueFd copy = duplicate(reader());
+  set_maker(copy.get(), "Waker");
+  const NativeFd older = old_reader_.exchange(copy.release());
+  if (older != invalid_fd) (void)try_close(older);
+}
+
+LoopWaker::Opened LoopWaker::open(WakerKind kind) {
+  return choose(wake_mechanisms(), kind, "TORNADO_WAKER", Errc::no_waker,
+                [](const WakeMechanism& mechanism) {
+                  return Opened(&mechanism, mechanism.open());
+                });
+}
+
+struct Waker::State : LoopWaker {
+  using LoopWaker::LoopWaker;
 };
 
-Waker::Waker(WakerKind kind)
-    : state_(choose(wake_mechanisms(), kind, "TORNADO_WAKER", Errc::no_waker,
-                    [](const WakeMechanism& mechanism) {
-                      return std::make_unique<State>(mechanism);
-                    })) {}
-
+Waker::Waker(WakerKind kind) : state_(std::make_unique<State>(kind)) {}
 Waker::~Waker() = default;
 
 WakerKind Waker::kind() const noexcept {
-  return state_->ends().kind();
+  return state_->kind();
 }
 NativeFd Waker::fileno() const noexcept {
-  return state_->ends().reader();
+  return state_->fileno();
 }
 NativeFd Waker::write_fileno() const noexcept {
-  return state_->ends().writer();
+  return state_->write_fileno();
 }
 void Waker::wake() noexcept {
   state_->wake();
 }
 bool Waker::consume() noexcept {
   return state_->consume();
-}
-bool Waker::answer() noexcept {
-  return state_->answer();
-}
-bool Waker::arm() noexcept {
-  return state_->arm();
-}
-void Waker::disarm() noexcept {
-  state_->disarm();
-}
-void Waker::set_door(UniqueFd door) {
-  state_->ends().set_door(std::move(door));
 }
 void Waker::rebuild() {
   state_->rebuild();
@@ -61,7 +128,7 @@ void Waker::close() noexcept {
   state_->close();
 }
 WakerCounters Waker::counters() const noexcept {
-  return {state_->written(), state_->coalesced(), state_->rebuilt()};
+  return state_->counters();
 }
 
 }  // namespace tornado

@@ -14,7 +14,6 @@
 #include "platform/log.h"
 #include "platform/system_error.h"
 #include "poller/backends.h"
-#include "poller/ring_message.h"
 #include "poller/timeout.h"
 #include "tornado/time.h"
 
@@ -24,18 +23,18 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr unsigned ring_size = 128;
-// The kernel finds a request to withdraw by a hash table, which has one bucket for 32
-// answers that the ring has room for.
-constexpr unsigned answers = 4096;
-// SUBMIT_ALL (Linux 5.18): one bad request does not hold up those behind it.
+// The kernel finds a request to cancel by a hash table with one bucket for 32 entries
+// of the completion queue.
+constexpr unsigned completions = 4096;
+// SUBMIT_ALL (Linux 5.18): a bad request does not stop the requests behind it.
 // COOP_TASKRUN and TASKRUN_FLAG (5.19): an event does not interrupt the thread that
-// runs callbacks, and a look at the ring tells whether there is any. SINGLE_ISSUER and
-// DEFER_TASKRUN would be faster still, but a loop may run on one thread and be closed
-// on another, which could not take back then what the first has asked for.
+// runs callbacks, and the ring has a flag that tells whether an event waits.
+// SINGLE_ISSUER and DEFER_TASKRUN would be faster. But one thread may run a loop and
+// another close it, and that one could not cancel the requests of the first.
 constexpr unsigned ring_flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
                                 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
 constexpr std::size_t most_completions = 8192;  // in one wait, if they do not end
-// The kernel adds the timeout to its clock, and does not mind if that overflows.
+// The kernel adds the timeout to its clock, and does not check for overflow.
 constexpr nanoseconds longest_wait = std::chrono::hours(24 * 365);
 constexpr std::chrono::milliseconds longest_handover{1000};
 
@@ -68,7 +67,7 @@ class Ring {
   Ring() {
     io_uring_params parameters{};
     parameters.flags = ring_flags;
-    parameters.cq_entries = answers;
+    parameters.cq_entries = completions;
     const int made = ::io_uring_queue_init_params(ring_size, &ring_, &parameters);
     if (made < 0) throw_error({-made, std::system_category()}, "io_uring_setup");
     try {
@@ -96,7 +95,7 @@ class Ring {
     ring_.ring_fd = ring_.enter_ring_fd = own.release();
   }
 
-  // Also that io_uring_enter is not what a filter forbids.
+  // Also finds a filter that forbids io_uring_enter.
   void check(unsigned features) {
     constexpr unsigned needed =
         IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
@@ -110,27 +109,26 @@ class Ring {
 
 /// Readiness by poll requests in a ring.
 ///
-/// Level-triggered ones are single: each is answered once, at once if there is
-/// something, and asked again by the next wait, together with all changes, in the one
-/// call that waits. (What the kernel calls IORING_POLL_ADD_LEVEL is something else: it
-/// ignores what is ready already.) Edges are multishot requests.
+/// A level-triggered request is a single one, which completes at once if the descriptor
+/// is ready. The next wait arms it again, in the same call as all changes.
+/// (IORING_POLL_ADD_LEVEL would ignore a descriptor that is ready already.) An
+/// edge-triggered request is a multishot one.
 ///
-/// A request holds the file, also after its descriptor was closed. It is known by a
-/// number of its own, so that nobody takes its answer for that of the next owner.
+/// A request holds the file, even after its descriptor was closed. Each has a number of
+/// its own, so that its completion is not taken for that of the next owner.
 class IoUring final : public Poller {
  public:
   ~IoUring() override {
     if (epoch_ != fork_epoch()) return;
-    withdraw_all();
+    cancel_all();
   }
 
   PollerKind kind() const noexcept override { return PollerKind::io_uring; }
   Events modes() const noexcept override { return both_modes; }
-  UniqueFd open_door() override { return duplicate(ring_.fd()); }
 
   void add(NativeFd fd, Events events, Token token) override {
     put("io_uring add", fd, events, token);
-    let_go();  // of a file that was closed and not removed
+    flush_cancels();  // for a file that was closed and not removed
   }
   void modify(NativeFd fd, Events events, Token token) override {
     put("io_uring modify", fd, events, token);
@@ -138,25 +136,25 @@ class IoUring final : public Poller {
 
   void remove(NativeFd fd) noexcept override {
     if (fd < 0 || static_cast<std::size_t>(fd) >= watches_.size()) return;
-    come_here();
+    adopt_current_thread();
     Watch& watch = at(fd);
     watch.interest = watch.found = Events::none;
-    withdraw(watch);
-    let_go();
+    cancel(watch);
+    flush_cancels();
   }
 
   std::span<const Ready> wait(nanoseconds timeout) override {
     ready_.clear();
-    come_here();
-    ask();
-    if (fired_.empty() && timeout != nanoseconds::zero()) {
+    adopt_current_thread();
+    arm();
+    if (ready_fds_.empty() && timeout != nanoseconds::zero()) {
       sleep(timeout);
     } else if (::io_uring_sq_ready(ring_.get()) > 0) {
       const int result = submit();
       if (result < 0) throw_ring(result);
     }
     collect();
-    tell();
+    report();
     return ready_;
   }
 
@@ -166,9 +164,9 @@ class IoUring final : public Poller {
     std::uint64_t request = 0;       // in the kernel; 0: none
     Events interest = Events::none;  // none: not registered, or a spent one_shot
     Events found = Events::none;
-    bool unasked = false;  // it is in unasked_
-    bool fired = false;    // it is in fired_
-    bool dull = false;     // its last answer was of nothing that was asked for
+    bool to_arm = false;    // it is in to_arm_
+    bool marked = false;    // it is in ready_fds_
+    bool spurious = false;  // its last completion had no event of its interest
   };
 
   Watch& at(NativeFd fd) noexcept { return watches_[static_cast<std::size_t>(fd)]; }
@@ -179,64 +177,65 @@ class IoUring final : public Poller {
     if (watches_.size() < size) {
       // The lists have each number once at most: they need no memory later.
       const std::size_t room = std::max(size, 2 * watches_.size());
-      for (auto* list : {&unasked_, &asking_, &fired_, &telling_}) list->reserve(room);
+      for (auto* list : {&to_arm_, &arming_, &ready_fds_, &reporting_})
+        list->reserve(room);
       watches_.resize(room);
     }
-    come_here();
+    adopt_current_thread();
     Watch& watch = at(fd);
     // Even if the events are the same: the number may mean another file by now.
-    withdraw(watch);
+    cancel(watch);
     watch.token = token;
     watch.interest = events;
     watch.found = Events::none;
-    watch.dull = false;
-    ask_later(fd);
+    watch.spurious = false;
+    arm_later(fd);
   }
 
-  void ask_later(NativeFd fd) noexcept {
-    if (at(fd).unasked) return;
-    at(fd).unasked = true;
-    unasked_.push_back(fd);
+  void arm_later(NativeFd fd) noexcept {
+    if (at(fd).to_arm) return;
+    at(fd).to_arm = true;
+    to_arm_.push_back(fd);
   }
 
-  // What the answers to these bring is asked by the next wait, or it might not end.
-  void ask() noexcept {
-    std::swap(unasked_, asking_);
-    for (const NativeFd fd : asking_) {
-      at(fd).unasked = false;
-      if (at(fd).interest != Events::none) ask(fd);
+  // A completion that comes now is armed by the next wait, or this might not end.
+  void arm() noexcept {
+    std::swap(to_arm_, arming_);
+    for (const NativeFd fd : arming_) {
+      at(fd).to_arm = false;
+      if (at(fd).interest != Events::none) arm(fd);
     }
-    asking_.clear();
+    arming_.clear();
   }
 
-  void ask(NativeFd fd) noexcept {
+  void arm(NativeFd fd) noexcept {
     io_uring_sqe* request = next_request();
-    if (!request) return ask_later(fd);
+    if (!request) return arm_later(fd);
     Watch& watch = at(fd);
     ::io_uring_prep_poll_add(request, fd, to_poll(watch.interest));
-    // A peer that writes no more (POLLRDHUP) answers a request that is for writing
-    // alone, again and again; a multishot one only when something changes.
+    // A peer that has ended its writing (POLLRDHUP) completes each single request for
+    // writing at once. A multishot one completes only when something changes.
     const bool edges = (watch.interest & both_modes) == Events::edge;
-    if (edges || watch.dull) request->len |= IORING_POLL_ADD_MULTI;
+    if (edges || watch.spurious) request->len |= IORING_POLL_ADD_MULTI;
     if (++last_request_ == 0) ++last_request_;
     watch.request = std::uint64_t{last_request_} << 32 | static_cast<std::uint32_t>(fd);
     request->user_data = watch.request;
     ++in_kernel_;
   }
 
-  void withdraw(Watch& watch) noexcept {
-    const std::uint64_t asked = std::exchange(watch.request, 0);
-    if (asked == 0) return;
+  void cancel(Watch& watch) noexcept {
+    const std::uint64_t request_id = std::exchange(watch.request, 0);
+    if (request_id == 0) return;
     io_uring_sqe* request = next_request();
     if (!request) return;
-    ::io_uring_prep_poll_remove(request, asked);
+    ::io_uring_prep_poll_remove(request, request_id);
     request->flags |= IOSQE_CQE_SKIP_SUCCESS;
     request->user_data = 0;
   }
 
-  // Now, and not with the next wait: until then the file would stay open. On its way
-  // out of the call the kernel lets go of it.
-  void let_go() noexcept {
+  // Submits now and not with the next wait, since a request keeps the file open. The
+  // kernel releases the file before the call returns.
+  void flush_cancels() noexcept {
     if (::io_uring_sq_ready(ring_.get()) == 0) return;
     if (const int result = submit(); result < 0) {
       log(LogLevel::error, "io_uring: a descriptor could not be withdrawn: " +
@@ -249,7 +248,7 @@ class IoUring final : public Poller {
     io_uring_sqe* request = ::io_uring_get_sqe(ring_.get());
     if (request) return request;
     (void)submit();
-    collect();  // before the answers are more than there is room for
+    collect();  // before the completion queue overflows
     return ::io_uring_get_sqe(ring_.get());
   }
 
@@ -257,7 +256,7 @@ class IoUring final : public Poller {
     int result;
     do {
       result = ::io_uring_submit(ring_.get());
-      if (result == -EBUSY) collect();  // the answers had no room
+      if (result == -EBUSY) collect();  // the completion queue is full
     } while (result == -EINTR || result == -EBUSY || result == -EAGAIN);
     return result;
   }
@@ -288,75 +287,75 @@ class IoUring final : public Poller {
     }
   }
 
-  void take(const io_uring_cqe& answer) noexcept {
-    if (answer.user_data == 0) return;  // nothing was left to withdraw, or a message
-    const bool last = (answer.flags & IORING_CQE_F_MORE) == 0;
+  void take(const io_uring_cqe& completion) noexcept {
+    if (completion.user_data == 0) return;  // nothing was left to cancel
+    const bool last = (completion.flags & IORING_CQE_F_MORE) == 0;
     if (last) --in_kernel_;
-    const auto fd = static_cast<NativeFd>(static_cast<std::uint32_t>(answer.user_data));
+    const auto fd =
+        static_cast<NativeFd>(static_cast<std::uint32_t>(completion.user_data));
     Watch& watch = at(fd);
-    if (watch.request != answer.user_data) return;  // withdrawn since
+    if (watch.request != completion.user_data) return;  // canceled since
     if (last) watch.request = 0;
-    if (answer.res < 0) return fail(fd, -answer.res);
-    const Events events = from_poll(answer.res);
-    watch.dull = events == Events::none;
-    if (!watch.dull) fire(fd, events);
-    // A multishot one ends when there is no room for its answer.
+    if (completion.res < 0) return fail(fd, -completion.res);
+    const Events events = from_poll(completion.res);
+    watch.spurious = events == Events::none;
+    if (!watch.spurious) mark_ready(fd, events);
+    // A multishot request ends when the completion queue is full.
     const bool edges = (watch.interest & both_modes) == Events::edge;
-    if (last && (edges || watch.dull)) ask_later(fd);
+    if (last && (edges || watch.spurious)) arm_later(fd);
   }
 
   void fail(NativeFd fd, int error) noexcept {
     if (error == EBADF) {
       at(fd).interest = Events::none;  // closed, and forgotten
     } else if (error == ECANCELED || error == ENOMEM || error == EAGAIN) {
-      ask_later(fd);  // the thread that had asked is gone, or memory was short
+      arm_later(fd);  // the thread that had armed it is gone, or memory was short
     } else {
-      fire(fd, Events::error);
+      mark_ready(fd, Events::error);
     }
   }
 
-  void fire(NativeFd fd, Events events) noexcept {
+  void mark_ready(NativeFd fd, Events events) noexcept {
     at(fd).found |= events;
-    if (std::exchange(at(fd).fired, true)) return;
-    fired_.push_back(fd);
+    if (std::exchange(at(fd).marked, true)) return;
+    ready_fds_.push_back(fd);
   }
 
-  void tell() {
-    ready_.reserve(fired_.size());
-    std::swap(fired_, telling_);
-    for (const NativeFd fd : telling_) {
+  void report() {
+    ready_.reserve(ready_fds_.size());
+    std::swap(ready_fds_, reporting_);
+    for (const NativeFd fd : reporting_) {
       Watch& watch = at(fd);
-      watch.fired = false;
+      watch.marked = false;
       const Events found = std::exchange(watch.found, Events::none);
       if (found == Events::none) continue;  // removed or modified since
       ready_.push_back({watch.token, found});
       if ((watch.interest & both_modes) == Events::edge) continue;
-      withdraw(watch);  // if it is a dull one; the next wait tells what this finds
+      cancel(watch);  // if it is a multishot one; the next wait finds its events
       if (has(watch.interest, Events::one_shot)) {
         watch.interest = Events::none;
       } else {
-        ask_later(fd);
+        arm_later(fd);
       }
     }
-    telling_.clear();
+    reporting_.clear();
   }
 
-  // The kernel does the work of a request on the thread that has asked. If another
-  // thread runs the loop now, or closes it, everything is asked for anew.
-  void come_here() noexcept {
+  // The kernel does the work of a request on the thread that has armed it. If another
+  // thread runs the loop now, or closes it, all requests are armed again.
+  void adopt_current_thread() noexcept {
     const std::uint64_t here = this_thread();
     if (here == owner_) return;
     owner_ = here;
-    messages_ = use_ring_messages();
-    withdraw_all();
+    cancel_all();
   }
 
-  void withdraw_all() noexcept {
+  void cancel_all() noexcept {
     if (in_kernel_ == 0) return;
     for (std::size_t i = 0; i < watches_.size(); ++i) {
       if (watches_[i].request == 0) continue;
-      withdraw(watches_[i]);
-      ask_later(static_cast<NativeFd>(i));
+      cancel(watches_[i]);
+      arm_later(static_cast<NativeFd>(i));
     }
     (void)submit();
     collect();
@@ -375,16 +374,15 @@ class IoUring final : public Poller {
   }
 
   Ring ring_;
-  RingMessages messages_;
   std::uint64_t epoch_ = fork_epoch();
-  std::uint64_t owner_ = 0;      // the thread that asked
-  std::uint64_t in_kernel_ = 0;  // requests whose last answer was not taken
+  std::uint64_t owner_ = 0;      // the thread that has armed the requests
+  std::uint64_t in_kernel_ = 0;  // requests whose last completion was not taken
   std::uint32_t last_request_ = 0;
   std::vector<Watch> watches_;  // by descriptor
-  std::vector<NativeFd> unasked_;
-  std::vector<NativeFd> asking_;
-  std::vector<NativeFd> fired_;
-  std::vector<NativeFd> telling_;
+  std::vector<NativeFd> to_arm_;
+  std::vector<NativeFd> arming_;
+  std::vector<NativeFd> ready_fds_;
+  std::vector<NativeFd> reporting_;
   std::vector<Ready> ready_;
 };
 

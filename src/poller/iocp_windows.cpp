@@ -30,6 +30,12 @@ UniqueFd make_port() {
   return UniqueFd(as_fd(port));
 }
 
+/// A packet without an address is a wake.
+bool post_packet(NativeFd port) noexcept {
+  const LastErrorKeeper keep;
+  return ::PostQueuedCompletionStatus(as_handle(port), 0, 0, nullptr);
+}
+
 ULONG to_afd(Events interest) noexcept {
   ULONG events = AfdEvents::abort | AfdEvents::connect_fail | AfdEvents::local_close;
   if (has(interest, Events::read)) {
@@ -72,7 +78,7 @@ class Iocp final : public Poller {
 
   PollerKind kind() const noexcept override { return PollerKind::iocp; }
   Events modes() const noexcept override { return Events::none; }
-  UniqueFd open_door() override { return duplicate(port_.get()); }
+  WakePort wake_port() override { return {duplicate(port_.get()), &post_packet}; }
 
   void add(NativeFd fd, Events events, Token token) override {
     put("iocp add", fd, events, token);
@@ -184,7 +190,7 @@ class Iocp final : public Poller {
     return true;
   }
 
-  /// Whether a message was among them.
+  /// Whether a wake was among them.
   bool collect() {
     bool called = false;
     for (const OVERLAPPED_ENTRY& packet : taken_) {

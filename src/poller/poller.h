@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "platform/wake_mechanism.h"
 #include "tornado/events.h"
 #include "tornado/fd.h"
 #include "tornado/native.h"
@@ -33,9 +34,8 @@ class Poller {
   /// Events::edge and Events::one_shot, or a part of them.
   [[nodiscard]] virtual Events modes() const noexcept = 0;
 
-  /// A second descriptor of what it sleeps in, to which a message can be sent that ends
-  /// its wait (see platform/wake_door.h). Empty for most.
-  [[nodiscard]] virtual UniqueFd open_door() { return {}; }
+  /// A way to end its wait without a byte of the waker. Empty by default.
+  [[nodiscard]] virtual WakePort wake_port() { return {}; }
 
   /// `events` has at least one of read, write and error.
   virtual void add(NativeFd fd, Events events, Token token) = 0;

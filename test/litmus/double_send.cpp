@@ -17,11 +17,11 @@
 #include <thread>
 #include <vector>
 
-#include "tornado/waker.h"
+#include "platform/loop_waker.h"
 
 namespace {
 
-using tornado::Waker;
+using tornado::LoopWaker;
 using tornado::WakerKind;
 using Steady = std::chrono::steady_clock;
 
@@ -31,7 +31,7 @@ constexpr int patience = 60'000;  // ms, of a sleep that a wake must end
 
 struct Shared {
   explicit Shared(WakerKind kind) : waker(kind) {}
-  Waker waker;
+  LoopWaker waker;
   alignas(64) std::atomic<std::uint64_t> posted{0};
   alignas(64) std::atomic<std::uint64_t> served{0};
 };
@@ -62,7 +62,7 @@ std::uint64_t serve(Shared& shared, std::uint64_t wakes) {
   for (std::uint64_t served = 0; served < wakes;) {
     if (shared.waker.arm()) {
       if (!woken(shared.waker.fileno())) return wakes - served;
-      (void)shared.waker.answer();
+      (void)shared.waker.drain_and_disarm();
     } else {
       shared.waker.disarm();
     }

@@ -125,7 +125,7 @@ struct Sleep : rl::test_suite<Sleep<sleeper, wakers, wakes, promise>, wakers + 1
                                : protocol_.ends().poll_edge(may_sleep);
         const auto before = woke_;
         if (woken && sleeper == Sleeper::reads) {
-          (void)protocol_.answer();
+          (void)protocol_.drain_and_disarm();
         } else {
           protocol_.disarm();
         }

@@ -35,8 +35,7 @@ LOOP = ["loop_parts_test", "loop_allocation_test", "tornado_cases_test", "loop_t
 SPAWN = ["faults_test", "spawn_test", "subprocess_test"]
 # Sources, and the programs that are to notice.
 TESTS = {
-    "waker": (["platform/waker.cpp", "platform/wake_ends.h", "platform/wake_protocol.h",
-               "platform/gate.h",
+    "waker": (["platform/waker.cpp", "platform/loop_waker.h", "platform/wake_protocol.h",
                "platform/wake_eventfd.cpp", "platform/wake_stream_posix.cpp",
                "platform/wakers.cpp"],
               ["waker_fault_test", "waker_test", "tcp_pair_test"]),

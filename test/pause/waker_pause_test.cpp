@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "platform/every_waker.h"
+#include "platform/loop_waker.h"
 #include "stretch.h"
 #include "support/child.h"
 #include "support/descriptors.h"
@@ -40,7 +41,7 @@ class EveryWakerPaused : public WakerSuite {
     const std::set<int> before = open_numbers();
     const int played = stretch_each(
         [&] {
-          waker_ = std::make_unique<Waker>(kind());
+          waker_ = std::make_unique<LoopWaker>(kind());
           if (woken) waker_->wake();
           act();
         },
@@ -60,7 +61,7 @@ class EveryWakerPaused : public WakerSuite {
     canary_.emplace();
   }
 
-  std::unique_ptr<Waker> waker_;
+  std::unique_ptr<LoopWaker> waker_;
   std::optional<Canary> canary_;
 };
 
@@ -84,7 +85,7 @@ TEST_P(EveryWakerPaused, in_a_wake_answers_and_sleeps_again) {
         waker_->wake();
       },
       [&] {
-        (void)waker_->answer();
+        (void)waker_->drain_and_disarm();
         answered_amid = true;
       },
       [&] {
@@ -108,13 +109,14 @@ TEST_P(EveryWakerPaused, that_consumes_is_woken_and_works_on) {
 
 TEST_P(EveryWakerPaused, that_answers_is_woken_and_works_on) {
   play(
-      true, [&] { EXPECT_TRUE(waker_->answer()); }, [&] { waker_->wake(); },
+      true, [&] { EXPECT_TRUE(waker_->drain_and_disarm()); }, [&] { waker_->wake(); },
       [&] { expect_to_work(*waker_); });
 }
 
 TEST_P(EveryWakerPaused, that_answers_is_closed_and_its_numbers_reused) {
   play(
-      true, [&] { (void)waker_->answer(); }, [&] { close_and_reuse(); }, [] {});
+      true, [&] { (void)waker_->drain_and_disarm(); }, [&] { close_and_reuse(); },
+      [] {});
 }
 
 TEST_P(EveryWakerPaused, that_is_rebuilt_is_woken_and_tells_so) {

@@ -38,16 +38,25 @@ inline bool is_made_of_bytes(WakerKind kind) {
   return kind != WakerKind::kqueue;
 }
 
-/// Writes to the waker as somebody outside may.
-void write_from_outside(Waker& waker);
+/// What the helpers need of a Waker or LoopWaker.
+struct WakerView {
+  template <class AnyWaker>
+  WakerView(const AnyWaker& waker) : kind(waker.kind()), writer(waker.write_fileno()) {}
+  WakerKind kind;
+  NativeFd writer;
+};
+
+/// Writes to the waker as a stranger may.
+void write_from_outside(const WakerView& waker);
 
 /// Writes from outside until the waker takes no more.
-void fill_from_outside(Waker& waker);
+void fill_from_outside(const WakerView& waker);
 
-/// What happens when somebody outside puts another file on the writer's number.
-void replace_the_writer(Waker& waker);
+/// Puts another file on the writer's number, as a stranger may.
+void replace_the_writer(const WakerView& waker);
 
-inline void expect_to_work(Waker& waker) {
+template <class AnyWaker>
+void expect_to_work(AnyWaker& waker) {
   (void)waker.consume();
   EXPECT_FALSE(is_readable(waker.fileno()));
   waker.wake();

@@ -5,12 +5,12 @@
 
 namespace tornado::test {
 
-void write_from_outside(Waker& waker) {
-  ASSERT_EQ(::send(waker.write_fileno(), "x", 1, 0), 1);
+void write_from_outside(const WakerView& waker) {
+  ASSERT_EQ(::send(waker.writer, "x", 1, 0), 1);
 }
 
-void fill_from_outside(Waker& waker) {
-  ASSERT_GT(fill(waker.write_fileno()), 0u);
+void fill_from_outside(const WakerView& waker) {
+  ASSERT_GT(fill(waker.writer), 0u);
 }
 
 }  // namespace tornado::test

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/wake_ends.h"
-
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "platform/loop_waker.h"
 #include "support/child.h"
 #include "support/descriptors.h"
 

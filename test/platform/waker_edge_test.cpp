@@ -2,6 +2,7 @@
 #include <sys/epoll.h>
 
 #include "platform/every_waker.h"
+#include "platform/loop_waker.h"
 
 namespace tornado::test {
 namespace {
@@ -9,7 +10,7 @@ namespace {
 class EveryWakerEdge : public WakerSuite {};
 
 TEST_P(EveryWakerEdge, gives_an_edge_for_each_wake_that_writes) {
-  Waker waker(kind());
+  LoopWaker waker(kind());
   if (kind() == WakerKind::kqueue) {
     GTEST_SKIP() << "it is readable until it is read, and gives no second edge before";
   }
@@ -26,7 +27,7 @@ TEST_P(EveryWakerEdge, gives_an_edge_for_each_wake_that_writes) {
 }
 
 TEST(EventfdWaker, gives_an_edge_even_when_its_counter_is_at_the_greatest) {
-  Waker waker(WakerKind::eventfd);
+  LoopWaker waker(WakerKind::eventfd);
   const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/every_waker.h"
+#include "platform/loop_waker.h"
 #include "support/child.h"
 #include "support/descriptors.h"
 #include "support/limits.h"
@@ -24,18 +25,18 @@ namespace {
 
 class EveryWakerRebuilt : public WakerSuite {
  protected:
-  Waker waker_{kind()};
+  LoopWaker waker_{kind()};
 };
 
 class EverySocketWaker : public EveryWakerRebuilt {};
 
 /// A pipe keeps one old end, for writes that are under way.
-void expect_no_more_open(const Waker& waker, const std::set<int>& before) {
+void expect_no_more_open(const LoopWaker& waker, const std::set<int>& before) {
   const std::size_t kept = waker.kind() == WakerKind::pipe ? 1 : 0;
   EXPECT_LE(open_numbers().size(), before.size() + kept);
 }
 
-void rebuild_and_expect_to_work(Waker& waker) {
+void rebuild_and_expect_to_work(LoopWaker& waker) {
   const std::set<int> before = open_numbers();
   const int reader = waker.fileno();
   const int writer = waker.write_fileno();
@@ -88,7 +89,7 @@ TEST(PipeWaker, raises_no_SIGPIPE_for_a_write_that_a_rebuild_overtakes) {
   broken_pipes = 0;
   const SignalScope count(SIGPIPE, [](int) { ++broken_pipes; });
   const SignalScope interrupt(SIGUSR1, [](int) {});
-  Waker waker(WakerKind::pipe);
+  LoopWaker waker(WakerKind::pipe);
   // So that the write is under way for as long as it takes.
   fill(waker.write_fileno());
   set_nonblocking(waker.write_fileno(), false);
@@ -111,7 +112,7 @@ TEST(PipeWaker, raises_no_SIGPIPE_for_a_write_that_a_rebuild_overtakes) {
 }
 
 TEST(PipeWaker, gives_its_descriptors_back_in_a_child_forked_amid_a_wake) {
-  Waker waker(WakerKind::pipe);
+  LoopWaker waker(WakerKind::pipe);
   fill(waker.write_fileno());
   set_nonblocking(waker.write_fileno(), false);
   std::atomic<pid_t> id{0};
@@ -134,7 +135,7 @@ TEST(PipeWaker, gives_its_descriptors_back_in_a_child_forked_amid_a_wake) {
 }
 
 TEST(TcpPairWaker, works_again_after_it_was_reset) {
-  Waker waker(WakerKind::tcp_pair);
+  LoopWaker waker(WakerKind::tcp_pair);
   const linger at_once{1, 0};
   ASSERT_EQ(::setsockopt(waker.write_fileno(), SOL_SOCKET, SO_LINGER, &at_once,
                          sizeof at_once),

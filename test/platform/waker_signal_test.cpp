@@ -9,13 +9,14 @@
 #include <chrono>
 
 #include "platform/every_waker.h"
+#include "platform/loop_waker.h"
 #include "support/scale.h"
 #include "support/signals.h"
 
 namespace tornado::test {
 namespace {
 
-std::atomic<Waker*> woken_by_signals{nullptr};
+std::atomic<LoopWaker*> woken_by_signals{nullptr};
 std::atomic<std::uint64_t> handled{0};
 
 void wake_in_handler(int) {
@@ -29,7 +30,7 @@ class EveryWakerInSignals : public WakerSuite {
     woken_by_signals = &waker_;
     handled = 0;
   }
-  Waker waker_{kind()};
+  LoopWaker waker_{kind()};
   SignalScope scope_{SIGUSR1, &wake_in_handler, SA_RESTART};
 };
 

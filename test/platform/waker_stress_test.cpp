@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "platform/every_waker.h"
+#include "platform/loop_waker.h"
 #include "support/scale.h"
 
 namespace tornado::test {
@@ -13,7 +14,7 @@ namespace {
 /// One who wakes twice and waits until both were served.
 class Pinger {
  public:
-  void run(Waker& waker, std::uint64_t rounds) {
+  void run(LoopWaker& waker, std::uint64_t rounds) {
     for (std::uint64_t round = 0; round < rounds; ++round) {
       for (int i = 0; i < 2; ++i) {
         posted_.fetch_add(1, std::memory_order_relaxed);
@@ -73,7 +74,7 @@ class EveryWakerLitmus : public WakerSuite {
         static_cast<unsigned long long>(counters.written), HasFailure() ? 1 : 0);
   }
 
-  Waker waker_{kind()};
+  LoopWaker waker_{kind()};
 };
 
 TEST_P(EveryWakerLitmus, loses_no_wake_of_a_sleeper_that_only_consumes) {

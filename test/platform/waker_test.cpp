@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "platform/every_waker.h"
+#include "platform/loop_waker.h"
 #include "support/open_numbers.h"
 #include "support/scale.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 class EveryWaker : public WakerSuite {
  protected:
-  Waker waker_{kind()};
+  LoopWaker waker_{kind()};
 };
 
 TEST_P(EveryWaker, tells_its_kind_and_its_descriptors) {
@@ -142,13 +143,13 @@ TEST_P(EveryWaker, consume_leaves_it_armed) {
 
 TEST_P(EveryWaker, answer_reads_and_leaves_it_disarmed) {
   waker_.wake();
-  EXPECT_TRUE(waker_.answer());
+  EXPECT_TRUE(waker_.drain_and_disarm());
   EXPECT_FALSE(is_readable(waker_.fileno()));
   waker_.wake();
   EXPECT_FALSE(is_readable(waker_.fileno()));
   EXPECT_EQ(waker_.counters().written, 1u);
   EXPECT_FALSE(waker_.arm()) << "it was woken";
-  EXPECT_TRUE(waker_.answer());
+  EXPECT_TRUE(waker_.drain_and_disarm());
   EXPECT_TRUE(waker_.arm()) << "nothing came since";
 }
 
@@ -198,7 +199,7 @@ TEST_P(EveryWaker, can_be_closed_twice_and_woken_after) {
   for (int i = 0; i < 3; ++i) waker_.wake();
   EXPECT_EQ(waker_.counters().written, 0u);
   EXPECT_FALSE(waker_.consume()) << "there is nothing to read from";
-  EXPECT_FALSE(waker_.answer());
+  EXPECT_FALSE(waker_.drain_and_disarm());
   waker_.disarm();
   (void)waker_.arm();
   waker_.wake();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "platform/every_waker.h"
+#include "platform/loop_waker.h"
 #include "support/open_numbers.h"
 #include "support/scale.h"
 #include "tornado/platform.h"
@@ -15,10 +16,10 @@ namespace {
 
 class TcpPairWaker : public testing::Test {
  protected:
-  Waker waker_{WakerKind::tcp_pair};
+  LoopWaker waker_{WakerKind::tcp_pair};
 };
 
-void rebuild_and_expect_to_work(Waker& waker) {
+void rebuild_and_expect_to_work(LoopWaker& waker) {
   const std::uint64_t rebuilt = waker.counters().rebuilt;
   EXPECT_FALSE(waker.consume());
   EXPECT_FALSE(waker.consume()) << "until it is rebuilt";
@@ -58,7 +59,7 @@ TEST_F(TcpPairWaker, keeps_the_last_error) {
 TEST_F(TcpPairWaker, gives_all_back_that_its_rebuilds_opened) {
   const std::set<NativeFd> before = open_numbers();
   {
-    Waker waker(WakerKind::tcp_pair);
+    LoopWaker waker(WakerKind::tcp_pair);
     for (int i = 0; i < 10; ++i) waker.rebuild();
     waker.close();
   }

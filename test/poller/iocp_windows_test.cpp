@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "platform/handle_windows.h"
-#include "platform/wake_door.h"
+#include "platform/loop_waker.h"
 #include "poller/every_poller.h"
 #include "support/open_numbers.h"
 #include "support/wait.h"
@@ -144,16 +144,16 @@ TEST_F(Iocp, gives_its_handles_back_and_what_it_had_asked) {
   EXPECT_EQ(drain(pair_.first.get()), 1u);
 }
 
-class IocpDoor : public Iocp {
+class IocpPort : public Iocp {
  protected:
-  IocpDoor() {
+  IocpPort() {
     poller_->add(waker_.fileno(), Events::read, 0);
-    waker_.set_door(poller_->open_door());
+    waker_.set_port(poller_->wake_port());
   }
-  Waker waker_;
+  LoopWaker waker_;
 };
 
-TEST_F(IocpDoor, ends_a_sleep_without_a_byte) {
+TEST_F(IocpPort, ends_a_sleep_without_a_byte) {
   Thread other([this] { waker_.wake(); });
   EXPECT_TRUE(wait(for_ever).empty());
   other.join();
@@ -161,11 +161,11 @@ TEST_F(IocpDoor, ends_a_sleep_without_a_byte) {
   EXPECT_EQ(waker_.counters().written, 1u);
 }
 
-TEST_F(IocpDoor, is_not_inherited) {
-  EXPECT_TRUE(is_close_exec(poller_->open_door().get()));
+TEST_F(IocpPort, is_not_inherited) {
+  EXPECT_TRUE(is_close_exec(poller_->wake_port().fd.get()));
 }
 
-TEST_F(IocpDoor, wakes_each_time_and_never_twice) {
+TEST_F(IocpPort, wakes_each_time_and_never_twice) {
   for (int i = 0; i < 200; ++i) {
     Thread other([this] { waker_.wake(); });
     EXPECT_TRUE(wait(for_ever).empty());
@@ -178,40 +178,41 @@ TEST_F(IocpDoor, wakes_each_time_and_never_twice) {
   EXPECT_EQ(waker_.counters().written, 200u);
 }
 
-TEST_F(IocpDoor, leads_into_the_poller_that_came_last) {
+TEST_F(IocpPort, leads_into_the_poller_that_came_last) {
   const auto next = make_poller(PollerKind::iocp);
-  waker_.set_door(next->open_door());
+  waker_.set_port(next->wake_port());
   poller_.reset();
   waker_.wake();
   EXPECT_TRUE(next->wait(for_ever).empty());
 }
 
-TEST_F(IocpDoor, that_is_taken_away_leaves_the_bytes) {
-  waker_.set_door({});
+TEST_F(IocpPort, that_is_taken_away_leaves_the_bytes) {
+  waker_.set_port({});
   waker_.wake();
   EXPECT_EQ(wait(for_ever), (Found{{0, Events::read}}));
 }
 
-TEST_F(IocpDoor, to_a_poller_that_is_gone_harms_nobody) {
+TEST_F(IocpPort, to_a_poller_that_is_gone_harms_nobody) {
+  const auto post = poller_->wake_port().post;
   poller_.reset();
   waker_.wake();
   waker_.close();
   waker_.wake();
-  EXPECT_FALSE(send_to_door(invalid_fd));
+  EXPECT_FALSE(post(invalid_fd));
 }
 
-TEST_F(IocpDoor, keeps_the_last_error) {
+TEST_F(IocpPort, keeps_the_last_error) {
   ::SetLastError(ERROR_CRC);
   waker_.wake();
   EXPECT_EQ(::GetLastError(), DWORD{ERROR_CRC});
 }
 
-// The door's number must not be anybody else's while a wake may be under way.
-TEST_F(IocpDoor, is_closed_by_the_last_one_out) {
+// The port's number must not be anybody else's while a wake may be under way.
+TEST_F(IocpPort, is_closed_by_the_last_one_out) {
   const auto run = [] {
     const auto poller = make_poller(PollerKind::iocp);
-    Waker waker;
-    waker.set_door(poller->open_door());
+    LoopWaker waker;
+    waker.set_port(poller->wake_port());
     // The run-time keeps handles for as many threads as there ever were at once: always
     // two.
     std::atomic<int> there{0};

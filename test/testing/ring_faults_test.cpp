@@ -70,29 +70,5 @@ TEST_F(RingFaults, bring_no_event_of_what_could_not_be_withdrawn) {
   EXPECT_EQ(found[0].token, other);
 }
 
-TEST_F(RingFaults, of_a_message_have_the_waker_written_to_now_and_later) {
-  watch(1, 0);
-  EXPECT_TRUE(poller_->wait(at_once).empty());
-  Waker waker(WakerKind::eventfd);
-  const auto writes = [&waker] {
-    waker.disarm();
-    EXPECT_TRUE(waker.arm());
-    waker.wake();
-    eventfd_t count = 0;
-    return ::eventfd_read(waker.fileno(), &count) == 0;
-  };
-  waker.set_door(poller_->open_door());
-  ASSERT_FALSE(writes()) << "messages work here";
-  {
-    const FaultInjection injection({.call = "io_uring_submit", .error = ENXIO});
-    EXPECT_TRUE(writes());
-    EXPECT_EQ(injection.struck(), 1u);
-  }
-  (void)writes();
-  // An answer to one of those before must not be taken for that to this one.
-  waker.set_door(duplicate(watched_[0].get()));
-  EXPECT_TRUE(writes());
-}
-
 }  // namespace
 }  // namespace tornado::test

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <system_error>
 
+#include "platform/loop_waker.h"
 #include "stage.h"
 
 namespace tornado::torture {
@@ -209,7 +210,7 @@ bool forked_busy(const Means& means) {
 }
 
 bool waker(const Means& means) {
-  Waker one(means.waker);
+  LoopWaker one(means.waker);
   one.wake();
   if (!one.consume()) one.rebuild();
   one.disarm();
