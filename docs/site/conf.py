@@ -10,7 +10,7 @@ html_title = "tornado for C++"
 extensions = ["myst_parser", "breathe"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 root_doc = "index"
-exclude_patterns = ["xml", "html"]
+exclude_patterns = ["docs/index.md"]  # the index of the sources
 
 html_theme = "furo"
 html_css_files = ["site.css"]
