@@ -19,7 +19,8 @@ enum class Events : std::uint16_t {
   error = 0x018,
   /// Report changes only (EPOLLET). Refused by select and poll, which cannot.
   edge = 0x100,
-  /// Report once, then pause until update_handler (EPOLLONESHOT). As edge.
+  /// Report once, then pause until update_handler (EPOLLONESHOT). One update_handler
+  /// gives one report at most, also when the event waits already. As edge.
   one_shot = 0x200,
 };
 

@@ -93,8 +93,10 @@ class TORNADO_API IOLoop {
         object.fileno(), std::move(call), [&object] { object.close(); }, events, where);
   }
   /// Changes what is waited for, before the loop next looks: many changes of one
-  /// descriptor until then cost one system call at most, the same events again none. If
-  /// the kernel then refuses, that is reported as an exception of a callback.
+  /// descriptor until then cost one system call at most, the same events again none.
+  /// Throws what add_handler throws for the same events, and changes nothing then. If
+  /// the kernel refuses later, for want of memory, that is reported once as an exception
+  /// of a callback, and the registration is paused.
   void update_handler(NativeFd fd, Events events);
   template <FileObject T>
   void update_handler(T& object, Events events) {
@@ -216,7 +218,8 @@ class TORNADO_API IOLoop {
   void after_fork();
 
   void set_exception_policy(ExceptionPolicy policy);
-  /// Calls `handler` instead, within the catch. What leaves it leaves start().
+  /// Calls `handler` instead, within the catch. What leaves it leaves start(). It may
+  /// replace itself.
   void handle_callback_exception(ExceptionHandler handler);
 
   /// Logs a warning with the stack of the loop's thread, and the place where the

@@ -32,6 +32,7 @@ HandlerTable::Entry& HandlerTable::add(NativeFd fd, IOLoop::Handler handler,
   latest_.store(entry.generation, std::memory_order_relaxed);
   entry.interest = events;
   entry.applied = Events::none;
+  entry.owed = false;
   entry.state = Entry::State::live;
   slot_of_[index] = slot;
   ++live_;

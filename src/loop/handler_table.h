@@ -26,9 +26,11 @@ class HandlerTable {
     std::source_location where;
     NativeFd fd = invalid_fd;  // once removed, what follows in its list
     std::uint32_t generation = 0;
-    Events interest = Events::none;
-    Events applied = Events::none;  // what the poller was told
-    bool changed = false;           // listed
+    Events interest = Events::none;  // none: paused, or a one_shot that has fired
+    Events applied = Events::none;   // what the poller was told
+    bool changed = false;            // listed
+    bool owed = false;               // an edge was left out: the poller must look again
+    std::uint8_t unwatched = 0;      // the look after which the poller was told none
     enum class State : std::uint8_t { free, live, removed } state = State::free;
   };
 

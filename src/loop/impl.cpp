@@ -33,13 +33,9 @@ bool any_loop_open() noexcept {
   return open_loops.load() > 0;
 }
 
-void log_exception(const std::source_location& where) noexcept {
+void log_failure(const char* what) noexcept {
   try {
-    std::string message = "Exception in callback";
-    if (where.line() != 0) {
-      message.append(" added at ").append(where.file_name());
-      message.append(":").append(std::to_string(where.line()));
-    }
+    std::string message = what;
     try {
       throw;
     } catch (const std::exception& error) {
@@ -48,6 +44,19 @@ void log_exception(const std::source_location& where) noexcept {
       message.append(": not a std::exception");
     }
     log(LogLevel::error, message);
+  } catch (...) {
+    log(LogLevel::error, what);
+  }
+}
+
+void log_exception(const std::source_location& where) noexcept {
+  try {
+    std::string message = "Exception in callback";
+    if (where.line() != 0) {
+      message.append(" added at ").append(where.file_name());
+      message.append(":").append(std::to_string(where.line()));
+    }
+    log_failure(message.c_str());
   } catch (...) {
     log(LogLevel::error, "Exception in callback, and no memory to tell which");
   }
@@ -83,8 +92,7 @@ void IOLoop::Impl::add(NativeFd fd, Handler handler, Events events,
   HandlerTable::Entry& entry = handlers.add(fd, std::move(handler), events, where);
   if (events == Events::none) return;
   try {
-    poller->add(fd, events, handlers.token(entry));
-    entry.applied = events;
+    watch(entry, events);
   } catch (...) {
     remove(entry);
     throw;
@@ -101,16 +109,37 @@ void IOLoop::Impl::check_new(NativeFd fd, Events events) const {
   if (ec) throw_error(ec, act_on("add_handler", fd));
 }
 
+// What a poller that stands in cannot do waits until the loop's own is back.
+void IOLoop::Impl::watch(HandlerTable::Entry& entry, Events events) {
+  if (!poller->supports(events) && stands_in()) return;
+  poller->add(entry.fd, events, handlers.token(entry));
+  entry.applied = events;
+}
+
+void IOLoop::Impl::unwatch(HandlerTable::Entry& entry) noexcept {
+  if (entry.applied == Events::none) return;
+  poller->remove(entry.fd);
+  entry.applied = Events::none;
+  entry.owed = false;
+  entry.unwatched = looks;
+}
+
+void IOLoop::Impl::pause(HandlerTable::Entry& entry) noexcept {
+  unwatch(entry);
+  entry.interest = Events::none;
+}
+
 // Between two looks at the descriptors only the last change of one counts, and none if
-// it takes back what was changed before. Whoever pauses must not be reported any more,
-// and only an add can fail: both are done at once.
+// it takes back what was changed before. What cannot be waited for is refused here and
+// now. A pause ends the reports at once, and only an add can fail: both are done here.
 void IOLoop::Impl::change_interest(HandlerTable::Entry& entry, Events events) {
-  if (events == Events::none) {
-    if (entry.applied != Events::none) poller->remove(entry.fd);
-    entry.applied = events;
-  } else if (entry.applied == Events::none) {
-    poller->add(entry.fd, events, handlers.token(entry));
-    entry.applied = events;
+  if (events == Events::none) return pause(entry);
+  if (!poller->supports(events) && !stands_in()) {
+    throw_error(std::make_error_code(std::errc::not_supported),
+                act_on("update_handler", entry.fd));
+  }
+  if (entry.applied == Events::none) {
+    watch(entry, events);
   } else if (events != entry.applied || has(events, Events::one_shot)) {
     handlers.note_change(entry);
   }
@@ -120,16 +149,30 @@ void IOLoop::Impl::change_interest(HandlerTable::Entry& entry, Events events) {
 void IOLoop::Impl::apply_changes() {
   while (handlers.has_changes()) {
     HandlerTable::Entry* entry = handlers.take_change();
-    if (!entry || entry->applied == Events::none) continue;
-    const Events events = entry->interest;
-    if (events == entry->applied && !has(events, Events::one_shot)) continue;
-    try {
-      poller->modify(entry->fd, events, handlers.token(*entry));
-      entry->applied = events;
-    } catch (const std::system_error& error) {
-      // Closed without being removed: forgotten, as by the poller.
-      if (error.code() != std::errc::bad_file_descriptor) on_exception(entry->where);
-    }
+    if (entry && entry->applied != Events::none) apply_change(*entry);
+  }
+}
+
+void IOLoop::Impl::apply_change(HandlerTable::Entry& entry) {
+  const Events events = entry.interest;
+  if (events == Events::none) {
+    // A one_shot that has fired; the poller may not know yet that it is one.
+    if (!has(entry.applied, Events::one_shot)) unwatch(entry);
+    return;
+  }
+  if (events == entry.applied && !has(events, Events::one_shot) && !entry.owed) return;
+  if (!poller->supports(events)) return unwatch(entry);  // a stand-in
+  try {
+    poller->modify(entry.fd, events, handlers.token(entry));
+    entry.applied = events;
+    entry.owed = false;
+  } catch (const std::system_error& error) {
+    pause(entry);
+    // Closed without being removed: forgotten, as by the poller.
+    if (error.code() != std::errc::bad_file_descriptor) on_exception(entry.where);
+  } catch (...) {
+    pause(entry);
+    on_exception(entry.where);
   }
 }
 
@@ -163,8 +206,9 @@ std::unique_ptr<Poller> IOLoop::Impl::new_poller(PollerKind kind) const {
   return seam ? seam->over(std::move(made)) : std::move(made);
 }
 
-void IOLoop::Impl::rebuild_poller() {
-  auto other = new_poller(poller_kind);
+// Gives the failure of the last that there was no room for, if there is one.
+std::exception_ptr IOLoop::Impl::rebuild_poller(PollerKind kind) {
+  auto other = new_poller(kind);
   std::swap(poller, other);
   try {
     watch_waker();
@@ -172,26 +216,35 @@ void IOLoop::Impl::rebuild_poller() {
     std::swap(poller, other);
     throw;
   }
-  poller_kind = poller->kind();
+  if (kind == poller_kind) poller_kind = poller->kind();
   ready = {};
+  handlers.for_each([](HandlerTable::Entry& entry) {
+    entry.applied = Events::none;
+    entry.owed = false;
+  });
+  return watch_all();
+}
+
+std::exception_ptr IOLoop::Impl::watch_all() noexcept {
   std::exception_ptr failure;
   handlers.for_each([&](HandlerTable::Entry& entry) {
-    if (entry.interest == Events::none) return;
-    entry.applied = entry.interest;
+    const Events events = entry.interest;
+    if (events == Events::none || entry.applied != Events::none) return;
     try {
-      poller->add(entry.fd, entry.interest, handlers.token(entry));
+      watch(entry, events);
     } catch (const std::system_error& error) {
       // Closed without being removed, and its number perhaps another file's by now, or
       // the new set's own: forgotten, as by the poller before.
-      if (!is_for_want_of_room(error.code())) return;
-      entry.applied = Events::none;
-      failure = std::current_exception();
+      if (is_for_want_of_room(error.code())) {
+        failure = std::current_exception();
+      } else {
+        entry.applied = events;
+      }
     } catch (...) {
-      entry.applied = Events::none;
       failure = std::current_exception();
     }
   });
-  if (failure) std::rethrow_exception(failure);
+  return failure;
 }
 
 void IOLoop::Impl::after_fork() {
@@ -208,7 +261,10 @@ void IOLoop::Impl::after_fork() {
     log(LogLevel::warning, "IOLoop: callbacks were lost in a forked child");
   }
   waker_broken = false;
-  rebuild_poller();
+  if (const auto failure = rebuild_poller(poller_kind)) {
+    std::rethrow_exception(failure);
+  }
+  poller_broken = false;
   // From here on nothing fails: before, a loop that nobody can wake would be let in.
   mailbox->take_over();
   (void)watchdog.release();  // its thread is the parent's, and not to be joined

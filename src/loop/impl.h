@@ -26,7 +26,9 @@ namespace tornado {
 /// closed.
 bool any_loop_open() noexcept;
 
-/// Logs the exception that is being handled, of a callback added at `where`.
+/// Logs `what`, and the exception that is being handled.
+void log_failure(const char* what) noexcept;
+/// The same, of a callback added at `where`.
 void log_exception(const std::source_location& where) noexcept;
 
 /// The parts of a loop, and how a turn plays them.
@@ -49,18 +51,27 @@ struct IOLoop::Impl {
   void ask_to_take_back(F take_back) noexcept;
   void add(NativeFd fd, Handler handler, Events events, const Location& where);
   void check_new(NativeFd fd, Events events) const;
+  void watch(HandlerTable::Entry& entry, Events events);
+  void unwatch(HandlerTable::Entry& entry) noexcept;
+  void pause(HandlerTable::Entry& entry) noexcept;
   void change_interest(HandlerTable::Entry& entry, Events events);
   void apply_changes();
+  void apply_change(HandlerTable::Entry& entry);
   // Taking back: also from a closed loop, and from a forked child's copy of one.
   void remove(HandlerTable::Entry& entry) noexcept;
   bool remove(TimeoutHandle timeout) noexcept;
   void remove_signal(int signal) noexcept;
   void close(bool all_fds) noexcept;
   void close_descriptors() noexcept;
-  void rebuild_poller();
+  std::exception_ptr rebuild_poller(PollerKind kind);
+  std::exception_ptr watch_all() noexcept;
   void after_fork();
 
   [[nodiscard]] std::unique_ptr<Poller> new_poller(PollerKind kind) const;
+  /// Whether poll stands in, for want of descriptors, for the loop's own poller.
+  [[nodiscard]] bool stands_in() const noexcept {
+    return poller->kind() != poller_kind;
+  }
   [[nodiscard]] TimePoint now() const noexcept {
     return seam ? seam->now() : Clock::now();
   }
@@ -86,7 +97,11 @@ struct IOLoop::Impl {
   void heal_waker();
   void watch_waker();
   void dispatch();
+  [[nodiscard]] static Events take_events(HandlerTable::Entry& entry,
+                                          Events found) noexcept;
   void shed_orphan();
+  void heal_poller();
+  void note_poller(const std::exception_ptr& failure) noexcept;
   template <class F>
   void call(const Location& where, F&& function);
   void on_exception(const Location& where);
@@ -124,9 +139,12 @@ struct IOLoop::Impl {
   std::uint64_t done_before = 0;  // callbacks, timeouts and events by the last wait
 
   ExceptionPolicy policy = ExceptionPolicy::log;
-  ExceptionHandler exception_handler;
-  bool waker_edge = false;    // wakes arrive as edges, and nothing is ever read
-  bool waker_broken = false;  // no way to be woken: looks now and then
+  std::shared_ptr<ExceptionHandler> exception_handler;
+  bool waker_edge = false;     // wakes arrive as edges, and nothing is ever read
+  bool waker_broken = false;   // no way to be woken: looks now and then
+  bool poller_broken = false;  // some are not watched: tried again at next_heal
+  TimePoint next_heal{};
+  std::uint8_t looks = 0;      // modulo 256
   bool orphan_seen = false;
   bool dispatching = false;
   std::atomic<bool> running{false};

@@ -318,14 +318,16 @@ void IOLoop::after_fork() {
 
 void IOLoop::set_exception_policy(ExceptionPolicy policy) {
   impl_->check("set_exception_policy");
-  impl_->exception_handler.reset();
   impl_->policy = policy;
+  // Destroyed last, as its destructor may come back here.
+  const auto doomed = std::exchange(impl_->exception_handler, nullptr);
 }
 
 void IOLoop::handle_callback_exception(ExceptionHandler handler) {
   impl_->check("handle_callback_exception");
   require(static_cast<bool>(handler), "handle_callback_exception");
-  impl_->exception_handler = std::move(handler);
+  auto doomed = std::make_shared<ExceptionHandler>(std::move(handler));
+  std::swap(impl_->exception_handler, doomed);
 }
 
 void IOLoop::set_blocking_log_threshold(Delay threshold) {

@@ -76,14 +76,17 @@ class Mailbox {
     stop_.exchange(false);
     return true;
   }
-  /// Calls `f(signal)` for each that was notified since the last time.
+  /// Calls `f(signal)` for each that was notified since the last time. A signal counts
+  /// as taken when its call begins: an exception leaves the later ones for the next.
   template <class F>
   void take_signals(F f) {
     for (std::size_t word = 0; word < signals_.size(); ++word) {
-      if (signals_[word].load(std::memory_order_relaxed) == 0) continue;
-      const std::uint64_t bits = signals_[word].exchange(0);
+      const std::uint64_t bits = signals_[word].load(std::memory_order_relaxed);
+      if (bits == 0) continue;
       for (int bit = 0; bit < 64; ++bit) {
-        if (bits >> bit & 1) f(static_cast<int>(word) * 64 + bit);
+        if (~bits >> bit & 1) continue;
+        signals_[word].fetch_and(~(std::uint64_t{1} << bit));
+        f(static_cast<int>(word) * 64 + bit);
       }
     }
   }

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "loop/impl.h"
-#include "platform/log.h"
 #include "platform/pause_point.h"
 #include "platform/system_error.h"
 
@@ -14,7 +13,8 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr nanoseconds short_wait = std::chrono::milliseconds(100);  // if wakes may fail
+// If wakes may fail, or descriptors are missing.
+constexpr nanoseconds short_wait = std::chrono::milliseconds(100);
 constexpr std::uint64_t most_callbacks = 64;
 constexpr std::chrono::microseconds longest_run{20};
 constexpr std::size_t stream = 16;  // posts by others within one turn
@@ -169,7 +169,8 @@ nanoseconds IOLoop::Impl::time_to_wait() {
     const TimePoint current = now();
     wait = next > current ? next - current : nanoseconds::zero();
   }
-  return waker_broken ? no_longer_than(short_wait, wait) : wait;
+  const bool broken = waker_broken || poller_broken;
+  return broken ? no_longer_than(short_wait, wait) : wait;
 }
 
 bool IOLoop::Impl::did_something() noexcept {
@@ -199,6 +200,8 @@ bool IOLoop::Impl::more_to_come() const noexcept {
 
 void IOLoop::Impl::wait() {
   if (handlers.has_changes()) apply_changes();
+  if (poller_broken && now() >= next_heal) heal_poller();
+  ++looks;
   let_posts_gather();
   spin.looked(spin_for_all ? did_something() : more_to_come());
   nanoseconds timeout = spin.on() ? nanoseconds::zero() : time_to_wait();
@@ -252,11 +255,9 @@ void IOLoop::Impl::heal_waker() {
     mailbox->waker().rebuild();
     watch_waker();
     waker_broken = false;
-  } catch (const std::exception& error) {
+  } catch (const std::exception&) {
     if (!waker_broken) {
-      log(LogLevel::error, std::string("IOLoop: the waker died, and making another "
-                                       "failed; trying again: ") +
-                               error.what());
+      log_failure("IOLoop: the waker died, and making another failed; trying again");
     }
     waker_broken = true;
   }
@@ -283,17 +284,33 @@ void IOLoop::Impl::dispatch() {
       orphan_seen |= !handlers.knows_token(one.token);
       continue;
     }
-    if (entry->interest == Events::none) continue;  // paused meanwhile
-    Events events = one.events & (entry->interest | Events::error);
-    if (has(events, Events::error)) {
-      events |= entry->interest & (Events::read | Events::write);
+    if (entry->interest == Events::none) {
+      // Paused meanwhile; or before this look, and the poller still reports it.
+      orphan_seen |= entry->applied == Events::none && entry->unwatched != looks;
+      continue;
     }
+    const Events events = take_events(*entry, one.events);
     if (events == Events::none) continue;  // its interest has changed meanwhile
     count(events_dispatched);
     call(entry->where, [entry, events] { entry->handler(entry->fd, events); });
   }
   handlers.reclaim();
   if (orphan_seen) shed_orphan();
+}
+
+// What of `found` the handler is told. A one_shot has fired by that, and is paused.
+Events IOLoop::Impl::take_events(HandlerTable::Entry& entry, Events found) noexcept {
+  Events events = found & (entry.interest | Events::error);
+  if (has(events, Events::error)) {
+    events |= entry.interest & (Events::read | Events::write);
+  }
+  // The poller reports an edge once, unless it is told again to look.
+  const bool left_out = has(found & ~events, Events::read | Events::write);
+  if (left_out && has(entry.applied, Events::edge)) entry.owed = true;
+  if (events != Events::none && has(entry.interest, Events::one_shot)) {
+    entry.interest = Events::none;
+  }
+  return events;
 }
 
 // An event that belongs to nobody: its descriptor was closed before it was removed, and
@@ -303,9 +320,35 @@ void IOLoop::Impl::shed_orphan() {
   orphan_seen = false;
   count(pollers_rebuilt);
   try {
-    rebuild_poller();
+    return note_poller(rebuild_poller(poller_kind));
   } catch (...) {
-    on_exception(Location());
+  }
+  // poll needs no descriptor, and gives that of the old set back, for another try.
+  try {
+    (void)rebuild_poller(PollerKind::poll);
+    heal_poller();
+  } catch (...) {
+    note_poller(std::current_exception());
+  }
+}
+
+void IOLoop::Impl::heal_poller() {
+  next_heal = now() + short_wait;
+  try {
+    note_poller(stands_in() ? rebuild_poller(poller_kind) : watch_all());
+  } catch (...) {
+    note_poller(std::current_exception());
+  }
+}
+
+// Said once, and tried again until all are watched.
+void IOLoop::Impl::note_poller(const std::exception_ptr& failure) noexcept {
+  const bool known = std::exchange(poller_broken, failure != nullptr);
+  if (!failure || known) return;
+  try {
+    std::rethrow_exception(failure);
+  } catch (...) {
+    log_failure("IOLoop: not all descriptors are watched; trying again");
   }
 }
 
@@ -325,8 +368,9 @@ void IOLoop::Impl::call(const Location& where, F&& function) {
 }
 
 void IOLoop::Impl::on_exception(const Location& where) {
-  if (exception_handler) {
-    exception_handler(std::current_exception());
+  // Kept, as it may replace itself.
+  if (const auto handler = exception_handler) {
+    (*handler)(std::current_exception());
   } else if (policy == ExceptionPolicy::rethrow) {
     throw;
   } else {

@@ -50,12 +50,10 @@ std::unique_ptr<Poller> make_poller(PollerKind kind) {
                 Errc::no_poller, make);
 }
 
-void check_pollable(const char* act, NativeFd fd, Events events, Events modes) {
+void Poller::check(const char* act, NativeFd fd, Events events) const {
   std::error_code ec;
   (void)is_close_exec(fd, ec);
-  if (!ec && has(events & ~modes, Events::edge | Events::one_shot)) {
-    ec = std::make_error_code(std::errc::not_supported);
-  }
+  if (!ec && !supports(events)) ec = std::make_error_code(std::errc::not_supported);
   if (ec) throw_error(ec, act_on(act, fd));
 }
 

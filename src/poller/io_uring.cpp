@@ -172,7 +172,7 @@ class IoUring final : public Poller {
   Watch& at(NativeFd fd) noexcept { return watches_[static_cast<std::size_t>(fd)]; }
 
   void put(const char* act, NativeFd fd, Events events, Token token) {
-    check_pollable(act, fd, events, modes());
+    check(act, fd, events);
     const auto size = static_cast<std::size_t>(fd) + 1;
     if (watches_.size() < size) {
       // The lists have each number once at most: they need no memory later.

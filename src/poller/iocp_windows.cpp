@@ -128,7 +128,7 @@ class Iocp final : public Poller {
   };
 
   void put(const char* act, NativeFd fd, Events events, Token token) {
-    check_pollable(act, fd, events, modes());
+    check(act, fd, events);
     check_socket(act, fd);
     unasked_.reserve(unasked_.size() + 1);
     Watch& watch = watches_.try_emplace(fd, Watch{fd}).first->second;

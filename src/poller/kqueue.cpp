@@ -184,7 +184,7 @@ class Kqueue final : public Poller {
   void make_room(const char* act, NativeFd fd) {
     const auto size = static_cast<std::size_t>(fd) + 1;
     if (fd >= 0 && size <= watches_.size()) return;
-    check_pollable(act, fd, Events::none, modes());
+    check(act, fd, Events::none);
     const std::size_t room = std::max(size, 2 * watches_.size());
     ended_.reserve(room);
     watches_.resize(room);

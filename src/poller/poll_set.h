@@ -47,7 +47,7 @@ class PollSet final : public Poller {
 
  private:
   void put(const char* act, NativeFd fd, Events events, Token token) {
-    check_pollable(act, fd, events, modes());
+    check(act, fd, events);
     Calls::check(act, fd);
     const auto [at, inserted] = index_.try_emplace(fd, polled_.size());
     if (inserted) extend(at);

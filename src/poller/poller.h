@@ -33,6 +33,10 @@ class Poller {
   [[nodiscard]] virtual PollerKind kind() const noexcept = 0;
   /// Events::edge and Events::one_shot, or a part of them.
   [[nodiscard]] virtual Events modes() const noexcept = 0;
+  /// Whether it can wait for `events`. What it cannot is refused: not_supported.
+  [[nodiscard]] virtual bool supports(Events events) const noexcept {
+    return !has(events & ~modes(), Events::edge | Events::one_shot);
+  }
 
   /// A way to end its wait without a byte of the waker. Empty by default.
   [[nodiscard]] virtual WakePort wake_port() { return {}; }
@@ -48,10 +52,10 @@ class Poller {
   /// negative. May come back early with nothing, as after a signal, but never because
   /// a timeout was rounded down. The result is valid until the next call.
   virtual std::span<const Ready> wait(std::chrono::nanoseconds timeout) = 0;
-};
 
-/// For pollers that keep the set themselves. Throws EBADF, and not_supported for modes
-/// that they do not have.
-void check_pollable(const char* act, NativeFd fd, Events events, Events modes);
+ protected:
+  /// For pollers that keep the set themselves. Throws EBADF, and not_supported.
+  void check(const char* act, NativeFd fd, Events events) const;
+};
 
 }  // namespace tornado

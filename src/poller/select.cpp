@@ -22,6 +22,10 @@ class Select final : public Poller {
 
   PollerKind kind() const noexcept override { return PollerKind::select; }
   Events modes() const noexcept override { return Events::none; }
+  bool supports(Events events) const noexcept override {
+    // It tells of an error by a bit of those that it was asked for.
+    return has(events, Events::read | Events::write) && Poller::supports(events);
+  }
 
   void add(NativeFd fd, Events events, Token token) override {
     put("select add", fd, events, token);
@@ -62,11 +66,7 @@ class Select final : public Poller {
           std::make_error_code(std::errc::invalid_argument),
           act_on(act, fd) + ", beyond FD_SETSIZE " + std::to_string(FD_SETSIZE));
     }
-    check_pollable(act, fd, events, modes());
-    if (!has(events, Events::read | Events::write)) {
-      throw_error(std::make_error_code(std::errc::not_supported),
-                  act_on(act, fd) + " for errors alone");
-    }
+    check(act, fd, events);
     tokens_.insert_or_assign(fd, token);
     mark(fd, read_, has(events, Events::read));
     mark(fd, write_, has(events, Events::write));

@@ -38,6 +38,10 @@ class Select final : public Poller {
  public:
   PollerKind kind() const noexcept override { return PollerKind::select; }
   Events modes() const noexcept override { return Events::none; }
+  bool supports(Events events) const noexcept override {
+    // It tells of an error by a bit of those that it was asked for.
+    return has(events, Events::read | Events::write) && Poller::supports(events);
+  }
 
   void add(NativeFd fd, Events events, Token token) override {
     put("select add", fd, events, token);
@@ -76,12 +80,8 @@ class Select final : public Poller {
   };
 
   void put(const char* act, NativeFd fd, Events events, Token token) {
-    check_pollable(act, fd, events, modes());
+    check(act, fd, events);
     check_socket(act, fd);
-    if (!has(events, Events::read | Events::write)) {
-      throw_error(std::make_error_code(std::errc::not_supported),
-                  act_on(act, fd) + " for errors alone");
-    }
     entries_.insert_or_assign(fd, Entry{token, events, Events::none});
   }
 

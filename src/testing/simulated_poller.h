@@ -36,6 +36,9 @@ class SimulatedPoller final : public Poller {
 
   [[nodiscard]] PollerKind kind() const noexcept override { return real_->kind(); }
   [[nodiscard]] Events modes() const noexcept override { return real_->modes(); }
+  [[nodiscard]] bool supports(Events events) const noexcept override {
+    return real_->supports(events);
+  }
   void add(NativeFd fd, Events events, Token token) override;
   void modify(NativeFd fd, Events events, Token token) override {
     real_->modify(fd, events, token);

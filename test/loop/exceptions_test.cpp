@@ -131,6 +131,34 @@ TEST_P(Exceptions, go_to_the_handler_whose_own_leave_start) {
             std::errc::invalid_argument);
 }
 
+TEST_P(Exceptions, find_a_handler_whole_that_replaces_itself) {
+  const std::string name(100, 'n');
+  std::string seen;
+  int later = 0;
+  // What a handler captures is destroyed with it, and may come back to the loop.
+  struct Comeback {
+    IOLoop* loop;
+    std::shared_ptr<int> last = std::make_shared<int>(0);
+    ~Comeback() {
+      if (last.use_count() == 1) loop->add_callback([] {});
+    }
+  };
+  loop.handle_callback_exception([&, name, comeback = Comeback{&loop}](auto) {
+    loop.handle_callback_exception([&, name](auto) {
+      loop.set_exception_policy(ExceptionPolicy::log);
+      seen += name;
+      ++later;
+    });
+    seen += name;
+  });
+  for (int i = 0; i < 3; ++i) loop.add_callback([] { throw Oops(); });
+  const LogCapture log;
+  turn();
+  EXPECT_EQ(seen, name + name);
+  EXPECT_EQ(later, 1);
+  EXPECT_EQ(log.count(LogLevel::error), 1u);
+}
+
 TORNADO_ON_EVERY_POLLER(Exceptions);
 
 }  // namespace

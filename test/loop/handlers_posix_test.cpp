@@ -11,6 +11,7 @@
 #include "support/deny.h"
 #include "support/descriptors.h"
 #include "support/limits.h"
+#include "support/log_capture.h"
 #include "support/wait.h"
 
 namespace tornado::test {
@@ -65,6 +66,34 @@ TEST_P(HandlersPosix, changed_and_changed_back_between_two_looks_cost_no_system_
       ASSERT_EQ(errors.size(), 1u);
       EXPECT_EQ(errors[0], std::errc::operation_not_permitted);
     }
+  }));
+}
+
+TEST_P(HandlersPosix, are_paused_by_a_change_that_the_kernel_refuses) {
+  if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
+  if (GetParam() != PollerKind::epoll) return;
+  const FdPair pair = make_socket_pair();
+  int reads = 0;
+  loop.add_handler(
+      pair.first.get(), [&](NativeFd, Events) { ++reads; }, Events::read);
+  EXPECT_TRUE(passes_in_child([&] {
+    const LogCapture log;
+    loop.after_fork();
+    int errors = 0;
+    loop.handle_callback_exception([&](std::exception_ptr) { ++errors; });
+    ASSERT_TRUE(deny({{SYS_epoll_ctl, ENOMEM}}));
+    loop.update_handler(pair.first.get(), Events::read | Events::write);
+    put_byte(pair.second);
+    loop.call_later(50ms, [&] { loop.stop(); });
+    start();
+    EXPECT_EQ(errors, 1);
+    EXPECT_EQ(reads, 0);
+    EXPECT_LT(loop.counters().turns, few_turns) << "the set goes on reporting it";
+    EXPECT_EQ(log.count(LogLevel::error), 1u);
+    // By a poller that needs no kernel's set, until there is one again.
+    loop.update_handler(pair.first.get(), Events::read);
+    turn();
+    EXPECT_EQ(reads, 1);
   }));
 }
 

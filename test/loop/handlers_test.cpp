@@ -204,29 +204,6 @@ TEST_P(Handlers, survive_a_rebuilt_poller) {
   EXPECT_EQ(reads, 1);
 }
 
-TEST_P(Handlers, of_edges_and_of_one_shot) {
-  // Refused elsewhere: see that_could_not_be_added_leave_no_trace.
-  if (!has_edges()) return;
-  const FdPair edge = make_pipe();
-  const FdPair once = make_pipe();
-  int edges = 0;
-  int shots = 0;
-  loop.add_handler(
-      edge.first.get(), [&](NativeFd, Events) { ++edges; },
-      Events::read | Events::edge);
-  loop.add_handler(
-      once.first.get(), [&](NativeFd, Events) { ++shots; },
-      Events::read | Events::one_shot);
-  put_byte(edge.second);
-  put_byte(once.second);
-  for (int i = 0; i < 3; ++i) turn();
-  EXPECT_EQ(edges, 1);
-  EXPECT_EQ(shots, 1);
-  loop.update_handler(once.first.get(), Events::read | Events::one_shot);
-  for (int i = 0; i < 3; ++i) turn();
-  EXPECT_EQ(shots, 2);
-}
-
 TEST_P(Handlers, are_destroyed_when_they_are_removed_but_not_while_they_run) {
   const FdPair pipe = make_pipe();
   const auto alive = std::make_shared<int>(0);

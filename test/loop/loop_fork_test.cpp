@@ -245,6 +245,27 @@ TEST_P(Forked, a_callback_may_fork_and_the_child_go_on_with_the_loop) {
   ::close(report[1]);
 }
 
+TEST_P(Forked, the_child_does_not_arm_a_one_shot_that_has_fired) {
+  const FdPair pipe = make_pipe();
+  int shots = 0;
+  const Events once = Events::read | Events::one_shot;
+  const auto refused = error_of([&] {
+    loop.add_handler(
+        pipe.first.get(), [&](NativeFd, Events) { ++shots; }, once);
+  });
+  if (refused) return;  // no poller for one_shot
+  put_byte(pipe.second);
+  turn();
+  EXPECT_TRUE(passes_in_child([&] {
+    loop.after_fork();
+    turn();
+    EXPECT_EQ(shots, 1);
+    loop.update_handler(pipe.first.get(), once);
+    turn();
+    EXPECT_EQ(shots, 2);
+  }));
+}
+
 TEST_P(Forked, a_grandchild_finds_the_childs_loop_foreign) {
   EXPECT_TRUE(passes_in_child([&] {
     loop.after_fork();

@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <stdexcept>
@@ -61,6 +62,20 @@ TEST_P(LoopSignalsPosix, that_cannot_be_handled_are_refused) {
     EXPECT_EQ(error_of([&] { loop.add_signal_handler(signal, [](int) {}); }),
               std::errc::invalid_argument);
   }
+}
+
+TEST_P(LoopSignalsPosix, that_wait_are_kept_when_an_exception_leaves_start) {
+  loop.set_exception_policy(ExceptionPolicy::rethrow);
+  int calls = 0;
+  const std::array signals = {SIGHUP, SIGUSR1, SIGTERM};
+  for (const int signal : signals) {
+    loop.add_signal_handler(signal, [&](int) { throw ++calls; });
+    ::raise(signal);
+  }
+  for (std::size_t i = 0; i < signals.size(); ++i) EXPECT_THROW(loop.start(), int);
+  EXPECT_EQ(calls, 3);
+  turn();
+  EXPECT_EQ(calls, 3);
 }
 
 // To a thread that sleeps in the kernel.

@@ -20,6 +20,7 @@
 #include "poller/backends.h"
 #include "support/child.h"
 #include "support/deny.h"
+#include "support/log_capture.h"
 #include "support/wait.h"
 #include "testing/fault_ledger.h"
 #include "tornado/tornado.h"
@@ -235,6 +236,56 @@ TEST(FaultInjection, does_not_end_the_watchdog_of_a_loop_that_is_blocked) {
   });
   loop.start();
   set_log_sink(before);
+}
+
+TEST(FaultInjection, does_not_make_a_loop_spin_that_has_no_descriptor_for_its_set) {
+  IOLoop loop(PollerKind::epoll);
+  FdPair orphan = make_socket_pair();
+  const FdPair level = make_pipe();
+  const FdPair edge = make_pipe();
+  int levels = 0;
+  int edges = 0;
+  const auto run_for = [&](std::chrono::milliseconds time) {
+    const std::uint64_t before = loop.counters().turns;
+    loop.call_later(time, [&] { loop.stop(); });
+    loop.start();
+    return loop.counters().turns - before;
+  };
+  const auto on_level = [&](NativeFd fd, Events) {
+    char byte;
+    levels += static_cast<int>(::read(fd, &byte, 1));
+  };
+  const auto on_edge = [&](NativeFd, Events) { ++edges; };
+  loop.add_handler(level.first.get(), on_level, Events::read);
+  loop.add_handler(edge.first.get(), on_edge, Events::read | Events::edge);
+  const UniqueFd twin = duplicate(orphan.first.get());
+  const NativeFd number = orphan.first.get();
+  loop.add_handler(
+      number, [](NativeFd, Events) {}, Events::read);
+  put_byte(orphan.second);
+  orphan.first.reset();
+  loop.remove_handler(number);
+  const LogCapture log;
+  {
+    const FaultInjection injection(
+        {.call = "epoll_create1", .error = EMFILE, .for_ever = true});
+    put_byte(level.second);
+    loop.call_later(std::chrono::milliseconds(1), [&] { put_byte(edge.second); });
+    EXPECT_LT(run_for(std::chrono::milliseconds(250)), 50u);
+    EXPECT_EQ(levels, 1) << "poll stands in";
+    EXPECT_EQ(edges, 0) << "which has no edges";
+    EXPECT_EQ(log.count(LogLevel::error), 1u);
+    EXPECT_LT(injection.struck(), 10u) << "tried now and then";
+    // Changes keep until the loop has its poller back.
+    loop.update_handler(edge.first.get(), Events::read);
+    loop.update_handler(edge.first.get(), Events::read | Events::edge);
+    loop.update_handler(level.first.get(), Events::read | Events::edge);
+  }
+  put_byte(level.second);
+  EXPECT_LT(run_for(std::chrono::milliseconds(250)), 50u);
+  EXPECT_EQ(levels, 2);
+  EXPECT_EQ(edges, 1);
+  EXPECT_EQ(log.count(LogLevel::error), 1u);
 }
 
 TEST(FaultInjection, leaves_a_loop_that_could_not_be_taken_over_for_another_try) {
