@@ -5,6 +5,7 @@
 /// The promise that IOLoop::run_sync waits for.
 
 #include <atomic>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -15,45 +16,55 @@
 
 #include "tornado/error.h"
 #include "tornado/loop_handle.h"
+#include "tornado/loop_types.h"
 
 namespace tornado {
 
-/// What is known of a result that a loop waits for. For IOLoop::run_sync.
+/// What is known of a result that a loop waits for, whatever its type. For
+/// IOLoop::run_sync.
+class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingResult> {
+ public:
+  explicit PendingResult(LoopHandle loop) : loop_(std::move(loop)) {}
+
+  /// @name Any thread
+  /// @{
+  [[nodiscard]] bool is_open() const noexcept { return phase_ == Phase::open; }
+  /// True for the one that writes the result, and then calls publish().
+  bool claim() noexcept;
+  /// Ends the wait of the loop. False if run_sync had ended by then.
+  bool publish() noexcept;
+  bool fail(std::exception_ptr reason) noexcept;
+  /// @}
+
+  /// @name The thread of the loop
+  /// @{
+  void time_out() noexcept;
+  [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
+  /// Ends the time for a result. Whether there is one.
+  bool take() noexcept;
+  void give_up() noexcept { phase_ = Phase::over; }
+  /// @}
+
+  TimeoutHandle alarm;           // of the loop's thread
+  std::exception_ptr exception;  // of the one that has claimed the result
+
+ private:
+  enum class Phase : std::uint8_t { open, claimed, there, over };
+
+  void stop_waiting() noexcept;
+
+  LoopHandle loop_;
+  std::atomic<Phase> phase_{Phase::open};
+  bool timed_out_ = false;
+};
+
+/// For IOLoop::run_sync.
 template <class T>
-struct Outcome : std::enable_shared_from_this<Outcome<T>> {
+struct Outcome : PendingResult {
   using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+  using PendingResult::PendingResult;
 
-  explicit Outcome(LoopHandle waiting) : loop(std::move(waiting)) {}
-
-  bool claim() noexcept { return !claimed.exchange(true); }
-  /// For the claimer, who has written the value or the exception.
-  void deliver() noexcept {
-    try {
-      loop.add_callback([shared = this->shared_from_this()] {
-        if (!shared->awaited) return;
-        shared->arrived = true;
-        shared->loop.stop();
-      });
-    } catch (...) {  // no memory: run_sync looks here, too
-      delivered = true;
-      loop.stop();
-    }
-  }
-  bool fail(std::exception_ptr reason) noexcept {
-    if (!claim()) return false;
-    exception = std::move(reason);
-    deliver();
-    return true;
-  }
-
-  LoopHandle loop;
-  std::atomic<bool> claimed{false};
-  std::atomic<bool> delivered{false};  // without a callback
   std::optional<Value> value;
-  std::exception_ptr exception;
-  // On the loop only:
-  bool awaited = true;   // false once run_sync has given up
-  bool arrived = false;  // the result, while awaited
 };
 
 /// Finishes a run_sync. Copies share one result; the first to set it wins. If every
@@ -64,7 +75,7 @@ class Completion {
   explicit Completion(std::shared_ptr<Outcome<T>> outcome)
       : promise_(std::make_shared<Promise>(std::move(outcome))) {}
 
-  /// True if this was the first.
+  /// True if this was the first, and not too late: run_sync then gives this result.
   template <class... U>
   requires(std::is_constructible_v<typename Outcome<T>::Value, U...>) bool set_value(
       U&&... value) const {
@@ -76,8 +87,7 @@ class Completion {
       pass_end_of_thread();
       outcome.exception = std::current_exception();
     }
-    outcome.deliver();
-    return true;
+    return outcome.publish();
   }
   bool set_exception(std::exception_ptr exception) const {
     return promise_->outcome->fail(std::move(exception));
@@ -89,7 +99,7 @@ class Completion {
     Promise(const Promise&) = delete;
     Promise& operator=(const Promise&) = delete;
     ~Promise() {
-      if (outcome->claimed) return;
+      if (!outcome->is_open()) return;
       try {
         throw std::system_error(Errc::abandoned, "run_sync: no Completion left to set");
       } catch (...) {  // it, or that there is no memory for it

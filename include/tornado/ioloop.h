@@ -95,8 +95,8 @@ class TORNADO_API IOLoop {
   /// Changes what is waited for, before the loop next looks: many changes of one
   /// descriptor until then cost one system call at most, the same events again none.
   /// Throws what add_handler throws for the same events, and changes nothing then. If
-  /// the kernel refuses later, for want of memory, that is reported once as an exception
-  /// of a callback, and the registration is paused.
+  /// the kernel refuses later, for want of memory, that is reported once as an
+  /// exception of a callback, and the registration is paused.
   void update_handler(NativeFd fd, Events events);
   template <FileObject T>
   void update_handler(T& object, Events events) {
@@ -185,14 +185,19 @@ class TORNADO_API IOLoop {
   /// next start() return at once. Any thread, any signal handler.
   void stop() noexcept { handle().stop(); }
   /// Runs the loop until `func()`, called on it, has returned; gives its result or
-  /// throws its exception. Errc::timed_out; Errc::loop_stopped if stop() came first.
+  /// throws its exception. Errc::timed_out, or Errc::loop_stopped after stop(), if
+  /// there is no result by then: one that is there is given, whatever ended the run.
+  /// The timeout does not end the run before `func()` was called: with zero there is
+  /// time for one look at the descriptors after it. What leaves start() leaves
+  /// run_sync, too.
   template <class F>
   requires std::invocable<F&> std::invoke_result_t<F&> run_sync(
-      F func, std::optional<Delay> timeout = {});
-  /// The same for a `func(Completion<T>)` that finishes later, on any thread.
+      F func, std::optional<Delay> timeout = {}, Location where = Location::current());
+  /// The same for a `func(Completion<T>)` that finishes later, on any thread. What it
+  /// throws is the result, or, if that is set already, an exception of a callback.
   template <class T, class F>
-  requires std::invocable<F&, Completion<T>> T
-  run_sync(F func, std::optional<Delay> timeout = {});
+  requires std::invocable<F&, Completion<T>> T run_sync(
+      F func, std::optional<Delay> timeout = {}, Location where = Location::current());
   [[nodiscard]] bool running() const noexcept;
   /// @}
 
@@ -235,8 +240,10 @@ class TORNADO_API IOLoop {
  private:
   void add_file_object(NativeFd fd, Handler handler, Callback closer, Events events,
                        Location where);
-  /// Runs with `first` until stop(). True if the timeout stopped it.
-  bool run_until_stopped(Callback first, std::optional<Delay> timeout);
+  /// Runs until `first`, which is called on the loop, has brought a result about.
+  /// Throws if there is none.
+  void run_until(const std::shared_ptr<PendingResult>& result, Callback first,
+                 std::optional<Delay> timeout, const Location& where);
 
   struct Impl;
   // Stays as it is, and is not deleted, if the program exits while the loop runs.
@@ -245,7 +252,7 @@ class TORNADO_API IOLoop {
 
 template <class F>
 requires std::invocable<F&> std::invoke_result_t<F&> IOLoop::run_sync(
-    F func, std::optional<Delay> timeout) {
+    F func, std::optional<Delay> timeout, Location where) {
   using T = std::invoke_result_t<F&>;
   return run_sync<T>(
       [&func](const Completion<T>& completion) {
@@ -256,35 +263,20 @@ requires std::invocable<F&> std::invoke_result_t<F&> IOLoop::run_sync(
           completion.set_value(func());
         }
       },
-      timeout);
+      timeout, where);
 }
 
 template <class T, class F>
 requires std::invocable<F&, Completion<T>> T
-IOLoop::run_sync(F func, std::optional<Delay> timeout) {
-  auto outcome = std::make_shared<Outcome<T>>(handle());
-  // Weak, so that it does nothing if it is still queued when run_sync has given up.
-  auto first = [&func, weak = std::weak_ptr(outcome)] {
-    const auto shared = weak.lock();
-    if (!shared) return;
-    std::optional<Completion<T>> completion;
-    try {
-      completion.emplace(shared);
-      func(*completion);
-    } catch (...) {
-      pass_end_of_thread();
-      shared->fail(std::current_exception());
-    }
+IOLoop::run_sync(F func, std::optional<Delay> timeout, Location where) {
+  const auto outcome = std::make_shared<Outcome<T>>(handle());
+  // It keeps a copy until what `func` throws is caught, or dropping the last one would
+  // be the result.
+  auto first = [&func, outcome, copy = std::optional<Completion<T>>()]() mutable {
+    copy.emplace(outcome);
+    func(Completion<T>(*copy));
   };
-  struct GiveUp {
-    Outcome<T>& outcome;
-    ~GiveUp() { outcome.awaited = false; }
-  } const at_the_end{*outcome};
-  const bool timed_out = run_until_stopped(std::move(first), timeout);
-  if (!outcome->arrived && !outcome->delivered) {
-    throw std::system_error(timed_out ? Errc::timed_out : Errc::loop_stopped,
-                            "run_sync");
-  }
+  run_until(outcome, std::move(first), timeout, where);
   if (outcome->exception) std::rethrow_exception(outcome->exception);
   if constexpr (!std::is_void_v<T>) return std::move(*outcome->value);
 }

@@ -144,7 +144,7 @@ struct IOLoop::Impl {
   bool waker_broken = false;   // no way to be woken: looks now and then
   bool poller_broken = false;  // some are not watched: tried again at next_heal
   TimePoint next_heal{};
-  std::uint8_t looks = 0;      // modulo 256
+  std::uint8_t looks = 0;  // modulo 256
   bool orphan_seen = false;
   bool dispatching = false;
   std::atomic<bool> running{false};

@@ -252,25 +252,37 @@ void IOLoop::start() {
   if (!impl_->mailbox->take_stop()) impl_->run();
 }
 
-bool IOLoop::run_until_stopped(Callback first, std::optional<Delay> timeout) {
+void IOLoop::run_until(const std::shared_ptr<PendingResult>& result, Callback first,
+                       std::optional<Delay> timeout, const Location& where) {
   impl_->check("run_sync");
   if (impl_->running) throw_error(Errc::loop_running, "run_sync");
-  bool timed_out = false;
-  TimeoutHandle alarm;
-  if (timeout) {
-    alarm = call_later(*timeout, [this, &timed_out] {
-      timed_out = true;
-      stop();
-    });
-  }
-  struct Disarm {
+  std::optional<TimePoint> deadline;
+  if (timeout) deadline = timeout->after(time());
+  struct End {
     IOLoop& loop;
-    TimeoutHandle alarm;
-    ~Disarm() { loop.remove_timeout(alarm); }
-  } const disarm{*this, alarm};
-  add_callback(std::move(first));
+    PendingResult& result;
+    ~End() {
+      result.give_up();
+      loop.remove_timeout(result.alarm);
+    }
+  } const end{*this, *result};
+  auto begin = [this, result, deadline, where, act = std::move(first)]() mutable {
+    if (!result->is_open()) return;  // run_sync has ended, and what `act` refers to
+    try {
+      if (deadline) {
+        result->alarm = call_at(
+            *deadline, [result] { result->time_out(); }, where);
+      }
+      act();
+    } catch (...) {
+      pass_end_of_thread();
+      if (!result->fail(std::current_exception())) throw;
+    }
+  };
+  add_callback(std::move(begin), where);
   start();
-  return timed_out;
+  if (result->take()) return;
+  throw_error(result->timed_out() ? Errc::timed_out : Errc::loop_stopped, "run_sync");
 }
 
 bool IOLoop::running() const noexcept {
