@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <stdexcept>
 #include <system_error>
 
 #include "platform/descriptors.h"
@@ -130,17 +131,31 @@ bool old_spawned(const Means& means) {
   return spawned_with_all(means);
 }
 
-/// The first of this process, and the first of the namespace; then another.
+/// Children of a process whose children are in a pid namespace of their own.
+int status_of_spawns_into_namespace() {
+  if (::unshare(CLONE_NEWPID) != 0) return 0;  // not allowed here
+  try {
+    Child init = spawn({.argv = {"/bin/cat"}, .in = Stdio::pipe()});
+    Child child = spawn({.argv = {"/bin/true"}, .parent_death_signal = SIGKILL});
+    const bool right = wait_child(child) == 0;
+    init.in.reset();
+    return right && wait_child(init) == 0 ? 0 : 1;
+  } catch (const std::exception&) {
+    return 2;
+  }
+}
+
+// In a process of one thread, which alone may leave the namespace of its children.
 bool spawned_into_namespace(const Means&) {
-  if (::unshare(CLONE_NEWPID) != 0) return true;  // not allowed here
-  Child init = spawn({.argv = {"/bin/cat"}, .in = Stdio::pipe()});
-  std::error_code ec;
-  Child child = spawn({.argv = {"/bin/true"}, .parent_death_signal = SIGKILL}, ec);
-  const bool right = ec || wait_child(child) == 0;
-  init.in.reset();
-  const bool ended = wait_child(init) == 0;
-  if (ec) throw std::system_error(ec, "spawn");
-  return right && ended;
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(status_of_spawns_into_namespace());
+  if (pid == -1) throw std::system_error(errno, std::system_category(), "fork");
+  int status = 0;
+  while (::waitpid(pid, &status, 0) == -1) {
+    if (errno != EINTR) throw std::system_error(errno, std::system_category(), "wait");
+  }
+  if (status == 2 << 8) throw std::runtime_error("reported by the child");
+  return status == 0;
 }
 
 /// The numbers that spawn keeps are other files' by now.
