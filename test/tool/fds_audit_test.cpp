@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "support/deny.h"
+#include "support/mounts.h"
 #include "support/wait.h"
 #include "tool/tool.h"
 #include "tornado/fd.h"
@@ -210,6 +220,179 @@ TEST(FdsOfProcess, agrees_with_lsfd) {
     ++compared;
   }
   EXPECT_EQ(compared, found.size());
+}
+
+int bound_socket(int type, int number) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  return ::dup3(fd, number, 0);
+}
+
+TEST(FdsOfProcess, tells_protocol_addresses_and_state_of_sockets) {
+  const Subject subject([] {
+    ::listen(bound_socket(SOCK_STREAM, 70), 1);
+    bound_socket(SOCK_DGRAM, 71);
+    sockaddr_in address = {};
+    socklen_t size = sizeof address;
+    ::getsockname(70, reinterpret_cast<sockaddr*>(&address), &size);
+    const int client = ::dup3(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 72, 0);
+    ::connect(client, reinterpret_cast<sockaddr*>(&address), size);
+    std::array<int, 2> ends = {};
+    ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data());
+    ::dup3(ends[0], 73, 0);
+  });
+  const auto found = descriptors_of(run_tornado({{"fds", "--json", subject.pid()}}));
+  const auto detail = [&](int fd) {
+    const auto& value = found.at(fd).at("detail");
+    return value.is_null() ? std::string() : value.get<std::string>();
+  };
+  EXPECT_TRUE(detail(70).starts_with("tcp 127.0.0.1:")) << detail(70);
+  EXPECT_TRUE(detail(70).ends_with(" listening")) << detail(70);
+  EXPECT_TRUE(detail(71).starts_with("udp 127.0.0.1:")) << detail(71);
+  EXPECT_TRUE(detail(72).starts_with("tcp 127.0.0.1:")) << detail(72);
+  EXPECT_TRUE(contains(detail(72), " -> 127.0.0.1:")) << detail(72);
+  EXPECT_TRUE(detail(72).ends_with(" established")) << detail(72);
+  EXPECT_EQ(detail(73), "unix seqpacket connected");
+  const Finish table = run_tornado({{"fds", subject.pid()}});
+  EXPECT_TRUE(contains(table.out, detail(70))) << table.out;
+}
+
+TEST(FdsOfProcess, tells_the_targets_of_pidfds_eventfds_and_epolls) {
+  const Subject subject([] {
+    const auto pidfd = static_cast<int>(::syscall(SYS_pidfd_open, ::getppid(), 0));
+    if (pidfd >= 0) ::dup3(pidfd, 70, 0);
+    ::dup3(::eventfd(5, EFD_CLOEXEC), 71, 0);
+    ::dup3(::epoll_create1(EPOLL_CLOEXEC), 72, 0);
+    epoll_event event = {};
+    ::epoll_ctl(72, EPOLL_CTL_ADD, 71, &event);
+  });
+  const auto found = descriptors_of(run_tornado({{"fds", "--json", subject.pid()}}));
+  if (has_call(SYS_pidfd_open)) {
+    EXPECT_EQ(found.at(70).at("detail"),
+              "process " + std::to_string(::getpid()) + " (fds_test)");
+  }
+  EXPECT_TRUE(found.at(71).at("detail").get<std::string>().ends_with("count 5"));
+  EXPECT_EQ(found.at(72).at("detail"), "watches 71");
+}
+
+TEST(FdsOfProcess, is_found_by_the_name_of_its_program) {
+  const std::string name = "tnd" + std::to_string(::getpid());
+  const Subject subject([&name] {
+    open_leaky();
+    ::prctl(PR_SET_NAME, name.c_str());
+  });
+  const Finish finish = run_tornado({{"fds", "--leaks", "--json", name}});
+  EXPECT_EQ(finish.status, 1) << finish.err;
+  const auto object = nlohmann::json::parse(finish.out);
+  ASSERT_EQ(object.at("processes").size(), 1u);
+  EXPECT_EQ(std::to_string(object.at("processes").at(0).at("pid").get<int>()),
+            subject.pid());
+  EXPECT_EQ(object.at("processes").at(0).at("program"), name);
+  const Finish missing = run_tornado({{"fds", "no-such-name"}});
+  EXPECT_EQ(missing.status, 2);
+  EXPECT_TRUE(contains(missing.err, "no-such-name: no process has this name"));
+}
+
+TEST(FdsOfProcess, does_not_leak_what_its_user_allows) {
+  const Subject subject(open_leaky);
+  const auto status = [&](const char* list) {
+    return run_tornado({{"fds", "--allow", list, subject.pid()}}).status;
+  };
+  EXPECT_EQ(status("70,72"), 0);
+  EXPECT_EQ(status("60-72"), 0);
+  EXPECT_EQ(status("/etc/*,eventfd"), 0);
+  EXPECT_EQ(status("/etc/passwd"), 1);
+  EXPECT_EQ(status("70"), 1);
+  EXPECT_EQ(status("70,,72"), 2);
+  EXPECT_EQ(status("9-3"), 2);
+  const auto found =
+      descriptors_of(run_tornado({{"fds", "--json", "--allow=70", subject.pid()}}));
+  EXPECT_EQ(found.at(70).at("verdict"), "allowed");
+  EXPECT_EQ(found.at(72).at("verdict"), "leaks");
+}
+
+TEST(FdsOfProcess, is_not_clean_when_it_is_a_zombie) {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  siginfo_t info = {};
+  ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT);
+  const Finish finish = run_tornado({{"fds", std::to_string(pid)}});
+  ::waitpid(pid, nullptr, 0);
+  EXPECT_EQ(finish.status, 2);
+  EXPECT_EQ(finish.out, "");
+  EXPECT_TRUE(contains(finish.err, "is a zombie: it has ended, and process " +
+                                       std::to_string(::getpid())))
+      << finish.err;
+}
+
+TEST(FdsOfProcess, is_seen_through_a_thread_when_its_first_one_has_ended) {
+  const Subject subject([] {
+    open_leaky();
+    pthread_t thread;
+    ::pthread_create(
+        &thread, nullptr,
+        [](void* first) -> void* {
+          ::pthread_join(*static_cast<pthread_t*>(first), nullptr);
+          // The other side waits for this.
+          for (int fd = 3; fd < 70; ++fd) {
+            if (::write(fd, "x", 1) == 1) ::close(fd);
+          }
+          for (;;) ::pause();
+        },
+        new pthread_t(::pthread_self()));
+    ::syscall(SYS_exit, 0);  // of this thread alone
+  });
+  const auto found = descriptors_of(run_tornado({{"fds", "--json", subject.pid()}}));
+  EXPECT_TRUE(found.contains(70) && found.contains(72));
+}
+
+TEST(FdsOfProcess, is_not_clean_when_it_is_a_kernel_thread) {
+  std::ifstream file("/proc/2/comm");
+  std::string name;
+  if (!(file >> name) || name != "kthreadd") GTEST_SKIP() << "no kernel threads to see";
+  const Finish finish = run_tornado({{"fds", "2"}});
+  EXPECT_EQ(finish.status, 2);
+  EXPECT_EQ(finish.out, "");
+  EXPECT_TRUE(contains(finish.err, "process 2 (kthreadd) is a kernel thread"));
+}
+
+TEST(FdsOfProcess, cannot_be_seen_without_proc) {
+  if (!can_enter_mount_namespace()) GTEST_SKIP() << "no mount namespaces here";
+  for (const auto& words :
+       {std::vector<std::string>{"fds", "1"}, {"fds"}, {"fds", "--", "true"}}) {
+    const Finish finish =
+        run_tornado({words, {}, [] {
+                       if (!enter_mount_namespace() ||
+                           ::mount("none", "/proc", "tmpfs", 0, nullptr) != 0) {
+                         ::_exit(99);
+                       }
+                     }});
+    EXPECT_EQ(finish.status, 2);
+    EXPECT_EQ(finish.err, "tornado: fds needs /proc, which is not mounted\n");
+  }
+}
+
+TEST(FdsOfProcess, is_a_table_of_whole_characters_at_every_width) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("tornado-\u00e9\u20ac\u4e16\u754c-\u00e9\u20ac\u4e16\u754c-" +
+                     std::to_string(::getpid()));
+  const Subject subject([&path] {
+    ::dup3(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), 70, 0);
+  });
+  bool cut = false;
+  for (unsigned columns = 40; columns <= 130; ++columns) {
+    const Finish finish =
+        run_tornado({{"fds", subject.pid()}, {{"LC_ALL", "C.UTF-8"}}, [] {}, columns});
+    for (const auto& line : lines_of(finish.out)) {
+      EXPECT_TRUE(is_utf8(line)) << columns << ": " << line;
+    }
+    cut = cut || contains(finish.out, "\u20ac...");
+  }
+  EXPECT_TRUE(cut) << "no width cuts the name";
+  std::filesystem::remove(path);
 }
 
 }  // namespace

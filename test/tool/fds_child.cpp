@@ -4,6 +4,7 @@
 // `tornado fds` has something to find. Compiled without optimization.
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
@@ -11,6 +12,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -302,6 +304,10 @@ void add_endings(Acts& acts) {
   acts["exit"] = [](const char* status) { std::_Exit(std::atoi(status)); };
   acts["die"] = [](const char* signal) { ::raise(std::atoi(signal)); };
   acts["wait-for-interrupt"] = [](auto) { wait_for_interrupt(); };
+  acts["strict"] = [](auto) {
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) std::_Exit(93);
+    ::syscall(SYS_exit, 0);
+  };
   acts["stop"] = [](auto) { stop_and_go_on(); };
   acts["print-signals"] = [](auto) { print_signals(); };
   acts["print"] = [](const char* text) { say(text); };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -232,6 +233,60 @@ TEST(FdsCommand, cannot_follow_what_is_followed_already) {
   EXPECT_EQ(finish.status, 2);
   EXPECT_EQ(finish.out, "");
   EXPECT_TRUE(contains(finish.err, "traced already")) << finish.err;
+}
+
+TEST(FdsCommand, keeps_its_report_in_json_apart_from_the_words_of_the_command) {
+  const Finish finish = run_tornado(
+      {{"fds", "--json", "--", "sh", "-c", "echo words; echo more words >&2"}});
+  EXPECT_EQ(finish.out, "words\nmore words\n");
+  EXPECT_FALSE(nlohmann::json::parse(finish.err, nullptr, false).is_discarded())
+      << finish.err;
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("tornado-fds-" + std::to_string(::getpid()));
+  const Finish apart = run_tornado({{"fds", "--json", "--output", path, "--", "sh",
+                                     "-c", "echo words; echo more words >&2"}});
+  std::filesystem::remove(path);
+  EXPECT_EQ(apart.out, "words\n");
+  EXPECT_EQ(apart.err, "more words\n");
+}
+
+TEST(FdsCommand, allows_what_its_user_lists) {
+  EXPECT_EQ(follow({"open", "fork", "exit=7"}, {"--allow", "/etc/passwd"}).status, 7);
+  const Finish finish = follow({"open", "fork"}, {"--allow=/etc/*"});
+  EXPECT_TRUE(contains(finish.err, "allowed, not counted: fd 3  /etc/passwd"))
+      << finish.err;
+}
+
+TEST(FdsCommand, says_that_its_filter_forbids_strict_seccomp) {
+  const Finish finish = follow({"strict"});
+  EXPECT_EQ(finish.status, 93);
+  EXPECT_TRUE(contains(finish.err, "asked for strict seccomp")) << finish.err;
+  EXPECT_TRUE(contains(finish.err, "--every-call")) << finish.err;
+  const Finish slow = follow({"strict"}, {"--every-call"});
+  EXPECT_EQ(slow.status, 0) << slow.err;
+  EXPECT_FALSE(contains(slow.err, "strict")) << slow.err;
+}
+
+// A program that its user may execute and not read.
+TEST(FdsCommand, is_not_clean_if_a_program_could_not_be_looked_into) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("tornado-secret-" + std::to_string(::getpid()));
+  std::filesystem::copy_file("/bin/true", path);
+  ::chmod(path.c_str(), 0711);
+  Start start = {{"fds", "--", path}};
+  without_leak_checker(start);
+  start.before_exec = [] {
+    if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(125);
+  };
+  const Finish finish = run_tornado(start);
+  std::filesystem::remove(path);
+  if (finish.status == 127) GTEST_SKIP() << "nobody must not execute the command here";
+  EXPECT_EQ(finish.status, 2) << finish.err;
+  EXPECT_FALSE(contains(finish.err, "clean")) << finish.err;
+  EXPECT_EQ(lines_of(finish.err).back(),
+            "unknown: no descriptor was seen to leak, but 1 of 1 executed program "
+            "could not be read");
 }
 
 TEST(FdsCommand, refuses_what_has_no_meaning) {

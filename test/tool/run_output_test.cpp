@@ -171,23 +171,6 @@ TEST(RunOutput, a_prompt_that_only_a_newline_ends_has_no_empty_line_behind_it) {
   EXPECT_EQ(session.finish().out, "sh | > \nsh | ok\n");
 }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t size = byte < 0x80   ? 1
-                             : byte < 0xc2 ? 0
-                             : byte < 0xe0 ? 2
-                             : byte < 0xf0 ? 3
-                                           : 4;
-    if (size == 0 || i + size > text.size()) return false;
-    for (std::size_t k = 1; k < size; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-    }
-    i += size;
-  }
-  return true;
-}
-
 TEST(RunOutput, a_long_line_is_cut_between_characters) {
   // Parts end at multiples of what a pipe holds, and three bytes a character are none.
   const Finish finish =

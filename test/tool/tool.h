@@ -34,6 +34,8 @@ struct Finish {
 Finish run_tornado(const Start& start);
 
 std::vector<std::string> lines_of(std::string_view text);
+/// Whether `text` has whole UTF-8 characters only.
+bool is_utf8(std::string_view text);
 inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }

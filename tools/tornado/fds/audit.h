@@ -9,12 +9,17 @@
 #include <vector>
 
 #include "command.h"
+#include "fds/allow_list.h"
 
 namespace tornado::cli {
 
-/// Shows them, or with `only_leaks` those that the next program would get. The exit
-/// status.
+struct AuditOptions {
+  bool only_leaks = false;  ///< show only what the next program would get
+  AllowList allowed = AllowList();
+};
+
+/// Shows the descriptors of processes. The exit status.
 int audit_processes(const Context& context, const std::vector<pid_t>& pids,
-                    bool only_leaks);
+                    const AuditOptions& options);
 
 }  // namespace tornado::cli

@@ -39,6 +39,14 @@ TraceRecord trace(TracedCommand& command, const PendingSignals& signals) {
   return Tracer(command, signals, handed_on()).run();
 }
 
+void allow(TraceRecord& record, const AllowList& list) {
+  for (auto& execution : record.executions) {
+    for (auto& crossing : execution.crossings) {
+      crossing.allowed = list.contains(crossing.descriptor, crossing.detail);
+    }
+  }
+}
+
 void say_why_not(const FollowOptions& options, const std::system_error& error) {
   std::string text = "tornado fds: cannot follow " +
                      printable(options.command.front()) + ": " + error.what();
@@ -77,8 +85,11 @@ void write_report(const Context& context, const FollowOptions& options,
 int follow(const Context& context, const FollowOptions& options, const UniqueFd& file) {
   // Until the report is out: what was sent meanwhile must not end us before.
   const PendingSignals signals;
-  TracedCommand command(options.command, signals);
-  const TraceRecord record = trace(command, signals);
+  // A report in JSON needs a stream of its own.
+  const bool err_into_out = context.json && !file;
+  TracedCommand command(options.command, signals, {options.every_call, err_into_out});
+  TraceRecord record = trace(command, signals);
+  allow(record, options.allowed);
   if (const auto error = command.exec_error()) {
     const std::system_error what(*error, std::system_category(),
                                  "exec " + options.command.front());
@@ -87,6 +98,7 @@ int follow(const Context& context, const FollowOptions& options, const UniqueFd&
   }
   write_report(context, options, record, file);
   if (options.leaks_fail && record.leaking_executions() > 0) return exit_broken;
+  if (options.leaks_fail && record.unseen_executions() > 0) return exit_usage;
   return WIFSIGNALED(record.status) ? -WTERMSIG(record.status)
                                     : WEXITSTATUS(record.status);
 }

@@ -2,12 +2,13 @@
 #pragma once
 
 /// \file
-/// Runs a command and tells what leaked into the programs that it executed.
+/// Runs a command and reports the descriptors that leaked into executed programs.
 
 #include <string>
 #include <vector>
 
 #include "command.h"
+#include "fds/allow_list.h"
 
 namespace tornado::cli {
 
@@ -15,6 +16,8 @@ struct FollowOptions {
   std::vector<std::string> command = {};
   std::string output = {};  ///< file of the report; standard error if empty
   bool leaks_fail = true;   ///< 1 if anything leaked
+  bool every_call = false;  ///< stop at each system call
+  AllowList allowed = AllowList();
 };
 
 /// The exit status. Does not return if a signal ended the command and nothing leaked.

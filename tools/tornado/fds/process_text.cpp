@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
+#include <system_error>
+
+#include "system/file.h"
 
 namespace tornado::cli {
 namespace {
@@ -27,6 +31,33 @@ std::vector<std::string> arguments_in(std::string_view cmdline) {
     cmdline.remove_prefix(std::min(end + 1, cmdline.size()));
   }
   return words;
+}
+
+ProcessState state_in(std::string_view stat) {
+  const auto open = stat.find('(');
+  const auto close = stat.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos ||
+      close < open) {
+    return {};
+  }
+  ProcessState result;
+  result.name = stat.substr(open + 1, close - open - 1);
+  std::istringstream rest{std::string(stat.substr(close + 1))};
+  constexpr unsigned kernel_thread = 0x00200000;
+  std::string skipped;
+  unsigned flags = 0;
+  rest >> result.state;
+  for (int i = 0; i < 5; ++i) rest >> skipped;  // ppid pgrp session tty tpgid
+  if (rest >> flags) result.is_kernel_thread = (flags & kernel_thread) != 0;
+  return result;
+}
+
+std::string told_by_proc(pid_t pid, const std::string& file) {
+  try {
+    return read_file("/proc/" + std::to_string(pid) + "/" + file);
+  } catch (const std::system_error&) {
+    return {};
+  }
 }
 
 Family family_in(std::string_view status) {

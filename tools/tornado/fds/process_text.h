@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What /proc says of a process.
+/// The files of /proc that describe a process.
 
 #include <sys/types.h>
 
@@ -23,5 +23,17 @@ struct Family {
 
 /// Of `status`; zeros for what it does not say.
 Family family_in(std::string_view status);
+
+struct ProcessState {
+  std::string name = {};  ///< of the program, 15 bytes at most
+  char state = '\0';      ///< R, S, D, T, Z, ...
+  bool is_kernel_thread = false;
+};
+
+/// Of `stat`. The name may contain any byte.
+ProcessState state_in(std::string_view stat);
+
+/// A file of /proc/PID. Empty if the process is gone, or not ours to look at.
+std::string told_by_proc(pid_t pid, const std::string& file);
 
 }  // namespace tornado::cli

@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -69,6 +70,8 @@ constexpr std::array calls = {
     TracedCall{SYS_clone3, "clone3", Effect::starts_by_struct, always},
     TracedCall{SYS_unshare, "unshare", Effect::unshares, never},
     TracedCall{SYS_mmap, "mmap", Effect::maps_code, never},
+    TracedCall{SYS_prctl, "prctl", Effect::restricts, never},
+    TracedCall{SYS_seccomp, "seccomp", Effect::restricts, never},
 // Newer machines were born without these.
 #if defined(SYS_open)
     TracedCall{SYS_fork, "fork", Effect::forks, always},
@@ -139,6 +142,11 @@ Program condition(const TracedCall& call) {
               branch(if_bits, MAP_ANONYMOUS, 0, 1),
               allow(),
               trace()};
+    case Effect::restricts:
+      return call.number == SYS_prctl
+                 ? Program{step(load, argument(0)),
+                           branch(if_equal, PR_SET_SECCOMP, 1, 0), allow(), trace()}
+                 : Program{trace()};
     default:
       return {trace()};
   }
@@ -149,6 +157,12 @@ Program condition(const TracedCall& call) {
 bool TracedCall::marks(const Arguments& arguments) const {
   if (mark_argument < 0) return mark_argument == always;
   return (arguments[static_cast<std::size_t>(mark_argument)] & mark) != 0;
+}
+
+bool asks_for_strict_mode(const TracedCall& call, const Arguments& arguments) {
+  return call.number == SYS_prctl
+             ? arguments[0] == PR_SET_SECCOMP && arguments[1] == SECCOMP_MODE_STRICT
+             : arguments[0] == SECCOMP_SET_MODE_STRICT;
 }
 
 const TracedCall* traced_call(std::uint64_t number) {

@@ -26,7 +26,8 @@ enum class Effect : std::uint8_t {
   starts,            ///< clone
   starts_by_struct,  ///< clone3
   unshares,          ///< unshare(CLONE_FILES)
-  maps_code          ///< mmap of a file with code in it
+  maps_code,         ///< mmap of a file with code in it
+  restricts          ///< prctl, seccomp: may ask for strict seccomp
 };
 
 using Arguments = std::array<std::uint64_t, 6>;
@@ -47,6 +48,10 @@ struct TracedCall {
   /// Not to be asked of in_memory.
   [[nodiscard]] bool marks(const Arguments& arguments) const;
 };
+
+/// Whether a call of Effect::restricts asks for SECCOMP_MODE_STRICT, which the kernel
+/// refuses to a process that has a filter.
+bool asks_for_strict_mode(const TracedCall& call, const Arguments& arguments);
 
 /// Null for a call that leaves the descriptors alone.
 const TracedCall* traced_call(std::uint64_t number);

@@ -83,7 +83,8 @@ void PendingSignals::restore() const {
 }
 
 TracedCommand::TracedCommand(const std::vector<std::string>& words,
-                             const PendingSignals& signals) {
+                             const PendingSignals& signals, TraceMode mode)
+    : mode_(mode) {
   std::array<int, 2> ends = {};
   // Blocking, unlike what the library makes: both sides wait for each other.
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == -1) {
@@ -108,8 +109,9 @@ void TracedCommand::be_the_command(char* const* words, const PendingSignals& sig
                                    int channel) const {
   tell(channel, 0);
   if (hear(channel)) {
-    tell(channel, install_filter());
+    tell(channel, mode_.every_call ? ECANCELED : install_filter());
     if (hear(channel)) {
+      if (mode_.err_into_out) ::dup2(STDOUT_FILENO, STDERR_FILENO);
       std::signal(SIGPIPE, caller_sigpipe);
       signals.restore();
       ::execvp(words[0], words);

@@ -35,10 +35,16 @@ class PendingSignals {
   struct sigaction child_before_;
 };
 
+struct TraceMode {
+  bool every_call = false;    ///< stop at each system call, without a filter
+  bool err_into_out = false;  ///< the command's standard error is its standard output
+};
+
 class TracedCommand {
  public:
   /// Throws std::system_error if it cannot be traced; then it was not executed.
-  TracedCommand(const std::vector<std::string>& words, const PendingSignals& signals);
+  TracedCommand(const std::vector<std::string>& words, const PendingSignals& signals,
+                TraceMode mode);
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Whether it stops only where descriptors are made, and not at each system call.
@@ -56,6 +62,7 @@ class TracedCommand {
   void seize();
   void stop_at_each_call() const;
 
+  TraceMode mode_;
   pid_t pid_ = -1;
   bool filtered_ = false;
   UniqueFd process_ = {};

@@ -64,7 +64,10 @@ Json described(const Crossing& crossing, Origins& origins) {
   set_bytes(object, "name", d.target);
   object.set("verdict", crossing.from_caller() ? "inherited_from_caller"
                         : crossing.given       ? "given"
+                        : crossing.allowed     ? "allowed"
                                                : "leaks");
+  object.set("detail",
+             crossing.detail.empty() ? Json::null() : Json(printable(crossing.detail)));
   object.set("origin", origins.number(crossing.origin));
   object.set("unmarked_by", origins.number(crossing.unmarked));
   return object;
@@ -81,6 +84,7 @@ Json described(const Execution& execution, Origins& origins) {
   object.set("error",
              execution.problem.empty() ? Json::null() : Json(execution.problem));
   object.set("followed", !execution.foreign_machine);
+  object.set("refused_strict_seccomp", execution.refused_strict);
   Json descriptors = Json::array();
   for (const auto& crossing : execution.crossings) {
     descriptors.push(described(crossing, origins));
@@ -106,6 +110,7 @@ Json json_report(const TraceRecord& record, const std::vector<std::string>& comm
              WIFEXITED(status) ? Json(WEXITSTATUS(status)) : Json::null());
   object.set("signal", WIFSIGNALED(status) ? Json(WTERMSIG(status)) : Json::null());
   object.set("leaking_programs", record.leaking_executions());
+  object.set("unseen_programs", record.unseen_executions());
   object.set("filtered", record.filtered).set("killed", record.ended);
   object.set("programs", std::move(processes));
   object.set("origins", origins.list());

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What following a command found out.
+/// The findings of following a command.
 
 #include <sys/types.h>
 
@@ -22,11 +22,13 @@ struct Crossing {
   /// The process itself prepared it between its fork and its exec, as those do who mean
   /// to hand a descriptor over.
   bool given;
+  std::string detail = {};  ///< the addresses of a socket and the like
+  bool allowed = false;     ///< by the user's list
   /// The caller of this tool left it open, and nobody is to blame here.
   [[nodiscard]] bool from_caller() const {
     return origin && origin->kind == Origin::Kind::inherited_from_caller;
   }
-  [[nodiscard]] bool leaks() const { return !given && !from_caller(); }
+  [[nodiscard]] bool leaks() const { return !given && !from_caller() && !allowed; }
 };
 
 /// A program that was executed, and what it got besides the standard streams.
@@ -38,6 +40,7 @@ struct Execution {
   std::vector<std::string> arguments = {};
   std::vector<Crossing> crossings = {};
   std::string problem = {};      ///< why its descriptors could not be read
+  bool refused_strict = false;   ///< asked for strict seccomp, which the filter forbids
   bool foreign_machine = false;  ///< its system calls have other numbers
 
   [[nodiscard]] bool leaks() const;
@@ -50,6 +53,10 @@ struct TraceRecord {
   std::size_t ended = 0;  ///< processes that outlived the command and were killed
 
   [[nodiscard]] std::size_t leaking_executions() const;
+  /// Programs whose descriptors could not be read.
+  [[nodiscard]] std::size_t unseen_executions() const;
+  /// A process asks for strict seccomp, which fails because it has a filter.
+  void refuse_strict(pid_t process);
   /// Who made a descriptor of a process is known only now, and it may have executed a
   /// program already.
   void made_late(pid_t process, int fd, const OriginPtr& origin);

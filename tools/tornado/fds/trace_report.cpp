@@ -24,11 +24,12 @@ struct Leak {
   std::vector<const Execution*> programs;
 };
 
-enum class Verdict { leaks, given, from_caller };
+enum class Verdict { leaks, given, from_caller, allowed };
 
 Verdict verdict_of(const Crossing& crossing) {
   if (crossing.from_caller()) return Verdict::from_caller;
-  return crossing.given ? Verdict::given : Verdict::leaks;
+  if (crossing.given) return Verdict::given;
+  return crossing.allowed ? Verdict::allowed : Verdict::leaks;
 }
 
 std::vector<Leak> all_of(const TraceRecord& record, Verdict verdict) {
@@ -48,9 +49,12 @@ std::vector<Leak> all_of(const TraceRecord& record, Verdict verdict) {
   return leaks;
 }
 
-std::string headline(const DescriptorInfo& d) {
-  return fmt::format("fd {}  {}  ({}, {})", d.number, printable(d.target), d.kind,
-                     status_words(d.flags));
+std::string headline(const Crossing& crossing) {
+  const DescriptorInfo& d = crossing.descriptor;
+  const std::string& detail = crossing.detail;
+  return fmt::format("fd {}  {}  ({}, {}{}{})", d.number, printable(d.target), d.kind,
+                     status_words(d.flags), detail.empty() ? "" : ", ",
+                     printable(detail));
 }
 
 std::string command_line(const Execution& execution) {
@@ -119,7 +123,8 @@ void print_origin(Output& out, const char* verb, const Origin& origin) {
 }
 
 void print_history(Output& out, const Leak& leak) {
-  const auto& [descriptor, origin, unmarked, given] = *leak.crossing;
+  const auto& origin = leak.crossing->origin;
+  const auto& unmarked = leak.crossing->unmarked;
   if (!origin) {
     out.print("    made by a call that is not followed, in {} or before\n",
               printable(leak.programs.front()->executed_by));
@@ -149,8 +154,8 @@ void print_uncounted(Output& out, const TraceRecord& record, Verdict verdict,
                      const char* what) {
   for (const auto& one : all_of(record, verdict)) {
     const std::size_t n = one.programs.size();
-    out.print("{}, not counted: {}, {} program{}\n", what,
-              headline(one.crossing->descriptor), n, n == 1 ? "" : "s");
+    out.print("{}, not counted: {}, {} program{}\n", what, headline(*one.crossing), n,
+              n == 1 ? "" : "s");
   }
 }
 
@@ -159,6 +164,12 @@ void print_limits(Output& out, const TraceRecord& record) {
     if (!execution.problem.empty()) {
       out.print("not seen: descriptors of {}, process {}: {}\n",
                 printable(execution.program), execution.pid, execution.problem);
+    }
+    if (execution.refused_strict) {
+      out.print(
+          "disturbed: {}, process {}, asked for strict seccomp, which the filter of "
+          "tornado\nforbids; try again with --every-call\n",
+          printable(execution.program), execution.pid);
     }
     if (execution.foreign_machine) {
       out.print(
@@ -176,7 +187,11 @@ void print_limits(Output& out, const TraceRecord& record) {
 void print_sum(Output& out, std::size_t leaks, const TraceRecord& record) {
   const std::size_t all = record.executions.size();
   const auto programs = fmt::format("{} executed program{}", all, all == 1 ? "" : "s");
-  if (leaks == 0) {
+  if (const std::size_t unseen = record.unseen_executions(); leaks == 0 && unseen > 0) {
+    out.print(
+        "unknown: no descriptor was seen to leak, but {} of {} could not be read\n",
+        unseen, programs);
+  } else if (leaks == 0) {
     out.print("{}: no descriptor leaked into {}\n", out.paint(Tone::good, "clean"),
               programs);
   } else {
@@ -192,13 +207,13 @@ void print_report(Output& out, const TraceRecord& record, bool quiet) {
   const auto leaks = all_of(record, Verdict::leaks);
   if (!quiet) {
     for (const auto& leak : leaks) {
-      out.print("{} {}\n", out.paint(Tone::bad, "leak"),
-                headline(leak.crossing->descriptor));
+      out.print("{} {}\n", out.paint(Tone::bad, "leak"), headline(*leak.crossing));
       print_history(out, leak);
       print_programs(out, leak);
     }
     print_uncounted(out, record, Verdict::given, "handed over between fork and exec");
     print_uncounted(out, record, Verdict::from_caller, "inherited from the caller");
+    print_uncounted(out, record, Verdict::allowed, "allowed");
     print_limits(out, record);
     if (!call_sites_known && !leaks.empty()) {
       out.print(

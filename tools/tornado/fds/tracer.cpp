@@ -13,9 +13,9 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "fds/descriptor_words.h"
 #include "fds/process_text.h"
 #include "fds/trace_memory.h"
-#include "system/file.h"
 #include "tornado/audit.h"
 
 namespace tornado::cli {
@@ -25,19 +25,13 @@ std::string proc(pid_t pid, const char* what) {
   return "/proc/" + std::to_string(pid) + "/" + what;
 }
 
-/// Empty if it is gone, or not ours to look at.
-std::string told_by_proc(pid_t pid, const char* what) {
-  try {
-    return read_file(proc(pid, what));
-  } catch (const std::system_error&) {
-    return {};
-  }
-}
-
 std::string executable_of(pid_t pid) {
   std::array<char, PATH_MAX> path;
   const ssize_t n = ::readlink(proc(pid, "exe").c_str(), path.data(), path.size());
-  return n < 0 ? "?" : std::string(path.data(), static_cast<std::size_t>(n));
+  if (n >= 0) return {path.data(), static_cast<std::size_t>(n)};
+  // A path that is too long for the kernel to tell.
+  const std::string name = state_in(told_by_proc(pid, "stat")).name;
+  return name.empty() ? "?" : ".../" + name;
 }
 
 bool on_this_machine(pid_t pid) {
@@ -246,6 +240,7 @@ Execution Tracer::look_at(pid_t tid, Process& process, DescriptorTable& table) {
   execution.foreign_machine = !on_this_machine(tid);
   try {
     std::set<int> open;
+    DescriptorDetails details(tid);
     for (auto& descriptor : audit_descriptors(tid)) {
       const int fd = descriptor.number;
       open.insert(fd);
@@ -254,12 +249,14 @@ Execution Tracer::look_at(pid_t tid, Process& process, DescriptorTable& table) {
       const OriginPtr& last = entry.unmarked ? entry.unmarked : entry.origin;
       const bool given =
           process.before_exec && last && last->before_exec && last->pid == tid;
-      execution.crossings.push_back(
-          {std::move(descriptor), entry.origin, entry.unmarked, given});
+      std::string detail = details.of(descriptor);
+      execution.crossings.push_back({std::move(descriptor), entry.origin,
+                                     entry.unmarked, given, std::move(detail)});
     }
     table.keep_only(open);
   } catch (const std::system_error& error) {
-    execution.problem = error.what();
+    // One that was killed within its exec hands nothing on.
+    if (error.code() != std::errc::no_such_process) execution.problem = error.what();
   }
   return execution;
 }

@@ -101,6 +101,11 @@ bool Tracer::entered(pid_t tid, Task& task) {
     case Effect::maps_code:
       if ((arguments[2] & PROT_EXEC) != 0) walker_.changed(task.process);
       return false;
+    case Effect::restricts:
+      if (record_.filtered && asks_for_strict_mode(*task.call, arguments)) {
+        record_.refuse_strict(task.process);
+      }
+      return false;
   }
   return false;
 }
