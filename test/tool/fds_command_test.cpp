@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -287,6 +288,47 @@ TEST(FdsCommand, is_not_clean_if_a_program_could_not_be_looked_into) {
   EXPECT_EQ(lines_of(finish.err).back(),
             "unknown: no descriptor was seen to leak, but 1 of 1 executed program "
             "could not be read");
+}
+
+TEST(FdsCommand, is_not_blinded_by_a_path_that_is_too_long_to_tell) {
+  const auto base = std::filesystem::temp_directory_path() /
+                    ("tornado-deep-" + std::to_string(::getpid()));
+  Start start = {follow_child({"exit=6"}, {"--json"})};
+  start.before_exec = [&base] {
+    const std::string name(200, 'd');
+    int failures = ::mkdir(base.c_str(), 0700) + ::chdir(base.c_str());
+    for (int depth = 0; depth < 30; ++depth) {
+      failures += ::mkdir(name.c_str(), 0700) + ::chdir(name.c_str());
+    }
+    if (failures != 0 || ::dup2(::open("deep", O_WRONLY | O_CREAT, 0600), 33) != 33 ||
+        ::chdir("/") != 0) {
+      ::_exit(99);
+    }
+  };
+  const Finish finish = run_tornado(start);
+  std::filesystem::remove_all(base);
+  EXPECT_EQ(finish.status, 6) << finish.err;
+  const auto report = nlohmann::json::parse(finish.err, nullptr, false);
+  ASSERT_FALSE(report.is_discarded()) << finish.err;
+  const auto& program = report.at("programs").at(0);
+  EXPECT_TRUE(program.at("error").is_null()) << program;
+  EXPECT_TRUE(std::ranges::any_of(program.at("descriptors"), [](const auto& one) {
+    return one.at("fd") == 33;
+  })) << program;
+}
+
+TEST(FdsCommand, executes_a_script_without_an_interpreter_by_sh_as_spawn_does) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("tornado-script-" + std::to_string(::getpid()));
+  std::ofstream(path) << "echo from a script\n";
+  ::chmod(path.c_str(), 0700);
+  const Finish followed = run_tornado({{"fds", "--quiet", "--", path}});
+  const Finish run = run_tornado({{"run", "--quiet", "--no-time", "--", path}});
+  std::filesystem::remove(path);
+  EXPECT_EQ(followed.out, "from a script\n");
+  EXPECT_TRUE(run.out.ends_with(" | from a script\n")) << run.out << run.err;
+  EXPECT_EQ(followed.status, 0);
+  EXPECT_EQ(run.status, 0);
 }
 
 TEST(FdsCommand, refuses_what_has_no_meaning) {
