@@ -107,10 +107,9 @@ int fds(const Context& context, const Request& request) {
 constexpr const char* notes =
     "NAME is the name of a program. Without a process, fds shows its own parent.\n"
     "A command is followed until all that it started has ended. Leaks do not include\n"
-    "descriptors 0 to 2, descriptors that the caller left open, and descriptors that "
-    "a\n"
-    "process prepared between fork and exec. LIST has numbers, ranges such as 10-19,\n"
-    "and patterns of kinds, names or details, with commas between.\n"
+    "descriptors 0 to 2, descriptors that the caller left open, and descriptors that\n"
+    "a process prepared between fork and exec. LIST has numbers, ranges such as\n"
+    "10-19, and patterns of kinds, names or details, with commas between.\n"
     "With --json and without --output, the report alone goes to standard error; the\n"
     "command's standard error goes to its standard output.\n"
     "Exit status: 0 clean, 1 leaks, 2 bad input or not all could be read. A command\n"
@@ -126,11 +125,10 @@ Command fds_command() {
   command.summary = "finds descriptors that leak into executed programs";
   command.usage = {"tornado fds [OPTIONS] [PID|NAME]...",
                    "tornado fds [OPTIONS] -- COMMAND [ARG]..."};
-  command.examples = {
-      {"tornado fds 4711", "the descriptors of process 4711"},
-      {"tornado fds --leaks nginx", "what each nginx would hand to a program"},
-      {"tornado fds -- make test", "run a command, and find its leaks"},
-      {"tornado fds --allow '3,/var/log/*' -- ./server", "except for these"}};
+  command.examples = {{"tornado fds 4711", "its descriptors"},
+                      {"tornado fds --leaks nginx", "leaks of each nginx"},
+                      {"tornado fds -- make test", "leaks of a command"},
+                      {"tornado fds --allow '3,/var/log/*' -- ./server", "but these"}};
   command.options = {
       {"--leaks", "", "show only descriptors that would cross an exec",
        &request->only_leaks},
