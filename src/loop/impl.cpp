@@ -273,7 +273,7 @@ void IOLoop::Impl::after_fork() {
 }
 
 void IOLoop::Impl::close(bool all_fds) noexcept {
-  closed = true;
+  if (closed.exchange(true)) return;
   pause_at(PausePoint::loop_closing);
   if (mailbox->ours()) {
     watchdog.reset();

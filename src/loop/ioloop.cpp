@@ -316,7 +316,9 @@ void IOLoop::close(bool all_fds) noexcept {
   if (impl_->running && (here || impl_->mailbox->ours())) {
     if (all_fds) impl_->close_all_fds = true;
     impl_->closing = true;
-    if (!here) stop();
+    if (here) return;
+    stop();
+    if (!impl_->running) impl_->close(all_fds);  // it has ended without looking
   } else {
     impl_->close(all_fds);
     forget_closed_loop();
