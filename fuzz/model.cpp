@@ -70,7 +70,6 @@ void Model::update_handler(std::size_t place, Events events) {
 }
 
 void Model::remove_handler(std::size_t place) {
-  check();
   if (const auto gone = handlers_.extract(place)) gone.mapped()->removed = true;
 }
 
@@ -100,14 +99,12 @@ TimeoutHandle Model::call_at(TimePoint deadline, Call call) {
 }
 
 bool Model::remove_timeout(TimeoutHandle timeout) {
-  check();
   return std::erase_if(timers_, [&](const auto& one) {
            return one.first.second == timeout.sequence;
          }) > 0;
 }
 
 bool Model::update_timeout(TimeoutHandle& timeout, TimePoint deadline) {
-  check();
   const auto at = std::ranges::find_if(
       timers_, [&](const auto& one) { return one.first.second == timeout.sequence; });
   if (at == timers_.end()) return false;

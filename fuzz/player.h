@@ -47,6 +47,9 @@ class Player {
   template <class F>
   void attempt(const char* act, F f);
   Subject::Call body_of(const Op& op, const char* what);
+  /// Whose destructor makes every call, if it is the end of the loop that runs it.
+  std::shared_ptr<void> guard();
+  void call_all_when_closed();
   [[nodiscard]] TimePoint deadline_of(const Op& op) const;
   [[nodiscard]] Events interest_of(const Op& op) const;
 

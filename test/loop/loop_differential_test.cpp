@@ -4,6 +4,7 @@
 #include <array>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "every_loop.h"
@@ -33,36 +34,56 @@ struct Heard {
 
 class Script {
  public:
-  Script(PollerKind kind, std::uint64_t seed)
-      : random_(seed), loop_(IOLoop::Options{kind, WakerKind::best, false}) {
+  Script(PollerKind kind, std::uint64_t seed) : kind_(kind), random_(seed) {
+    open();
     for (std::size_t i = 0; i < pairs_.size(); ++i) pairs_[i] = make_socket_pair();
   }
 
   std::string step() {
     act();
     // With two looks at the descriptors: what the first calls may add.
-    loop_.add_callback([this] { stop_after(2); });
-    loop_.start();
+    loop_->add_callback([this] { stop_after(2); });
+    loop_->start();
     return std::exchange(heard_, Heard()).text();
   }
 
  private:
   using Act = void (Script::*)();
 
+  void open() { loop_.emplace(IOLoop::Options{kind_, WakerKind::best, false}); }
   void stop_after(int turns) {
-    if (turns == 0) return loop_.stop();
-    loop_.add_callback([this, turns] { stop_after(turns - 1); });
+    if (turns == 0) return loop_->stop();
+    loop_->add_callback([this, turns] { stop_after(turns - 1); });
   }
 
-  void act() {
-    static constexpr Act acts[] = {
+  static const auto& acts() {
+    static constexpr Act all[] = {
         &Script::add,         &Script::add,         &Script::update,
         &Script::update,      &Script::remove,      &Script::write,
         &Script::write,       &Script::drain,       &Script::hang_up,
         &Script::post,        &Script::post_nested, &Script::post_throw,
         &Script::timers,      &Script::far_timer,   &Script::cancel,
         &Script::from_signal, &Script::stop};
-    (this->*acts[random_.below(std::size(acts))])();
+    return all;
+  }
+  void act() {
+    const std::size_t i = random_.below(std::size(acts()) + 1);
+    if (i == std::size(acts())) return end();
+    (this->*acts()[i])();
+  }
+  // Every act on a closed loop, from a destructor that closes it and afterwards. Then
+  // another loop.
+  void end() {
+    const bool at_once = random_.below(2) == 0;
+    const auto all = [this](const char* when) {
+      for (const Act one : acts()) note_error(when, error_of([&] { (this->*one)(); }));
+    };
+    auto last = std::shared_ptr<void>(this, [all](void*) { all("closing"); });
+    loop_->call_later(1h, [last = std::move(last)] {});
+    if (!at_once) loop_->add_callback([this] { loop_->close(); });
+    at_once ? loop_->close() : loop_->start();
+    all("closed");
+    open();
   }
 
   std::size_t any() { return random_.below(pairs_.size()); }
@@ -82,7 +103,7 @@ class Script {
     const int behaviour = static_cast<int>(random_.below(4));
     const Events interest = any_interest();
     note_error("add", error_of([&] {
-                 loop_.add_handler(
+                 loop_->add_handler(
                      ours(i),
                      [this, i, behaviour](NativeFd, Events e) { on(i, behaviour, e); },
                      interest);
@@ -94,27 +115,27 @@ class Script {
         std::to_string(static_cast<int>(comparable_to_handlers(events))));
     switch (behaviour) {
       case 0:
-        loop_.remove_handler(ours(i));
+        loop_->remove_handler(ours(i));
         break;
       case 1:
         test::drain(ours(i));
-        loop_.update_handler(ours(i), Events::read);
+        loop_->update_handler(ours(i), Events::read);
         break;
       case 2:
-        loop_.update_handler(ours(i), Events::none);
+        loop_->update_handler(ours(i), Events::none);
         break;
       default:
         test::drain(ours(i));
-        loop_.remove_handler(ours(i));
+        loop_->remove_handler(ours(i));
         throw std::runtime_error("from a handler");
     }
   }
   void update() {
     const std::size_t i = any();
     const Events interest = any_interest();
-    note_error("update", error_of([&] { loop_.update_handler(ours(i), interest); }));
+    note_error("update", error_of([&] { loop_->update_handler(ours(i), interest); }));
   }
-  void remove() { loop_.remove_handler(ours(any())); }
+  void remove() { loop_->remove_handler(ours(any())); }
   void write() {
     const std::size_t i = any();
     if (pairs_[i].second)
@@ -127,23 +148,23 @@ class Script {
       pairs_[i].second.reset();
       return;
     }
-    loop_.remove_handler(ours(i));
+    loop_->remove_handler(ours(i));
     pairs_[i] = make_socket_pair();
   }
   void post() {
     const std::uint64_t n = ++posted_;
-    loop_.add_callback([this, n] { note("c" + std::to_string(n)); });
+    loop_->add_callback([this, n] { note("c" + std::to_string(n)); });
   }
   void post_nested() {
     const std::uint64_t n = ++posted_;
-    loop_.add_callback([this, n] {
+    loop_->add_callback([this, n] {
       note("n" + std::to_string(n));
-      loop_.add_callback([this, n] { note("nn" + std::to_string(n)); });
-      loop_.call_at(TimePoint(), [this, n] { note("nt" + std::to_string(n)); });
+      loop_->add_callback([this, n] { note("nn" + std::to_string(n)); });
+      loop_->call_at(TimePoint(), [this, n] { note("nt" + std::to_string(n)); });
     });
   }
   void post_throw() {
-    loop_.add_callback([this] {
+    loop_->add_callback([this] {
       note("throw");
       throw std::runtime_error("from a callback");
     });
@@ -152,32 +173,33 @@ class Script {
     const std::uint64_t n = ++posted_;
     for (int i = 3; i-- > 0;) {
       const TimePoint past{std::chrono::nanoseconds(1 + random_.below(3))};
-      loop_.call_at(past, [this, n, i, past] {
+      loop_->call_at(past, [this, n, i, past] {
         note("t" + std::to_string(n) + "." + std::to_string(i) + "@" +
              std::to_string(past.time_since_epoch().count()));
       });
     }
   }
   void far_timer() {
-    far_.push_back(loop_.call_later(1h, [this] { note("far"); }));
+    far_.push_back(loop_->call_later(1h, [this] { note("far"); }));
   }
   void cancel() {
     if (far_.empty()) return;
     std::swap(far_[random_.below(far_.size())], far_.back());
-    note(loop_.remove_timeout(far_.back()) ? "cancelled" : "not cancelled");
+    note(loop_->remove_timeout(far_.back()) ? "cancelled" : "not cancelled");
     far_.pop_back();
   }
   void from_signal() {
-    loop_.add_callback_from_signal([this] { note("s"); });
+    loop_->add_callback_from_signal([this] { note("s"); });
   }
-  void stop() { loop_.stop(); }
+  void stop() { loop_->stop(); }
 
+  const PollerKind kind_;
   Random random_;
-  IOLoop loop_;
   std::array<FdPair, 8> pairs_;
   std::vector<TimeoutHandle> far_;
   std::uint64_t posted_ = 0;
   Heard heard_;
+  std::optional<IOLoop> loop_;
 };
 
 TEST(IOLoopDifferential, the_same_script_calls_the_same_on_every_poller) {

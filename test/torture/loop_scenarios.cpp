@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <memory>
 #include <string>
 #include <system_error>
 
@@ -171,6 +173,40 @@ bool run_sync(const Means& means) {
   return false;
 }
 
+// What a closing loop destroys takes everything back, and an object outlives it.
+bool ending(const Means& means) {
+  const FdPair pipe = make_pipe();
+  std::unique_ptr<PeriodicCallback> outlives;
+  int taken_back = 0;
+  bool right = false;
+  {
+    Stage stage(means);
+    const TimeoutHandle timeout = stage.loop.call_later(1h, [] {});
+    const auto guard = [&] {
+      return std::shared_ptr<int>(&taken_back, [&](int* count) {
+        stage.loop.remove_handler(pipe.first.get());
+        stage.loop.remove_timeout(timeout);
+        stage.loop.remove_signal_handler(SIGUSR2);
+        ++*count;
+      });
+    };
+    const auto held = [](std::shared_ptr<int> by) { return [by](auto...) {}; };
+    stage.loop.add_handler(pipe.first.get(), held(guard()), Events::read);
+    stage.loop.call_later(1h, held(guard()));
+    outlives = std::make_unique<PeriodicCallback>(stage.loop, held(guard()), 1h);
+    outlives->start();
+    stage.loop.add_callback([&] {
+      stage.loop.close();
+      stage.loop.add_callback(held(guard()));
+    });
+    right = stage.run();
+    outlives->stop();
+    right = right && taken_back == 3 && stage.loop.handle().loop() == nullptr;
+  }
+  outlives.reset();
+  return right;
+}
+
 // They are a handler's, or are logged.
 bool exceptions(const Means& means) {
   Stage stage(means);
@@ -231,7 +267,7 @@ std::vector<Family> loop_scenarios() {
   return {{"life", life},         {"handlers", handlers}, {"updates", updates},
           {"modes", modes},       {"orphans", orphans},   {"timers", timers},
           {"periodic", periodic}, {"run_sync", run_sync}, {"exceptions", exceptions},
-          {"eager", eager},       {"watchdog", watchdog}};
+          {"eager", eager},       {"watchdog", watchdog}, {"ending", ending}};
 }
 
 }  // namespace tornado::torture
