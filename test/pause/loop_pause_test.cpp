@@ -334,5 +334,41 @@ INSTANTIATE_TEST_SUITE_P(, EveryLoopPaused, testing::ValuesIn(poller_kinds()),
 INSTANTIATE_TEST_SUITE_P(, EveryWatchingLoopPaused, testing::ValuesIn(poller_kinds()),
                          name_of_poller);
 
+/// Its owner destroys a loop that `tell` has ended, while `tell` stands at `point`.
+void expect_to_outlive(PausePoint point, const std::function<void(IOLoop&)>& tell) {
+  auto loop = std::make_unique<IOLoop>();
+  IOLoop& told = *loop;
+  std::atomic<bool> runs{false}, destroying{false}, destroyed{false};
+  // Keeps the loop awake, which need not be woken then.
+  std::function<void()> again = [&] {
+    runs = true;
+    told.add_callback([&] { again(); });
+  };
+  again();
+  const Stretch late(point, 0, [&] {
+    EXPECT_TRUE(wait_until([&] { return destroying.load(); }));
+    EXPECT_FALSE(
+        wait_until([&] { return destroyed.load(); }, std::chrono::milliseconds(50)));
+  });
+  const Thread teller([&] {
+    wait_until([&] { return runs.load(); });
+    tell(told);
+  });
+  loop->start();
+  destroying = true;
+  loop.reset();
+  destroyed = true;
+  EXPECT_TRUE(late.reached());
+}
+
+TEST(LoopPause, is_not_destroyed_under_a_post_that_ended_it) {
+  expect_to_outlive(PausePoint::post_pushed,
+                    [](IOLoop& loop) { loop.add_callback([&loop] { loop.stop(); }); });
+}
+
+TEST(LoopPause, is_not_destroyed_under_the_stop_that_ended_it) {
+  expect_to_outlive(PausePoint::stop_stored, [](IOLoop& loop) { loop.stop(); });
+}
+
 }  // namespace
 }  // namespace tornado::test

@@ -193,7 +193,8 @@ bool ending(const Means& means) {
     const auto held = [](std::shared_ptr<int> by) { return [by](auto...) {}; };
     stage.loop.add_handler(pipe.first.get(), held(guard()), Events::read);
     stage.loop.call_later(1h, held(guard()));
-    outlives = std::make_unique<PeriodicCallback>(stage.loop, held(guard()), 1h);
+    outlives = std::make_unique<PeriodicCallback>(
+        stage.loop, [] {}, 1h);
     outlives->start();
     stage.loop.add_callback([&] {
       stage.loop.close();
