@@ -57,9 +57,9 @@ struct ForkResult {
 /// and is not sent twice. The dispositions of before are there again afterwards, and in
 /// each worker.
 ///
-/// Before each fork the streams of <cstdio>, std::cout and std::clog are flushed, so
+/// Before each fork the streams of C stdio, std::cout and std::clog are flushed, so
 /// that no worker writes again what the parent wrote. No other thread may wait for
-/// input of <cstdio> at that time: the flush would wait for it.
+/// input of C stdio at that time: the flush would wait for it.
 ///
 /// Workers share what the parent had open, such as a listening socket. Loops come
 /// after: if there is one, in this process, this throws Errc::loop_running, and
