@@ -133,6 +133,15 @@ struct Child {
 /// std::bad_alloc.
 [[nodiscard]] TORNADO_API Child spawn(const SpawnOptions& options, std::error_code& ec);
 
+/// How a child ended.
+struct ExitStatus {
+  /// Errc::status_taken: another part of the program reaped the child, or ignores
+  /// SIGCHLD, and the kernel does not keep the status. Linux 6.15 and later keep it.
+  std::error_code error = {};
+  /// The exit status, or the negative number of the signal that killed it.
+  int returncode = 0;
+};
+
 /// Waits for the end of the child, reaps it and gives its returncode: the exit status,
 /// or the negative number of the signal that killed it. The stop of a child that this
 /// process traces is left to the tracer. If another part of the program has reaped the

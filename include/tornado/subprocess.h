@@ -19,15 +19,6 @@
 
 namespace tornado {
 
-/// How a child ended.
-struct ExitStatus {
-  /// Errc::status_taken: another part of the program reaped the child, or ignores
-  /// SIGCHLD, and the kernel does not keep the status. Linux 6.15 and later keep it.
-  std::error_code error = {};
-  /// The exit status, or the negative number of the signal that killed it.
-  int returncode = 0;
-};
-
 /// Thrown by wait_for_exit for a returncode other than 0.
 class TORNADO_API CalledProcessError : public std::runtime_error {
  public:

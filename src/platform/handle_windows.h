@@ -5,6 +5,8 @@
 // After it.
 #include <windows.h>
 
+#include <utility>
+
 #include "tornado/native.h"
 
 namespace tornado {
@@ -15,6 +17,31 @@ inline HANDLE as_handle(NativeFd fd) noexcept {
 inline NativeFd as_fd(HANDLE handle) noexcept {
   return reinterpret_cast<NativeFd>(handle);
 }
+
+/// Owns a handle that CloseHandle closes, which is not a socket. Windows has two values
+/// for no handle, a null pointer and INVALID_HANDLE_VALUE. Here it is always null.
+class UniqueHandle {
+ public:
+  UniqueHandle() noexcept = default;
+  explicit UniqueHandle(HANDLE handle) noexcept
+      : handle_(handle == INVALID_HANDLE_VALUE ? nullptr : handle) {}
+  UniqueHandle(UniqueHandle&& other) noexcept : handle_(other.release()) {}
+  UniqueHandle& operator=(UniqueHandle&& other) noexcept {
+    if (this != &other) reset(other.release());
+    return *this;
+  }
+  ~UniqueHandle() { reset(); }
+
+  [[nodiscard]] HANDLE get() const noexcept { return handle_; }
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
+  [[nodiscard]] HANDLE release() noexcept { return std::exchange(handle_, nullptr); }
+  void reset(HANDLE handle = nullptr) noexcept {
+    if (HANDLE old = std::exchange(handle_, handle)) ::CloseHandle(old);
+  }
+
+ private:
+  HANDLE handle_ = nullptr;
+};
 
 /// Starts Winsock, once per process. Throws std::system_error.
 void use_winsock();

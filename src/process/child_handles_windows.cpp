@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/child_handles_windows.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>
 
-#include "process/open_for_child_windows.h"
 #include "process/stream_pump_windows.h"
+#include "process/wide_text_windows.h"
 
 namespace tornado {
 namespace {
@@ -17,6 +19,19 @@ constexpr int runtime_limit = 2048;  // descriptors that the older C runtime has
 [[noreturn]] void refuse(int number, std::errc reason, const std::string& why) {
   throw_error(std::make_error_code(reason),
               "child descriptor " + std::to_string(number) + why);
+}
+
+UniqueHandle open_for_child(const std::string& path, int flags, unsigned mode) {
+  const std::wstring wide = to_wide(path, "the name of a file");
+  UniqueHandle file(as_handle(open_path(wide.c_str(), flags, mode)));
+  if (!file) throw_windows_error("open " + path);
+  return file;
+}
+
+UniqueHandle open_null_device() {
+  UniqueHandle null(as_handle(open_path(L"NUL", _O_RDWR, 0666)));
+  if (!null) throw_windows_error("open NUL");
+  return null;
 }
 
 bool is_open(HANDLE handle) noexcept {

@@ -4,7 +4,9 @@
 #include <array>
 #include <vector>
 
-#include "process/handle_windows.h"
+#include "platform/error_windows.h"
+#include "platform/handle_windows.h"
+#include "platform/system_error.h"
 #include "tornado/spawn.h"
 
 namespace tornado {

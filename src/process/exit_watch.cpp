@@ -5,12 +5,12 @@
 
 #include "platform/pause_point.h"
 #include "platform/system_error.h"
-#include "process/exit_descriptor.h"
+#include "process/exit_wait.h"
 
 namespace tornado {
 
 ExitWatch::ExitWatch(IOLoop& loop)
-    : child_(std::make_unique<LeftChild>()), loop_(loop.handle()) {}
+    : child_(std::make_unique<AbandonedChild>()), loop_(loop.handle()) {}
 
 ExitWatch::~ExitWatch() {
   if (status_ || pid() == -1) return;
@@ -56,7 +56,7 @@ void ExitWatch::on_end() {
   const auto self = shared_from_this();
   const auto status = reap(pid(), process_.get(), WaitFor::nothing);
   if (!status) return await_debugger();
-  status_ = ExitStatus{status->error, status->returncode};
+  status_ = *status;
   stop_watching();
   close();
   pause_at(PausePoint::exit_reaped);

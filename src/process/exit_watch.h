@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "process/end_notice.h"
+#include "process/exit_wait.h"
 #include "process/wait_status.h"
 #include "tornado/subprocess.h"
 
@@ -52,7 +52,7 @@ class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
   void stop_watching() noexcept;
   void tell();
 
-  std::unique_ptr<LeftChild> child_;
+  std::unique_ptr<AbandonedChild> child_;
   UniqueFd process_;
   UniqueFd end_;     // for a child without that
   LoopHandle loop_;  // this may outlive it

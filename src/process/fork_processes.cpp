@@ -131,7 +131,7 @@ class Supervisor {
     }
   }
 
-  void on_end(Worker& worker, const WaitStatus& status) {
+  void on_end(Worker& worker, const ExitStatus& status) {
     const int code = status.returncode;
     const bool well = !status.error && code == 0;
     const std::string how = status.error ? " ended; " + status.error.message()

@@ -7,8 +7,9 @@
 #include <filesystem>
 #include <optional>
 
+#include "platform/error_windows.h"
+#include "platform/handle_windows.h"
 #include "platform/system_error.h"
-#include "process/handle_windows.h"
 #include "process/wide_text_windows.h"
 
 namespace tornado {

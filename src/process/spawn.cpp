@@ -6,13 +6,12 @@
 
 #include "platform/descriptor_maker.h"
 #include "platform/system_error.h"
-#include "process/start_child.h"
+#include "process/spawn.h"
 #include "process/wait_status.h"
 
 namespace tornado {
-namespace {
 
-Child try_spawn(const SpawnOptions& options) {
+Child spawn(const SpawnOptions& options) {
   Child child = start_child(options);
   for (const UniqueFd* fd : {&child.process, &child.in, &child.out, &child.err}) {
     set_maker(fd->get(), "spawn");
@@ -20,16 +19,10 @@ Child try_spawn(const SpawnOptions& options) {
   return child;
 }
 
-}  // namespace
-
-Child spawn(const SpawnOptions& options) {
-  return try_spawn(options);
-}
-
 Child spawn(const SpawnOptions& options, std::error_code& ec) {
   try {
     ec.clear();
-    return try_spawn(options);
+    return spawn(options);
   } catch (const std::system_error& error) {
     ec = error.code();
     return {};
@@ -40,7 +33,7 @@ int wait_child(Child& child) {
   if (child.pid == -1) {
     throw_error(std::make_error_code(std::errc::no_child_process), "wait_child");
   }
-  const WaitStatus status = *reap(child.pid, child.process.get(), WaitFor::end);
+  const ExitStatus status = *reap(child.pid, child.process.get(), WaitFor::end);
   const auto pid = std::exchange(child.pid, -1);
   child.process.reset();
   if (status.error) {

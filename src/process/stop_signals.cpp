@@ -8,10 +8,18 @@
 #include <string>
 
 #include "platform/system_error.h"
-#include "process/signal_origin.h"
 
 namespace tornado {
 namespace {
+
+/// Whether the kernel sent it, as it does for Ctrl-C. Async-signal-safe.
+bool is_from_kernel(const siginfo_t& info) noexcept {
+#ifdef SI_KERNEL  // the pid is 0 also for a process that this one cannot see
+  return info.si_code == SI_KERNEL;
+#else
+  return info.si_pid == 0;
+#endif
+}
 
 std::atomic<int> pipe_of_handler{invalid_fd};
 

@@ -8,7 +8,9 @@
 /// What ends one side ends the other: the child's end of file is that of the socket,
 /// and a closed socket closes the pipe. The threads end with the streams.
 
-#include "process/handle_windows.h"
+#include "platform/error_windows.h"
+#include "platform/handle_windows.h"
+#include "platform/system_error.h"
 #include "tornado/fd.h"
 
 namespace tornado {

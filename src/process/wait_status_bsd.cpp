@@ -35,7 +35,7 @@ bool signal_child(int pid, NativeFd, int signal) {
   return true;
 }
 
-std::optional<WaitStatus> reap(int pid, NativeFd, WaitFor wait) {
+std::optional<ExitStatus> reap(int pid, NativeFd, WaitFor wait) {
   int status = 0;
   const int options = wait == WaitFor::nothing ? WNOHANG : 0;
   int reaped;
@@ -44,9 +44,9 @@ std::optional<WaitStatus> reap(int pid, NativeFd, WaitFor wait) {
     // A stop, which is told of a child that this process traces.
   } while (reaped == pid && WIFSTOPPED(status));
   if (reaped == 0) return {};
-  if (reaped == pid) return WaitStatus{{}, to_returncode(status)};
-  if (errno == ECHILD) return WaitStatus{Errc::status_taken, 0};
-  return WaitStatus{last_error(), 0};
+  if (reaped == pid) return ExitStatus{{}, to_returncode(status)};
+  if (errno == ECHILD) return ExitStatus{Errc::status_taken, 0};
+  return ExitStatus{last_error(), 0};
 }
 
 }  // namespace tornado

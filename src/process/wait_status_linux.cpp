@@ -79,7 +79,7 @@ std::optional<int> kept_status(NativeFd process) noexcept {
   return info.exit_code;
 }
 
-WaitStatus status_of_reaped(NativeFd process) noexcept {
+ExitStatus status_of_reaped(NativeFd process) noexcept {
   std::optional<int> status = kept_status(process);
   // Another thread may be about to reap it. POLLHUP is reported when that is done.
   constexpr int patience = 100;
@@ -90,14 +90,14 @@ WaitStatus status_of_reaped(NativeFd process) noexcept {
   return {{}, WIFEXITED(*status) ? WEXITSTATUS(*status) : -WTERMSIG(*status)};
 }
 
-std::optional<WaitStatus> reap_if_ended(int pid, NativeFd process) noexcept {
+std::optional<ExitStatus> reap_if_ended(int pid, NativeFd process) noexcept {
   siginfo_t info;
   int result = wait_call(pid, process, &info, WNOHANG | WNOWAIT);
   if (result == 0 && (info.si_pid == 0 || !is_end(info))) return {};
   if (result == 0) result = wait_call(pid, process, &info, WNOHANG);
-  if (result == 0) return WaitStatus{{}, to_returncode(info)};
+  if (result == 0) return ExitStatus{{}, to_returncode(info)};
   if (errno == ECHILD) return status_of_reaped(process);
-  return WaitStatus{last_error(), 0};
+  return ExitStatus{last_error(), 0};
 }
 
 // False with errno ESRCH: it has been reaped. Else the call is missing or forbidden.
@@ -123,8 +123,8 @@ void await_end(int pid) noexcept {
   await_end(pid, invalid_fd);
 }
 
-std::optional<WaitStatus> reap(int pid, NativeFd process, WaitFor wait) {
-  std::optional<WaitStatus> status;
+std::optional<ExitStatus> reap(int pid, NativeFd process, WaitFor wait) {
+  std::optional<ExitStatus> status;
   do {
     if (wait == WaitFor::end) await_end(pid, process);
     status = reap_if_ended(pid, process);

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
-#include "process/handle_windows.h"
+#include "platform/error_windows.h"
+#include "platform/handle_windows.h"
+#include "platform/system_error.h"
 #include "process/wait_status.h"
 
 namespace tornado {
 
 // Nobody can take the status away, and the pid is nobody else's, as long as the handle
 // is open.
-std::optional<WaitStatus> reap(int, NativeFd process, WaitFor wait) {
+std::optional<ExitStatus> reap(int, NativeFd process, WaitFor wait) {
   const DWORD state =
       ::WaitForSingleObject(as_handle(process), wait == WaitFor::end ? INFINITE : 0);
   if (state == WAIT_TIMEOUT) return {};
   DWORD code = 0;
   if (state == WAIT_FAILED || !::GetExitCodeProcess(as_handle(process), &code)) {
-    return WaitStatus{last_windows_error(), 0};
+    return ExitStatus{last_windows_error(), 0};
   }
-  return WaitStatus{{}, static_cast<int>(code)};
+  return ExitStatus{{}, static_cast<int>(code)};
 }
 
 // The status then is that of a child which the signal killed.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A child without a descriptor of its own, whose end a kqueue tells.
-#include "process/exit_descriptor.h"
-
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "process/exit_wait.h"
 #include "process/exit_watch.h"
 #include "support/wait.h"
 #include "tornado/ioloop.h"

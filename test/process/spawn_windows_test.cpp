@@ -13,7 +13,9 @@
 #include <sstream>
 #include <thread>
 
-#include "process/handle_windows.h"
+#include "platform/error_windows.h"
+#include "platform/handle_windows.h"
+#include "platform/system_error.h"
 #include "process/pipe_transfer.h"
 #include "process/reported_windows.h"
 #include "process/wait_status.h"
@@ -320,7 +322,7 @@ TEST(SpawnFailure, names_what_was_refused) {
                   "spawn: no UTF-8 in argv"));
   EXPECT_TRUE(
       starts_with(error_of({.argv = {"p"}, .umask = 7}, std::errc::not_supported),
-                  "spawn: umask is not of Windows"));
+                  "spawn: umask is not supported on Windows"));
   EXPECT_TRUE(starts_with(error_of({.argv = {"p"}, .cwd = "C:\\no\\such"},
                                    std::errc::no_such_file_or_directory),
                           "chdir C:\\no\\such"));

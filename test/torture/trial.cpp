@@ -16,7 +16,7 @@
 #include <sstream>
 #include <system_error>
 
-#include "process/end_notice.h"
+#include "process/exit_wait.h"
 #include "support/child.h"
 #include "testing/fault_ledger.h"
 
@@ -61,7 +61,7 @@ struct Belongings {
 };
 
 std::string excess(const Belongings& before) {
-  reap_left();  // as a later spawn would
+  reap_abandoned();  // as a later spawn would
   std::ostringstream text;
   for (const int fd : open_numbers()) {
     if (std::ranges::find(before.numbers, fd) == before.numbers.end()) {

@@ -4,7 +4,7 @@
 #include "platform/descriptor_maker.h"
 #include "platform/kernel_queue.h"
 #include "platform/system_error.h"
-#include "process/exit_descriptor.h"
+#include "process/exit_wait.h"
 
 namespace tornado {
 namespace {
@@ -18,14 +18,14 @@ bool change(NativeFd queue, int ident, int filter, unsigned flags,
 
 bool watch(NativeFd queue, int pid) noexcept {
   if (change(queue, pid, EVFILT_PROC, EV_ADD, NOTE_EXIT)) return true;
-  // It has ended: macOS knows it no more, though it can be reaped.
+  // macOS gives ESRCH for a child that has ended and can still be reaped.
   return errno == ESRCH && change(queue, pid, EVFILT_USER, EV_ADD, 0) &&
          change(queue, pid, EVFILT_USER, 0, NOTE_TRIGGER);
 }
 
 }  // namespace
 
-// The queue is readable for as long as nobody takes out what it tells.
+// The queue stays readable, since nothing takes the event out.
 UniqueFd open_exit_descriptor(int pid) noexcept {
   try {
     UniqueFd queue = make_kernel_queue();

@@ -6,14 +6,13 @@
 
 #include "platform/log.h"
 #include "platform/signal_blocker.h"
-#include "process/end_notice.h"
+#include "process/exit_wait.h"
 #include "process/wait_status.h"
 
 namespace tornado {
 namespace {
 
-// A thread is no part of a program's design that it did not ask for: it takes none of
-// its signals.
+// The program did not ask for this thread, which therefore takes none of its signals.
 template <class F>
 void start_detached(F body) {
   const SignalBlocker blocker;
@@ -21,15 +20,21 @@ void start_detached(F body) {
 }
 
 // Without a lock, which a fork could leave locked in the child.
-std::atomic<LeftChild*> left{nullptr};
+std::atomic<AbandonedChild*> left{nullptr};
 
-void put_off(LeftChild* child) noexcept {
+void put_off(AbandonedChild* child) noexcept {
   child->next = left.load();
   while (!left.compare_exchange_weak(child->next, child)) {
   }
 }
 
 }  // namespace
+
+#if !defined(TORNADO_HAS_KQUEUE)
+UniqueFd open_exit_descriptor(int) noexcept {
+  return {};
+}
+#endif
 
 bool is_readable_at_end(NativeFd process) noexcept {
   return process != invalid_fd;
@@ -42,8 +47,8 @@ void notify_of_end(int pid, NativeFd, UniqueFunction<void()> notice) {
   });
 }
 
-void reap_later(std::unique_ptr<LeftChild> child) noexcept {
-  reap_left();
+void reap_later(std::unique_ptr<AbandonedChild> child) noexcept {
+  reap_abandoned();
   try {
     start_detached([pid = child->pid] { reap(pid, invalid_fd, WaitFor::end); });
   } catch (const std::exception& error) {
@@ -56,10 +61,10 @@ void reap_later(std::unique_ptr<LeftChild> child) noexcept {
   }
 }
 
-void reap_left() noexcept {
-  LeftChild* next = left.exchange(nullptr);
+void reap_abandoned() noexcept {
+  AbandonedChild* next = left.exchange(nullptr);
   while (next) {
-    std::unique_ptr<LeftChild> child(next);
+    std::unique_ptr<AbandonedChild> child(next);
     next = child->next;
     if (!reap(child->pid, invalid_fd, WaitFor::nothing)) put_off(child.release());
   }

@@ -4,8 +4,10 @@
 
 #include <atomic>
 
-#include "process/end_notice.h"
-#include "process/handle_windows.h"
+#include "platform/error_windows.h"
+#include "platform/handle_windows.h"
+#include "platform/system_error.h"
+#include "process/exit_wait.h"
 #include "process/reported_windows.h"
 #include "process/wait_status.h"
 #include "tornado/spawn.h"

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/pause_point.h"
 #include "platform/system_error.h"
-#include "process/end_notice.h"
+#include "process/exit_wait.h"
 #include "process/launch.h"
 #include "process/preparation.h"
-#include "process/start_child.h"
+#include "process/spawn.h"
 
 namespace tornado {
 
 Child start_child(const SpawnOptions& options) {
-  reap_left();
+  reap_abandoned();
   reserve_spawn_slots();
   Preparation preparation(options);
   pause_at(PausePoint::spawn_prepared);

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "platform/error_windows.h"
+#include "platform/handle_windows.h"
+#include "platform/system_error.h"
 #include "process/child_handles_windows.h"
-#include "process/child_job_windows.h"
 #include "process/command_line.h"
-#include "process/creation_attributes_windows.h"
 #include "process/environment_block_windows.h"
 #include "process/program_search_windows.h"
-#include "process/start_child.h"
+#include "process/spawn.h"
 #include "process/wait_status.h"
 #include "process/wide_text_windows.h"
 
@@ -19,24 +23,25 @@ namespace {
   throw_error(std::make_error_code(reason), "spawn: " + why);
 }
 
-void check_meaning_here(const SpawnOptions& options) {
-  const char* stranger = options.new_session                      ? "new_session"
-                         : options.process_group.value_or(0) != 0 ? "process_group"
-                         : options.umask                          ? "umask"
-                         : !options.limits.empty()                ? "limits"
-                         : options.nice != 0                      ? "nice"
-                         : options.uid                            ? "uid"
-                         : options.gid                            ? "gid"
-                         : options.groups                         ? "groups"
-                         : !options.blocked_signals.empty()       ? "blocked_signals"
-                                                                  : nullptr;
-  if (stranger) {
-    refuse(std::errc::not_supported, std::string(stranger) + " is not of Windows");
+void check_supported(const SpawnOptions& options) {
+  const char* unsupported = options.new_session                      ? "new_session"
+                            : options.process_group.value_or(0) != 0 ? "process_group"
+                            : options.umask                          ? "umask"
+                            : !options.limits.empty()                ? "limits"
+                            : options.nice != 0                      ? "nice"
+                            : options.uid                            ? "uid"
+                            : options.gid                            ? "gid"
+                            : options.groups                         ? "groups"
+                            : !options.blocked_signals.empty()       ? "blocked_signals"
+                                                                     : nullptr;
+  if (unsupported) {
+    refuse(std::errc::not_supported,
+           std::string(unsupported) + " is not supported on Windows");
   }
   const int signal = options.parent_death_signal;
   if (signal != 0 && signal != kill_signal) {
-    refuse(std::errc::not_supported,
-           "parent_death_signal " + std::to_string(signal) + ": only SIGKILL here");
+    refuse(std::errc::not_supported, "parent_death_signal " + std::to_string(signal) +
+                                         ": only SIGKILL is supported on Windows");
   }
 }
 
@@ -47,7 +52,7 @@ std::wstring system_directory() {
   return name;
 }
 
-/// What the child is, in the words of CreateProcess.
+/// The program and its arguments as CreateProcess takes them.
 class Program {
  public:
   explicit Program(const SpawnOptions& options)
@@ -101,6 +106,69 @@ class Program {
   }
 };
 
+UniqueHandle make_job() {
+  UniqueHandle job(::CreateJobObjectW(nullptr, nullptr));
+  if (!job) throw_windows_error("CreateJobObject");
+  JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits{};
+  limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+  if (!::SetInformationJobObject(job.get(), JobObjectExtendedLimitInformation, &limits,
+                                 sizeof limits)) {
+    throw_windows_error("SetInformationJobObject");
+  }
+  return job;
+}
+
+/// The job whose processes, and their descendants, end with this process in any case.
+/// Only this process has its handle, and never closes it. Throws if it cannot be made.
+HANDLE dies_with_this_process() {
+  static const HANDLE job = make_job().release();
+  return job;
+}
+
+/// The attributes that STARTUPINFOEX adds to STARTUPINFO. Throws if they cannot be
+/// made.
+class CreationAttributes {
+ public:
+  explicit CreationAttributes(DWORD count) {
+    SIZE_T size = 0;
+    ::InitializeProcThreadAttributeList(nullptr, count, 0, &size);
+    memory_ = std::make_unique<std::byte[]>(size);
+    const auto list = reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(memory_.get());
+    if (!::InitializeProcThreadAttributeList(list, count, 0, &size)) {
+      throw_windows_error("InitializeProcThreadAttributeList");
+    }
+    list_ = list;
+  }
+  ~CreationAttributes() { ::DeleteProcThreadAttributeList(list_); }
+  CreationAttributes(const CreationAttributes&) = delete;
+  CreationAttributes& operator=(const CreationAttributes&) = delete;
+
+  /// The child inherits only these. Each may be listed once. Borrowed until the child
+  /// is created.
+  void set_handles(std::vector<HANDLE>& handles) {
+    set(PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles.data(),
+        handles.size() * sizeof(HANDLE), "PROC_THREAD_ATTRIBUTE_HANDLE_LIST");
+  }
+  /// The child is created within the job. Borrowed as well.
+  void set_job(HANDLE& job) {
+    constexpr DWORD_PTR job_list = 0x2000d;  // PROC_THREAD_ATTRIBUTE_JOB_LIST
+    set(job_list, &job, sizeof job, "PROC_THREAD_ATTRIBUTE_JOB_LIST");
+  }
+
+  [[nodiscard]] LPPROC_THREAD_ATTRIBUTE_LIST get() const noexcept { return list_; }
+
+ private:
+  void set(DWORD_PTR attribute, void* value, std::size_t size, const char* act) {
+    if (!::UpdateProcThreadAttribute(list_, 0, attribute, value, size, nullptr,
+                                     nullptr)) {
+      throw_windows_error(act);
+    }
+  }
+
+  std::unique_ptr<std::byte[]> memory_;
+  LPPROC_THREAD_ATTRIBUTE_LIST list_ = nullptr;
+};
+
 STARTUPINFOEXW startup_info(ChildHandles& handles,
                             const CreationAttributes& attributes) {
   STARTUPINFOEXW info{};
@@ -139,7 +207,7 @@ PROCESS_INFORMATION create(Program& program, ChildHandles& handles,
 }  // namespace
 
 Child start_child(const SpawnOptions& options) {
-  check_meaning_here(options);
+  check_supported(options);
   Program program(options);
   ChildHandles handles(options);
   const PROCESS_INFORMATION made = create(program, handles, options);
@@ -151,7 +219,7 @@ Child start_child(const SpawnOptions& options) {
   return child;
 }
 
-// Handles have no low numbers to be kept free.
+// Windows has no descriptor numbers to reserve.
 void reserve_spawn_slots() {}
 
 }  // namespace tornado

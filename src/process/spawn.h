@@ -5,7 +5,7 @@
 
 namespace tornado {
 
-/// What spawn() does, without regard to how the error is handed on.
+/// What both forms of spawn() do. Throws std::system_error.
 Child start_child(const SpawnOptions& options);
 
 }  // namespace tornado

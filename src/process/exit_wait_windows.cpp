@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
-#include "process/end_notice.h"
-#include "process/handle_windows.h"
+#include "platform/error_windows.h"
+#include "platform/handle_windows.h"
+#include "platform/system_error.h"
+#include "process/exit_wait.h"
 
 namespace tornado {
 namespace {
@@ -22,6 +24,10 @@ void CALLBACK on_end(PTP_CALLBACK_INSTANCE, void* context, PTP_WAIT wait,
 
 }  // namespace
 
+UniqueFd open_exit_descriptor(int) noexcept {
+  return {};
+}
+
 bool is_readable_at_end(NativeFd) noexcept {
   return false;
 }
@@ -40,7 +46,7 @@ void notify_of_end(int, NativeFd process, UniqueFunction<void()> tell) {
 }
 
 // Windows keeps a process for those who have handles of it.
-void reap_later(std::unique_ptr<LeftChild>) noexcept {}
-void reap_left() noexcept {}
+void reap_later(std::unique_ptr<AbandonedChild>) noexcept {}
+void reap_abandoned() noexcept {}
 
 }  // namespace tornado
