@@ -36,6 +36,7 @@ mtype flag = armed;
 bool ready;
 byte inside;
 bool locked;
+bool told;         // the queue tells posts that the loop sleeps
 byte queue, tail, head;
 bool filled[4];
 byte accepted, taken;
@@ -69,11 +70,10 @@ inline wake() {
 
 inline post() {
   atomic { !locked -> locked = true };
-  first = (queue == 0);
-  atomic { queue++; accepted++ };
+  atomic { queue++; accepted++; asked = told };
   locked = false;
   if
-  :: first -> first = false; wake()
+  :: asked -> asked = false; wake()
   :: else
   fi
 }
@@ -101,7 +101,7 @@ inline consume() {
 
 inline take() {
   atomic { !locked -> locked = true };
-  atomic { taken = taken + queue; queue = 0 };
+  atomic { taken = taken + queue; queue = 0; told = false };
   locked = false;
   do
   :: atomic { head < tail && filled[head] -> head++; taken++ }
@@ -110,7 +110,7 @@ inline take() {
 }
 
 proctype parents_poster() provided (!forked) {
-  bool first, to_write;
+  bool asked, to_write;
   post()
 }
 
@@ -132,13 +132,16 @@ proctype parents_loop() provided (!forked) {
     :: flag != notified -> flag = armed
     :: else
     fi
-  }
+  };
+  atomic { !locked -> locked = true };
+  told = (queue == 0);
+  locked = false
 }
 
 // Of the child. As any thread that was started before the loop was taken over.
 proctype childs_poster() {
   byte at;
-  bool first, to_write;
+  bool asked, to_write;
   atomic { forked -> busy = true };
   wake();  // harmless at any time
   if
@@ -162,7 +165,7 @@ inline mend() {
 #endif
 #if MUTANT != LOCK_STAYS
   if
-  :: locked -> accepted = accepted - queue; queue = 0; locked = false
+  :: locked -> accepted = accepted - queue; queue = 0; told = false; locked = false
   :: else
   fi
 #endif
@@ -210,6 +213,10 @@ inline run_loop() {
        :: else
        fi
      };
+     atomic { !locked -> locked = true };
+     may_sleep = may_sleep && queue == 0;
+     told = told || may_sleep;
+     locked = false;
      asleep = true;
      if
      :: atomic { !may_sleep || ready -> asleep = false; may_sleep = false; woken = ready }

@@ -8,9 +8,12 @@
 // LEVEL, EDGE or READ is what sleeps: a loop that reads the descriptor when it is
 //   reported, one that hears of it by edges and never reads it, or a thread that does
 //   nothing but poll and consume, and never arms.
-// QUEUE: posts go to src/loop/callback_queue.h, and only the one that finds it empty
-//   wakes. Otherwise a post is a plain store, which may stay in the store buffer of its
+// QUEUE: posts go to src/loop/callback_queue.h, under whose lock the sleeper says that it
+//   sleeps; only then a post wakes, unless another has woken it from that sleep.
+//   Otherwise a post is a plain store, which may stay in the store buffer of its
 //   processor until the next locked instruction, and every post wakes.
+// HELD: one producer may stop for ever in front of its wake, or of its write. Whatever
+//   the others have posted is taken nevertheless.
 // OTHERS is how many sleeps something else may end: a timer, another descriptor.
 // MUTANT is one of these wrong protocols.
 
@@ -24,7 +27,12 @@
 #define ARM_IN_TWO_STEPS 8   // arm() loads the flag, then stores it
 #define SLEEPS_UNARMED 9     // the loop sleeps though arm() forbade it
 #define NEVER_CLEARS 10      // neither consume() nor disarm() clears notified
-#define COUNTS_LATE 11       // a post asks whether it was the first outside the lock
+#define ASKS_EARLY 11        // a post asks whether the loop sleeps, then takes the lock
+#define SIGNS_UNLOCKED 12    // the loop looks at the queue, then says that it sleeps
+#define FIRST_WAKES 13       // only the post that finds the queue empty wakes
+#define ONE_WRITES 14        // only the wake that finds the flag armed writes
+#define MARKS_EARLY 15       // a post says that it has woken the loop, then does so
+#define WRITTEN_LATER 16     // a write is taken for one of a later sleep
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -37,7 +45,22 @@ mtype flag = armed;
 bool ready;      // the descriptor is readable, or has an edge that was not reported
 byte posted;     // and not yet taken
 byte taken;
-byte claims;     // how many are to write since the loop answered
+byte claims;     // how many have found the flag armed since the loop answered
+bool unwritten;  // nothing was written for this sleep yet
+bool current[PRODUCERS];  // what a wake has read of `unwritten` is still of this sleep
+#ifdef QUEUE
+bool asleep;     // what posts are told under the lock
+bool ended;      // by a post: this sleep
+bool recent[PRODUCERS];   // what a post was told is still of this sleep
+#endif
+#ifdef HELD
+bool held;
+byte pushed;     // in all
+byte completed;  // the last of those whose post is over
+#endif
+
+// The sleeps have numbers in the sources; here it is known which are of the last.
+#define me (_pid - 1)
 
 // What is in the store buffer reaches memory.
 inline flush() {
@@ -60,39 +83,106 @@ inline notify(seen) {
 inline wake() {
 #if MUTANT == LOADS_FIRST
   if
-  :: flag == notified -> flush()
-  :: flag != notified -> atomic { flush(); notify(flag) }
+  :: flag == notified -> told = true; flush()
+  :: flag != notified -> atomic { flush(); told = (flag == notified); notify(flag) }
   fi
 #elif MUTANT == WAKE_IN_TWO_STEPS
   old = flag;
-  atomic { flush(); notify(old); old = 0 }
+  atomic { flush(); told = (old == notified); notify(old); old = 0 }
 #elif MUTANT == WRITES_FIRST
   ready = true;
   atomic { flush(); flag = notified }
 #else
-  atomic { flush(); notify(flag) }
+  atomic { flush(); told = (flag == notified); notify(flag) }
 #endif
+  atomic {
+#if MUTANT != ONE_WRITES && MUTANT != LOADS_FIRST && MUTANT != WAKE_IN_TWO_STEPS
+    to_write = to_write || (told && unwritten);
+#endif
+    current[me] = to_write && unwritten;
+    told = false
+  };
   if
-  :: atomic { to_write -> to_write = false; ready = true }
+  :: to_write -> hold(); atomic { to_write = false; ready = true };
+#if MUTANT == WRITTEN_LATER
+     unwritten = false
+#else
+     atomic {
+       if
+       :: current[me] -> unwritten = false; current[me] = false
+       :: else
+       fi
+     }
+#endif
   :: else
   fi
 }
 
+inline hold() {
+#ifdef HELD
+  if
+  :: atomic { !held -> held = true };
+end_held:
+     false
+  :: true
+  fi
+#else
+  skip
+#endif
+}
+
+#ifdef HELD
+#define number_post() pushed++; mine = pushed
+inline complete() {
+  atomic {
+    if
+    :: completed < mine -> completed = mine
+    :: else
+    fi;
+    mine = 0
+  }
+}
+#else
+#define number_post() skip
+#define complete() skip
+#endif
+
 proctype producer() {
   byte left = WAKES;
   mtype old;
-  bool to_write;
+  bool to_write, told;
 #ifdef QUEUE
-  bool first;
+  bool from;
+#ifdef HELD
+  byte mine;
+#endif
   do
-  :: atomic { left > 0 -> left--; first = (posted == 0); posted++ };
-#if MUTANT == COUNTS_LATE
-     first = (posted == 1);
+  :: left > 0 ->
+#if MUTANT == ASKS_EARLY
+     atomic { from = asleep; recent[me] = from };
+     atomic { left--; posted++; number_post() };
+#elif MUTANT == FIRST_WAKES
+     atomic {
+       from = (posted == 0 && asleep); recent[me] = from;
+       left--; posted++; number_post()
+     };
+#else
+     atomic { from = asleep; recent[me] = from; left--; posted++; number_post() };
 #endif
      if
-     :: atomic { first -> first = false }; wake()
+     :: from && !(recent[me] && ended) ->
+        hold();
+#if MUTANT == MARKS_EARLY
+        ended = recent[me];
+        wake()
+#else
+        wake();
+        ended = recent[me]
+#endif
+     :: from && !recent[me]  // woken from a sleep that is over
      :: else
-     fi
+     fi;
+     atomic { from = false; recent[me] = false; complete() }
   :: else -> break
   od
 #else
@@ -110,6 +200,7 @@ proctype producer() {
 }
 
 inline arm() {
+  begin_sleep();
 #if MUTANT == ARMS_BLINDLY
   atomic { flag = armed; may_sleep = true }
 #else
@@ -130,8 +221,41 @@ inline arm() {
 #endif
 #endif
 #if MUTANT == SLEEPS_UNARMED
-  may_sleep = true
+  may_sleep = true;
 #endif
+  if
+  :: !may_sleep -> unwritten = false
+  :: else
+  fi
+#ifdef QUEUE
+  ;
+#if MUTANT == SIGNS_UNLOCKED
+  may_sleep = may_sleep && posted == 0;
+  sign()
+#else
+  atomic { may_sleep = may_sleep && posted == 0; sign() }
+#endif
+#endif
+}
+
+inline begin_sleep() {
+  atomic {
+    unwritten = true;
+    for (i : 0 .. PRODUCERS - 1) { current[i] = false }
+    i = 0
+  }
+}
+
+inline sign() {
+  atomic {
+    if
+    :: may_sleep ->
+       asleep = true; ended = false;
+       for (i : 0 .. PRODUCERS - 1) { recent[i] = false }
+       i = 0
+    :: else
+    fi
+  }
 }
 
 inline report() {
@@ -154,22 +278,39 @@ inline clear(to) {
 inline consume() {
   woken = false;
 #if MUTANT == CLEARS_FIRST
+  begin_sleep();
   clear(armed);
   ready = false
 #else
   ready = false;
+  begin_sleep();
   clear(armed)
 #endif
 }
 
-inline take() { atomic { taken = taken + posted; posted = 0 } }
+inline take() {
+#ifdef QUEUE
+  atomic {
+    if
+    :: posted > 0 -> taken = taken + posted; posted = 0; asleep = false
+    :: else
+    fi
+  }
+#else
+  atomic { taken = taken + posted; posted = 0 }
+#endif
+}
 
 // Blocks until there is something to report. What is left when that is for ever?
 inline poll() {
   if
   :: atomic { !may_sleep || ready -> report() }
   :: atomic { may_sleep && others > 0 -> others--; report() }
+#ifdef HELD
+  :: timeout -> assert(taken >= completed); break
+#else
   :: timeout -> assert(taken == TOTAL); break
+#endif
   fi
 }
 
@@ -203,8 +344,10 @@ active proctype sleeper() {
 #endif
 #if MUTANT == TAKES_FIRST
      take();
+     unwritten = false;
      clear(awake)
 #else
+     unwritten = false;
      clear(awake);
      take()
 #endif
