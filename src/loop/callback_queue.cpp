@@ -11,13 +11,22 @@ namespace tornado {
 CallbackQueue::Pushed CallbackQueue::push(Callback&& callback,
                                           const std::source_location& where) {
   const std::scoped_lock lock(guarded_->lock);
-  if (guarded_->closed) return Pushed::refused;
+  if (guarded_->closed) return {.accepted = false};
   guarded_->items.push_back(std::move(callback), where);
-  const std::size_t size = guarded_->items.size();
-  others_.store(size, std::memory_order_relaxed);
-  if (size != 1) return Pushed::more;
+  others_.store(guarded_->items.size(), std::memory_order_relaxed);
+  const std::uint64_t sleep = guarded_->sleep;
+  if (sleep == 0 || sleep == woken_from_.load(std::memory_order_relaxed)) {
+    return {.accepted = true};
+  }
   telling_.fetch_add(1, std::memory_order_relaxed);
-  return Pushed::first;
+  return {.accepted = true, .sleep = sleep};
+}
+
+bool CallbackQueue::fall_asleep() noexcept {
+  const std::scoped_lock lock(guarded_->lock);
+  if (!guarded_->items.empty()) return false;
+  guarded_->sleep = ++sleeps_;
+  return true;
 }
 
 void CallbackQueue::push_own(Callback&& callback, const std::source_location& where) {
@@ -40,6 +49,7 @@ void CallbackQueue::fetch() {
   const std::scoped_lock lock(guarded_->lock);
   fetched_ += guarded_->items.size();
   own_.append(guarded_->items);
+  guarded_->sleep = 0;
   others_.store(0, std::memory_order_relaxed);
   own_size_.store(own_.size(), std::memory_order_relaxed);
 }

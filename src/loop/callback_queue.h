@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <source_location>
@@ -21,18 +22,21 @@ namespace tornado {
 /// what others have pushed before it adds to it, so that the order is kept.
 class CallbackQueue {
  public:
-  enum class Pushed {
-    refused,  ///< closed; the callback was not touched
-    first,    ///< the queue was empty: the pusher tells the consumer, and telling()
-              ///< counts it
-    more,     ///< whoever made it non-empty tells the consumer
+  struct Pushed {
+    bool accepted;            ///< False if closed: the callback was not touched.
+    std::uint64_t sleep = 0;  ///< From which to wake the consumer; telling() counts it.
   };
 
   Pushed push(Callback&& callback, const std::source_location& where);
 
-  /// How many are about to tell the consumer. A push that is `first` counts itself
-  /// before the consumer can see its callback, and its caller subtracts it afterwards.
+  /// How many are about to tell the consumer. A push that has to counts itself before
+  /// the consumer can see its callback, and its caller subtracts it afterwards.
   [[nodiscard]] std::atomic<std::uint32_t>& telling() noexcept { return telling_; }
+
+  /// After the consumer was told: later pushes need not wake it from that sleep.
+  void set_woken(std::uint64_t sleep) noexcept {
+    woken_from_.store(sleep, std::memory_order_relaxed);
+  }
 
   // The consumer's thread.
 
@@ -40,6 +44,9 @@ class CallbackQueue {
   /// Makes what others have pushed the consumer's own, as push_own() and take() do when
   /// there is some.
   void fetch();
+  /// Before a sleep: pushes report it until the next fetch(). False if there are
+  /// callbacks of others.
+  [[nodiscard]] bool fall_asleep() noexcept;
   /// Swaps what is there into `batch`, which must be empty.
   void take(CallbackList& batch);
 
@@ -63,15 +70,18 @@ class CallbackQueue {
   struct Guarded {
     SpinLock<StdMemory> lock;
     CallbackList items;
+    std::uint64_t sleep = 0;
     bool closed = false;
   };
 
   std::unique_ptr<Guarded> guarded_ = std::make_unique<Guarded>();
   std::atomic<std::size_t> others_{0};  // how many are guarded
   std::atomic<std::uint32_t> telling_{0};
+  std::atomic<std::uint64_t> woken_from_{0};
   CallbackList own_;
   std::atomic<std::size_t> own_size_{0};
   std::size_t fetched_ = 0;
+  std::uint64_t sleeps_ = 0;
 };
 
 }  // namespace tornado

@@ -269,7 +269,7 @@ void IOLoop::Impl::after_fork() {
   mailbox->take_over();
   (void)watchdog.release();  // its thread is the parent's, and not to be joined
   watchdog = std::move(dog);
-  if (watchdog && running) watchdog->watch(::pthread_self());
+  if (watchdog && running) watchdog->watch();
 }
 
 void IOLoop::Impl::close(bool all_fds) noexcept {
@@ -293,6 +293,7 @@ void IOLoop::Impl::close(bool all_fds) noexcept {
   handlers.for_each([this](HandlerTable::Entry& entry) { handlers.remove(entry); });
   handlers.reclaim();
   const auto unrun = std::exchange(batch, {});
+  batch_waiting = 0;
   const auto never = timers.clear();
   const auto deaf = std::exchange(signal_handlers, {});
   const auto closers_gone = std::exchange(closers, {});

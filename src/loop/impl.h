@@ -80,7 +80,7 @@ struct IOLoop::Impl {
   void run();
   void run_ready();
   void run_from_signals();
-  void run_callbacks();
+  void run_callbacks(std::uint64_t most);
   void run_added_callbacks();
   void run_lanes();
   void find_due_timeouts();
@@ -153,6 +153,7 @@ struct IOLoop::Impl {
   std::atomic<bool> closed{false};
 
   // Written by the loop's thread, read by any.
+  std::atomic<std::size_t> batch_waiting{0};
   std::atomic<std::uint64_t> callbacks_run{0};
   std::atomic<std::uint64_t> timeouts_run{0};
   std::atomic<std::uint64_t> events_dispatched{0};

@@ -74,7 +74,7 @@ class IOLoop::Impl::Run {
     impl_.mailbox->set_runner(std::this_thread::get_id());
     impl_.running = true;
     set_current_loop(impl_.handle);
-    if (impl_.watchdog) impl_.watchdog->watch(::pthread_self());
+    if (impl_.watchdog) impl_.watchdog->watch();
     for (const auto& [signal, entry] : impl_.signal_handlers)
       impl_.unblocked.add(signal);
   }
@@ -349,7 +349,7 @@ void IOLoop::set_blocking_log_threshold(Delay threshold) {
   impl_->watchdog.reset();
   if (threshold.get() <= threshold.get().zero()) return;
   impl_->watchdog = std::make_unique<Watchdog>(impl_->monitor, threshold.get());
-  if (impl_->running) impl_->watchdog->watch(::pthread_self());
+  if (impl_->running) impl_->watchdog->watch();
 }
 
 PollerKind IOLoop::poller() const noexcept {
@@ -362,7 +362,7 @@ LoopCounters IOLoop::counters() const {
   result.callbacks = impl_->callbacks_run;
   result.timeouts = impl_->timeouts_run;
   result.events = impl_->events_dispatched;
-  result.queue_depth = impl_->mailbox->queue().size();
+  result.queue_depth = impl_->mailbox->queue().size() + impl_->batch_waiting;
   result.poller_rebuilt = impl_->pollers_rebuilt;
   result.asleep = std::chrono::nanoseconds(impl_->nanoseconds_asleep);
   result.waker = impl_->mailbox->waker().counters();

@@ -62,12 +62,12 @@ bool Mailbox::post(Callback&& callback, const std::source_location& where) {
   }
   pause_at(PausePoint::post_allowed);
   const auto pushed = queue_.push(std::move(callback), where);
-  if (pushed != CallbackQueue::Pushed::first) {
-    return pushed != CallbackQueue::Pushed::refused;
-  }
+  if (pushed.sleep == 0) return pushed.accepted;
+  // Each post does until one has: no post waits for a thread that was preempted here.
   const WakeDue due(*this, WakeDue::Counted());
   pause_at(PausePoint::post_pushed);
   due.wake_for_post();
+  queue_.set_woken(pushed.sleep);
   return true;
 }
 

@@ -114,7 +114,7 @@ class Mailbox {
   std::atomic<IOLoop*> loop_{nullptr};
   std::atomic<std::thread::id> runner_{};  // none unless the loop runs
   std::atomic<std::uint64_t> epoch_;
-  std::atomic<int> waking_cpu_{-1};  // of the last post that found the queue empty
+  std::atomic<int> waking_cpu_{-1};  // of the last post that woke the loop
 };
 
 }  // namespace tornado

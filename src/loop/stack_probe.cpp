@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop/stack_probe.h"
 
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <thread>
 #include <type_traits>
 
@@ -10,35 +15,43 @@
 #include "loop/probe_signal.h"
 #include "platform/fork_epoch.h"
 #include "platform/system_error.h"
+#include "tornado/fd.h"
 #include "tornado/time.h"
 
 namespace tornado {
 namespace {
 
 struct Probe {
-  const std::atomic<const std::source_location*>* running;
+  const std::atomic<std::source_location>* running;
   StackSample sample;
   std::atomic<bool> answered{false};
 };
 
-/// For as long as this lives no other thread probes. What a thread of the parent
-/// process holds at a fork is taken from it: that thread is not here to let it go.
+/// For as long as this lives no other thread probes, unless the wait for it was
+/// hurried. What a thread of the parent process holds at a fork is taken from it: that
+/// thread is not here to let it go.
 class OneAtATime {
  public:
-  OneAtATime() {
+  explicit OneAtATime(const std::atomic<bool>& hurried) {
     const std::uint64_t ours = fork_epoch();
     for (std::uint64_t seen = 0; !process_.compare_exchange_strong(seen, ours);) {
       if (seen != ours) continue;
+      if (hurried) return;
       seen = 0;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    alone_ = true;
   }
-  ~OneAtATime() { process_.store(0); }
+  ~OneAtATime() {
+    if (alone_) process_.store(0);
+  }
+  explicit operator bool() const noexcept { return alone_; }
   OneAtATime(const OneAtATime&) = delete;
   OneAtATime& operator=(const OneAtATime&) = delete;
 
  private:
   static inline std::atomic<std::uint64_t> process_{0};  // of the thread that probes
+  bool alone_ = false;
 };
 
 // What SIGURG was before, and what it was the time before that: a handler may still run
@@ -64,9 +77,7 @@ extern "C" void tornado_on_probe(int signal, siginfo_t* info, void* context) {
   if (!is_probe(*info, &current_probe)) return pass_on(signal, info, context);
   Probe* probe = current_probe.exchange(nullptr);
   if (!probe) return;
-  if (const auto* where = probe->running->load(std::memory_order_relaxed)) {
-    probe->sample.callback = *where;
-  }
+  probe->sample.callback = probe->running->load(std::memory_order_relaxed);
   probe->sample.depth = take_backtrace(probe->sample.frames);
   probe->answered.store(true, std::memory_order_release);
 }
@@ -110,11 +121,62 @@ class BorrowedSignal {
   bool installed_ = false;
 };
 
+bool is_wait_for_lock(long call, unsigned long fourth) noexcept {
+#ifdef SYS_futex
+  // With a time limit it fails as well.
+  return call == SYS_futex && fourth == 0;
+#else
+  (void)call;
+  (void)fourth;
+  return false;
+#endif
+}
+
+// What the file holds: "running", or "-1" and two registers outside of system calls, or
+// the number of the call, its six arguments, the stack pointer and the return address.
+std::optional<StackSample> waiting_call(
+    const ProbedThread& thread, const std::atomic<std::source_location>& running) {
+  if (thread.file[0] == '\0') return std::nullopt;
+  std::array<char, 256> text{};
+  try {
+    const UniqueFd file = open_file(thread.file.data(), O_RDONLY);
+    if (::read(file.get(), text.data(), text.size() - 1) <= 0) return std::nullopt;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+  long call = -1;
+  std::array<unsigned long, 8> words{};
+  const int found = std::sscanf(text.data(), "%ld %lx %lx %lx %lx %lx %lx %lx %lx",
+                                &call, &words[0], &words[1], &words[2], &words[3],
+                                &words[4], &words[5], &words[6], &words[7]);
+  if (found != 9 || is_wait_for_lock(call, words[3])) return std::nullopt;
+  StackSample sample;
+  sample.call = call;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address is what it is.
+  sample.frames[0] = reinterpret_cast<void*>(words[7]);
+  sample.depth = 1;
+  sample.callback = running.load(std::memory_order_relaxed);
+  return sample;
+}
+
 }  // namespace
 
-std::optional<StackSample> probe_stack(
-    pthread_t thread, const std::atomic<const std::source_location*>& running) {
-  const OneAtATime here;
+ProbedThread ProbedThread::current() noexcept {
+  ProbedThread thread{.handle = ::pthread_self()};
+  std::array<char, 32> task{};
+  if (::readlink("/proc/thread-self", task.data(), task.size() - 1) > 0) {
+    std::snprintf(thread.file.data(), thread.file.size(), "/proc/%s/syscall",
+                  task.data());
+  }
+  return thread;
+}
+
+std::optional<StackSample> probe_stack(const ProbedThread& thread,
+                                       const std::atomic<std::source_location>& running,
+                                       const std::atomic<bool>& hurried) {
+  if (auto sample = waiting_call(thread, running)) return sample;
+  const OneAtATime here(hurried);
+  if (!here) return std::nullopt;
   std::array<void*, 1> warm_up;
   (void)take_backtrace(warm_up);
   static Probe the_probe;
@@ -122,13 +184,15 @@ std::optional<StackSample> probe_stack(
   Probe* const probe = &the_probe;
   const BorrowedSignal borrowed;
   if (!borrowed) return std::nullopt;
+  // Again, as all this took its time, and the thread may have made a call meanwhile.
+  if (auto sample = waiting_call(thread, running)) return sample;
   probe->running = &running;
   probe->sample = {};
   probe->answered = false;
   current_probe.store(probe);
-  if (send_probe(thread, &current_probe)) {
+  if (send_probe(thread.handle, &current_probe)) {
     const TimePoint end = Clock::now() + std::chrono::seconds(1);
-    wait_for_answer(*probe, [end] { return Clock::now() >= end; });
+    wait_for_answer(*probe, [&] { return hurried || Clock::now() >= end; });
   }
   // If the handler has the probe already, its answer is on the way.
   if (!current_probe.exchange(nullptr)) {
@@ -140,11 +204,12 @@ std::optional<StackSample> probe_stack(
 
 std::string StackSample::text() const {
   std::string result;
-  if (callback) {
-    result.append(", in a callback added at ").append(callback->file_name());
-    result.append(":").append(std::to_string(callback->line()));
-    result.append(" (").append(callback->function_name()).append(")");
+  if (callback.line() != 0) {
+    result.append(", in a callback added at ").append(callback.file_name());
+    result.append(":").append(std::to_string(callback.line()));
+    result.append(" (").append(callback.function_name()).append(")");
   }
+  if (call) result.append(", in system call ").append(std::to_string(*call));
   for (int i = 0; i < depth; ++i) {
     result.append("\n  ").append(frame_text(frames[static_cast<std::size_t>(i)]));
   }

@@ -4,8 +4,13 @@
 
 namespace tornado {
 
-std::optional<StackSample> probe_stack(
-    pthread_t, const std::atomic<const std::source_location*>&) {
+ProbedThread ProbedThread::current() noexcept {
+  return {};
+}
+
+std::optional<StackSample> probe_stack(const ProbedThread&,
+                                       const std::atomic<std::source_location>&,
+                                       const std::atomic<bool>&) {
   return std::nullopt;
 }
 

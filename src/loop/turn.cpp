@@ -15,7 +15,8 @@ using std::chrono::nanoseconds;
 
 // If wakes may fail, or descriptors are missing.
 constexpr nanoseconds short_wait = std::chrono::milliseconds(100);
-constexpr std::uint64_t most_callbacks = 64;
+constexpr std::uint64_t no_limit = ~std::uint64_t{0};
+constexpr std::uint64_t most_callbacks = 64;  // a power of two
 constexpr std::chrono::microseconds longest_run{20};
 constexpr std::size_t stream = 16;  // posts by others within one turn
 constexpr std::chrono::microseconds gathering{10};
@@ -63,7 +64,7 @@ void IOLoop::Impl::run() {
   // What was posted before the loop ran does not announce a stream of more.
   mailbox->queue().fetch();
   for (;;) {
-    monitor.begin_turn();
+    if (monitor.begin_turn() && watchdog) watchdog->turn_began();
     dispatch();
     pause_at(PausePoint::turn_dispatched);
     if (!closing) run_ready();
@@ -78,26 +79,29 @@ void IOLoop::Impl::run() {
 void IOLoop::Impl::run_ready() {
   find_due_timeouts();
   run_from_signals();
-  run_callbacks();
+  run_callbacks(no_limit);
   run_lanes();
   if (turn_policy == TurnPolicy::bounded) run_added_callbacks();
   run_due_timeouts();
 }
 
 void IOLoop::Impl::run_added_callbacks() {
-  if (mailbox->queue().size() == 0) return;
-  const std::uint64_t before = callbacks_run;
+  const auto over = [this] {
+    const bool none = batch.empty() && mailbox->queue().size() == 0;
+    return none || closing || mailbox->stop_requested();
+  };
+  if (over()) return;
   const TimePoint end = now() + longest_run;
   // The clock costs more than a callback. Asked after twice as many each time, it is
   // asked seldom, and alike ones run for no more than twice as long as they may.
-  std::uint64_t next_look = 1;
-  while (mailbox->queue().size() > 0 && !closing && !mailbox->stop_requested()) {
-    run_callbacks();
-    const std::uint64_t run = callbacks_run - before;
-    if (run >= most_callbacks) return;
-    if (run < next_look) continue;
+  for (std::uint64_t run = 0, look = 1; look <= most_callbacks; look *= 2) {
+    while (run < look) {
+      const std::uint64_t before = callbacks_run;
+      run_callbacks(look - run);
+      run += callbacks_run - before;
+      if (over()) return;
+    }
     if (now() >= end) return;
-    next_look = 2 * run;
   }
 }
 
@@ -118,11 +122,12 @@ void IOLoop::Impl::run_from_signals() {
   }
 }
 
-void IOLoop::Impl::run_callbacks() {
+void IOLoop::Impl::run_callbacks(std::uint64_t most) {
   if (batch.empty()) mailbox->queue().take(batch);
-  while (!batch.empty() && !closing) {
+  for (; !batch.empty() && most > 0 && !closing; --most) {
     const Spent once(batch);
     count(callbacks_run);
+    batch_waiting.store(batch.size() - 1, std::memory_order_relaxed);
     call(batch.front().where(), [this] { batch.front().call(); });
   }
 }
@@ -159,10 +164,8 @@ void IOLoop::Impl::run_due_timeouts() {
 }
 
 nanoseconds IOLoop::Impl::time_to_wait() {
-  // The queue too: a thread that found it empty, and so is the one to wake the loop,
-  // may not have come to that yet, and what the loop itself added behind is not to
-  // wait.
-  const bool left_over = mailbox->queue().size() > 0 || mailbox->lanes().waiting();
+  const bool left_over =
+      !batch.empty() || mailbox->queue().size() > 0 || mailbox->lanes().waiting();
   if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
   nanoseconds wait{-1};
   if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
@@ -228,7 +231,7 @@ void IOLoop::Impl::wait() {
 
 // Whoever posts from here on writes to the waker. False if some have posted already.
 bool IOLoop::Impl::fall_asleep(nanoseconds& timeout) noexcept {
-  if (!mailbox->waker().arm()) return false;
+  if (!mailbox->waker().arm() || !mailbox->queue().fall_asleep()) return false;
   if (mailbox->lanes().none()) return true;
   const Lanes::Rest rest = mailbox->lanes().fall_asleep();
   if (rest == Lanes::Rest::unsure) timeout = no_longer_than(short_wait, timeout);
@@ -354,15 +357,15 @@ void IOLoop::Impl::note_poller(const std::exception_ptr& failure) noexcept {
 
 template <class F>
 void IOLoop::Impl::call(const Location& where, F&& function) {
-  monitor.running.store(&where, std::memory_order_relaxed);
+  monitor.running.store(where, std::memory_order_relaxed);
   try {
     function();
   } catch (...) {
-    monitor.running.store(nullptr, std::memory_order_relaxed);
+    monitor.running.store({}, std::memory_order_relaxed);
     pass_end_of_thread();
     on_exception(where);
   }
-  monitor.running.store(nullptr, std::memory_order_relaxed);
+  monitor.running.store({}, std::memory_order_relaxed);
   // The function may have forked, and this be the child: what waits is the parent's.
   if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
 }

@@ -13,11 +13,18 @@ namespace tornado {
 struct TurnMonitor {
   /// Odd while a turn runs, even while the loop sleeps or does not run.
   std::atomic<std::uint64_t> turn{0};
-  /// Where the running callback was added; for the loop's own thread and its signal
-  /// handlers, since it points into the callback.
-  std::atomic<const std::source_location*> running{nullptr};
+  /// Where the running callback was added. No line: none runs.
+  std::atomic<std::source_location> running{};
+  /// The watchdog sleeps until a turn begins, and must be told.
+  std::atomic<bool> awaited{false};
 
-  void begin_turn() noexcept { step(1); }
+  /// Whether the watchdog must be told.
+  [[nodiscard]] bool begin_turn() noexcept {
+    step(1);
+    // The watchdog's heavy fence orders these two.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    return awaited.load(std::memory_order_relaxed);
+  }
   void end_turn() noexcept { step(0); }
 
  private:

@@ -50,6 +50,9 @@ class CloseGuard {
 /// all wakes since the last look are in one release sequence: a coalesced wake
 /// happens-before the turn that serves it.
 ///
+/// A thread that finds the flag armed may be preempted before it writes. Each wake until
+/// then writes, too, so that no thread delays the wakes of another.
+///
 /// `Ends` are the descriptors. signal() writes to them, drain() reads from them, and
 /// release() closes them; all three are noexcept. open() makes new ends, and replace()
 /// puts them in the place of the old. process() returns a number that changes in a
@@ -67,7 +70,9 @@ class WakeProtocol {
 
   void wake() noexcept {
     pause_at(PausePoint::wake_began);
-    if (flag_.exchange(Flag::notified, std::memory_order_acq_rel) != Flag::armed) {
+    const Flag seen = flag_.exchange(Flag::notified, std::memory_order_acq_rel);
+    std::uint64_t sleep = unwritten_.load(std::memory_order_relaxed);
+    if (seen != Flag::armed && (seen != Flag::notified || sleep == 0)) {
       coalesced_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
@@ -78,6 +83,10 @@ class WakeProtocol {
     pause_at(PausePoint::wake_let_in);
     ends_.signal();
     written_.fetch_add(1, std::memory_order_relaxed);
+    // Not those of a later sleep.
+    if (sleep != 0) {
+      unwritten_.compare_exchange_strong(sleep, 0, std::memory_order_relaxed);
+    }
   }
 
   void close() noexcept {
@@ -93,6 +102,7 @@ class WakeProtocol {
     if (!ours()) return false;
     const bool alive = drain();
     pause_at(PausePoint::consume_drained);
+    begin_sleep();
     flag_.exchange(Flag::armed, std::memory_order_acq_rel);
     return alive;
   }
@@ -106,13 +116,20 @@ class WakeProtocol {
   }
 
   bool arm() noexcept {
+    begin_sleep();
     Flag seen = Flag::awake;
-    return flag_.compare_exchange_strong(seen, Flag::armed,
-                                         std::memory_order_acq_rel) ||
-           seen == Flag::armed;
+    if (flag_.compare_exchange_strong(seen, Flag::armed, std::memory_order_acq_rel) ||
+        seen == Flag::armed) {
+      return true;
+    }
+    unwritten_.store(0, std::memory_order_relaxed);
+    return false;
   }
 
-  void disarm() noexcept { flag_.exchange(Flag::awake, std::memory_order_acq_rel); }
+  void disarm() noexcept {
+    unwritten_.store(0, std::memory_order_relaxed);
+    flag_.exchange(Flag::awake, std::memory_order_acq_rel);
+  }
 
   void rebuild() {
     auto fresh = ends_.open();
@@ -131,6 +148,7 @@ class WakeProtocol {
     // parent's.
     flag_.exchange(Flag::notified, std::memory_order_acq_rel);
     ends_.signal();
+    unwritten_.store(0, std::memory_order_relaxed);
   }
 
   std::uint64_t written() const noexcept { return written_.load(); }
@@ -144,7 +162,7 @@ class WakeProtocol {
   /// What the next wake() does.
   enum class Flag : std::uint32_t {
     armed,     ///< writes, since the sleeper may be asleep
-    notified,  ///< nothing, since another wake has written
+    notified,  ///< nothing, once another wake has written
     awake,     ///< sets the flag, which the sleeper reads before it sleeps
   };
 
@@ -165,6 +183,12 @@ class WakeProtocol {
     const bool allowed_;
   };
 
+  // Before the flag is armed: the exchange that finds it armed orders this store before
+  // the load that follows.
+  void begin_sleep() noexcept {
+    unwritten_.store(++sleeps_, std::memory_order_relaxed);
+  }
+
   bool drain() noexcept {
     // A close() on another thread must not make this read from a reused number.
     const Use use(*this);
@@ -184,6 +208,8 @@ class WakeProtocol {
   CloseGuard<Memory> guard_;
   Atomic<std::uint64_t> owner_{Ends::process()};
   Atomic<Flag> flag_{Flag::armed};
+  Atomic<std::uint64_t> unwritten_{1};  // the sleep that no wake has written for, or 0
+  std::uint64_t sleeps_ = 1;            // the sleeper's
   Atomic<std::uint64_t> written_{0};
   Atomic<std::uint64_t> coalesced_{0};
   Atomic<std::uint64_t> rebuilt_{0};

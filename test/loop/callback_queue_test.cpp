@@ -13,23 +13,30 @@
 namespace tornado::test {
 namespace {
 
-using Pushed = CallbackQueue::Pushed;
-
 void run_all(CallbackList& batch) {
   for (; !batch.empty(); batch.pop_front()) batch.front().call();
 }
 
-TEST(CallbackQueue, tells_the_first_push_from_the_others) {
+TEST(CallbackQueue, tells_every_push_of_the_sleep_until_the_next_fetch) {
   CallbackQueue queue;
-  EXPECT_EQ(queue.push([] {}, {}), Pushed::first);
-  EXPECT_EQ(queue.push([] {}, {}), Pushed::more);
-  EXPECT_EQ(queue.size(), 2u);
   CallbackList batch;
+  EXPECT_EQ(queue.push([] {}, {}).sleep, 0u);
+  EXPECT_FALSE(queue.fall_asleep()) << "a callback waits";
   queue.take(batch);
-  EXPECT_EQ(batch.size(), 2u);
-  EXPECT_EQ(queue.fetched(), 2u);
-  EXPECT_EQ(queue.size(), 0u);
-  EXPECT_EQ(queue.push([] {}, {}), Pushed::first);
+  EXPECT_TRUE(queue.fall_asleep());
+  const std::uint64_t first = queue.push([] {}, {}).sleep;
+  EXPECT_NE(first, 0u);
+  EXPECT_EQ(queue.push([] {}, {}).sleep, first);
+  EXPECT_EQ(queue.telling(), 2u);
+  queue.set_woken(first);
+  EXPECT_EQ(queue.push([] {}, {}).sleep, 0u) << "it was woken from that sleep";
+  EXPECT_EQ(queue.telling(), 2u);
+  queue.fetch();
+  EXPECT_EQ(queue.push([] {}, {}).sleep, 0u);
+  queue.fetch();
+  EXPECT_TRUE(queue.fall_asleep());
+  EXPECT_TRUE(queue.fall_asleep());
+  EXPECT_GT(queue.push([] {}, {}).sleep, first + 1);
 }
 
 TEST(CallbackQueue, tells_its_size_and_how_many_of_others_the_last_take_brought) {
@@ -81,7 +88,8 @@ TEST(CallbackQueue, once_closed_gives_everything_back_and_refuses) {
   EXPECT_EQ(queue.close().size(), 2u);
   EXPECT_EQ(alive.use_count(), 1);
   Callback refused = [alive] {};
-  EXPECT_EQ(queue.push(std::move(refused), {}), Pushed::refused);
+  EXPECT_FALSE(queue.push(std::move(refused), {}).accepted);
+  EXPECT_TRUE(refused);
   EXPECT_EQ(queue.size(), 0u);
 }
 

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 
 #include "every_loop.h"
 #include "support/scale.h"
@@ -34,6 +35,27 @@ TEST_P(Callbacks, added_in_a_turn_run_in_the_next_one) {
   start();
   ASSERT_EQ(turns.size(), 2u);
   EXPECT_EQ(turns[1], turns[0] + 1);
+}
+
+// As in Tornado, whose turn begins with the callbacks.
+TEST_P(Callbacks, of_a_handler_run_in_its_turn_and_before_the_next_look) {
+  const FdPair pipe = make_pipe();
+  put_byte(pipe.second);
+  std::uint64_t of_handler = 0;
+  std::uint64_t of_callback = 0;
+  loop.add_handler(
+      pipe.first.get(),
+      [&](NativeFd fd, Events) {
+        loop.remove_handler(fd);
+        of_handler = loop.counters().turns;
+        loop.add_callback([&] {
+          of_callback = loop.counters().turns;
+          loop.stop();
+        });
+      },
+      Events::read);
+  start();
+  EXPECT_EQ(of_callback, of_handler);
 }
 
 TEST_P(Callbacks, that_add_themselves_do_not_starve_descriptors_and_timeouts) {
@@ -105,6 +127,58 @@ TEST_P(Callbacks, of_a_bounded_turn_give_way_after_20_microseconds) {
   for (const int callbacks : callbacks_between_looks(GetParam(), 5us)) {
     EXPECT_LE(callbacks, 5);
   }
+}
+
+TEST_P(Callbacks, of_a_bounded_turn_are_bounded_when_one_adds_them_all) {
+  IOLoop bounded(IOLoop::Options{
+      .poller = GetParam(), .make_current = false, .turns = TurnPolicy::bounded});
+  const int added = 1000;
+  int ran = 0;
+  std::uint64_t same = 0;
+  std::vector<int> order;
+  bounded.add_callback([&] {
+    const std::uint64_t turn = bounded.counters().turns;
+    for (int i = 0; i < added; ++i) {
+      bounded.add_callback([&, turn, i] {
+        same += bounded.counters().turns == turn;
+        order.push_back(i);
+        if (++ran == added) bounded.stop();
+      });
+    }
+  });
+  bounded.start();
+  EXPECT_LE(same, 64u);
+  EXPECT_EQ(ran, added);
+  EXPECT_TRUE(std::ranges::is_sorted(order));
+}
+
+TEST_P(Callbacks, that_wait_are_counted_while_the_batch_before_them_runs) {
+  const auto depth = [this] { return loop.counters().queue_depth; };
+  std::vector<std::uint64_t> depths;
+  for (int i = 0; i < 1000; ++i) {
+    loop.add_callback([&, i] {
+      depths.push_back(depth());
+      if (i == 999) loop.stop();
+    });
+  }
+  EXPECT_EQ(depth(), 1000u);
+  loop.add_callback([] {});  // behind the stop, and in the same turn
+  loop.start();
+  EXPECT_EQ(depth(), 0u);
+  ASSERT_EQ(depths.size(), 1000u);
+  EXPECT_EQ(depths.front(), 1000u);
+  EXPECT_EQ(depths[400], 600u);
+  EXPECT_EQ(depths.back(), 1u);
+}
+
+TEST_P(Callbacks, that_an_exception_has_left_are_counted_as_waiting) {
+  loop.set_exception_policy(ExceptionPolicy::rethrow);
+  loop.add_callback([] { throw std::runtime_error("mine"); });
+  for (int i = 0; i < 5; ++i) loop.add_callback([] {});
+  EXPECT_THROW(loop.start(), std::runtime_error);
+  EXPECT_EQ(loop.counters().queue_depth, 5u);
+  loop.close();
+  EXPECT_EQ(loop.counters().queue_depth, 0u);
 }
 
 /// Whose turn it is. Not atomic::wait, of which a waiter was seen to stay asleep.

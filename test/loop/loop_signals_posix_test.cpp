@@ -275,6 +275,26 @@ TEST_P(LoopSignalsPosix,
   done = true;
 }
 
+// What a C library does that was given the descriptor alone.
+TEST_P(LoopSignalsPosix, wake_by_one_byte_that_their_handler_writes) {
+  static std::atomic<int> wakeup_fd;
+  Waker waker(WakerKind::pipe);
+  wakeup_fd = waker.write_fileno();
+  const SignalScope handler(
+      SIGUSR1, [](int) { [[maybe_unused]] const auto n = ::write(wakeup_fd, "", 1); });
+  loop.add_handler(
+      waker.fileno(),
+      [&](NativeFd, Events) {
+        EXPECT_TRUE(waker.consume());
+        loop.stop();
+      },
+      Events::read);
+  for (int round = 0; round < 3; ++round) {
+    loop.call_later(1ms, [] { ::raise(SIGUSR1); });
+    start();
+  }
+}
+
 TEST_P(LoopSignalsPosix, tell_of_children_that_end) {
   std::vector<pid_t> children;
   loop.add_signal_handler(SIGCHLD, [&](int) {

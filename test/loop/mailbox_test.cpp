@@ -34,16 +34,23 @@ class Mailboxes : public testing::Test {
   Mailbox mailbox_{WakerKind::best};
 };
 
-TEST_F(Mailboxes, are_woken_by_the_first_post_and_not_by_those_behind_it) {
-  EXPECT_TRUE(post());
-  EXPECT_TRUE(woken());
+TEST_F(Mailboxes, are_woken_once_from_each_sleep_and_not_while_they_are_awake) {
   EXPECT_TRUE(post());
   EXPECT_FALSE(woken());
-  EXPECT_EQ(mailbox_.queue().size(), 2u);
+  for (int sleep = 0; sleep < 3; ++sleep) {
+    mailbox_.queue().fetch();
+    EXPECT_TRUE(mailbox_.queue().fall_asleep());
+    EXPECT_TRUE(post());
+    EXPECT_TRUE(woken());
+    EXPECT_TRUE(post());
+    EXPECT_FALSE(woken());
+  }
+  EXPECT_EQ(mailbox_.queue().size(), 7u);
 }
 
 TEST_F(Mailboxes, are_not_woken_by_the_thread_that_runs_the_loop) {
   mailbox_.set_runner(std::this_thread::get_id());
+  EXPECT_TRUE(mailbox_.queue().fall_asleep());
   EXPECT_TRUE(post());
   EXPECT_EQ(mailbox_.queue().size(), 1u);
   EXPECT_FALSE(woken());
@@ -184,6 +191,7 @@ TEST_F(Mailboxes, know_whether_they_were_woken_on_the_same_processor) {
   }
   if (cpus.size() < 2) GTEST_SKIP() << "there is one processor only";
   EXPECT_FALSE(mailbox_.woken_from_here());
+  EXPECT_TRUE(mailbox_.queue().fall_asleep());
   on_cpu(cpus[0], [this] {
     post();
     EXPECT_TRUE(mailbox_.woken_from_here());

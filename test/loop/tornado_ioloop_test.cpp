@@ -3,6 +3,7 @@
 // What is left out, and why: docs/differences.md.
 #include <array>
 #include <stdexcept>
+#include <thread>
 
 #include "every_loop.h"
 #include "support/log_capture.h"
@@ -39,8 +40,9 @@ TEST_P(TestIOLoop, test_add_callback_wakeup) {
 TEST_P(TestIOLoop, test_add_callback_wakeup_other_thread) {
   bool called = false;
   Thread other([&] {
-    // Asleep, and not about to look once more.
     wait_until([&] { return loop.running(); });
+    // It polls by then, as in Tornado.
+    std::this_thread::sleep_for(10ms);
     loop.add_callback([&] {
       called = true;
       loop.stop();
@@ -138,12 +140,17 @@ TEST_P(TestIOLoop, test_remove_timeout_cleanup) {
 
 TEST_P(TestIOLoop, test_remove_timeout_from_timeout) {
   const TimePoint now = loop.time();
+  bool first = false;
   bool second = false;
   TimeoutHandle later;
-  loop.call_at(now, [&] { EXPECT_TRUE(loop.remove_timeout(later)); });
+  loop.call_at(now, [&] {
+    first = true;
+    EXPECT_TRUE(loop.remove_timeout(later));
+  });
   later = loop.call_at(now, [&] { second = true; });
   loop.call_later(1ms, [this] { loop.stop(); });
   start();
+  EXPECT_TRUE(first);
   EXPECT_FALSE(second);
 }
 
@@ -226,6 +233,20 @@ TEST_P(TestIOLoop, test_close_file_object) {
   EXPECT_EQ(object.closed, 1);
   EXPECT_FALSE(open_numbers().contains(pair.second.release()))
       << "the number was not closed";
+}
+
+TEST_P(TestIOLoop, a_file_object_that_was_removed_by_its_number_is_not_closed) {
+  FdPair pair = make_socket_pair();
+  Socket object(std::move(pair.first));
+  loop.add_handler(
+      object, [](Socket&, Events) {}, Events::read);
+  loop.remove_handler(object.fileno());
+  const NativeFd number = object.fd.release();
+  loop.add_handler(
+      number, [](NativeFd, Events) {}, Events::read);
+  loop.close(true);
+  EXPECT_EQ(object.closed, 0);
+  EXPECT_FALSE(open_numbers().contains(number)) << "the number was not closed";
 }
 
 TEST_P(TestIOLoop, test_handler_callback_file_object) {

@@ -294,6 +294,28 @@ TEST_P(TestPeriodicCallbackAsync, test_periodic_plain) {
   EXPECT_EQ(calls, 3);
 }
 
+TEST_P(TestPeriodicCallbackAsync, a_stop_from_within_ends_it) {
+  int calls = 0;
+  PeriodicCallback ticks(
+      loop,
+      [&] {
+        if (++calls == 3) ticks.stop();
+      },
+      1ms);
+  ticks.start();
+  // Three calls, and then twenty periods without one.
+  PeriodicCallback other(
+      loop,
+      [&, left = 20]() mutable {
+        if (calls == 3 && --left == 0) loop.stop();
+      },
+      1ms);
+  other.start();
+  start();
+  EXPECT_EQ(calls, 3);
+  EXPECT_FALSE(ticks.is_running());
+}
+
 TEST_P(TestPeriodicCallbackAsync, test_timedelta) {
   int calls = 0;
   PeriodicCallback ticks(

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "every_loop.h"
@@ -19,6 +26,8 @@
 
 namespace tornado::test {
 namespace {
+
+using std::chrono::nanoseconds;
 
 class Blocked : public EveryLoop {};
 
@@ -103,6 +112,15 @@ bool is_borrowed(const struct sigaction& from) {
   struct sigaction now {};
   ::sigaction(SIGURG, nullptr, &now);
   return now.sa_handler != from.sa_handler;
+}
+
+/// As wait_until(), but the thread does not wait in the kernel, where no probe
+/// interrupts it.
+bool spin_until(const std::function<bool()>& predicate) {
+  const TimePoint end = Clock::now() + patience;
+  while (!predicate() && Clock::now() < end) {
+  }
+  return predicate();
 }
 
 /// SIGURG blocked, on this thread: a watchdog that looks at it waits for a second.
@@ -230,11 +248,11 @@ TEST_P(Blocked, by_a_callback_that_forks_and_goes_on_in_the_child) {
   ::sigaction(SIGURG, &mine, &before);
   loop.add_callback([&] {
     std::optional<Deaf> deaf(std::in_place);
-    EXPECT_TRUE(wait_until([&] { return is_borrowed(mine); }));
+    EXPECT_TRUE(spin_until([&] { return is_borrowed(mine); }));
     EXPECT_TRUE(passes_in_child([&] {
       deaf.reset();
       loop.after_fork();
-      EXPECT_TRUE(wait_until([&] { return log.contains("\n  "); }));
+      EXPECT_TRUE(spin_until([&] { return log.contains("\n  "); }));
       EXPECT_TRUE(wait_until([&] { return !is_borrowed(mine); }));
       ::raise(SIGURG);
       EXPECT_EQ(users_signals, 1);
@@ -256,7 +274,7 @@ TEST_P(Blocked, where_the_signal_may_not_be_borrowed_is_logged_without_its_stack
     IOLoop one(IOLoop::Options{GetParam(), {}, false});
     one.set_blocking_log_threshold(5ms);
     one.add_callback([&] {
-      EXPECT_TRUE(wait_until([&] { return log.contains("blocked"); }));
+      EXPECT_TRUE(spin_until([&] { return log.contains("blocked"); }));
       one.stop();
     });
     one.start();
@@ -285,12 +303,111 @@ TEST_P(Blocked, a_thread_that_does_not_answer_is_logged_without_its_stack) {
     sigset_t all, before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_BLOCK, &all, &before);
-    EXPECT_TRUE(wait_until([&] { return log.contains("blocked"); }));
+    EXPECT_TRUE(spin_until([&] { return log.contains("blocked"); }));
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     loop.stop();
   });
   start();
   EXPECT_FALSE(log.contains("\n  "));
+}
+
+/// Whether a callback that is too slow in poll() was left alone, and logged.
+bool is_logged_in_poll(IOLoop& loop) {
+  const LogCapture log;
+  const FdPair pipe = make_pipe();
+  Thread other([&] {
+    EXPECT_TRUE(wait_until([&] { return log.contains("blocked"); }));
+    put_byte(pipe.second);
+  });
+  int ready = 0;
+  loop.add_callback([&] {
+    pollfd one{pipe.first.get(), POLLIN, 0};
+    ready = ::poll(&one, 1, 60'000);
+    loop.stop();
+  });
+  loop.start();
+  other.join();
+  return ready == 1 && log.contains("in a callback added at") &&
+         log.contains("in system call") && log.contains("\n  ");
+}
+
+TEST_P(Blocked, in_a_system_call_is_logged_without_an_interruption) {
+  if (::access("/proc/thread-self/syscall", R_OK) != 0) {
+    GTEST_SKIP() << "the system does not tell";
+  }
+  loop.set_blocking_log_threshold(20ms);
+  // A busy machine may stop the watchdog between its look and its signal.
+  bool left_alone = false;
+  for (int attempt = 0; attempt < 10 && !left_alone; ++attempt) {
+    left_alone = is_logged_in_poll(loop);
+  }
+  EXPECT_TRUE(left_alone);
+}
+
+TEST_P(Blocked, by_a_thread_that_does_not_answer_does_not_hold_up_the_end) {
+  struct sigaction mine {};
+  ::sigaction(SIGURG, nullptr, &mine);
+  nanoseconds best = nanoseconds::max();
+  for (int attempt = 0; attempt < 20 && best >= 500ms; ++attempt) {
+    const LogCapture log;
+    const Deaf deaf;
+    TimePoint asked;
+    loop.set_blocking_log_threshold(1ms);
+    loop.add_callback([&] {
+      EXPECT_TRUE(spin_until([&] { return is_borrowed(mine); }));
+      asked = Clock::now();
+      loop.stop();
+    });
+    start();
+    loop.set_blocking_log_threshold(0ms);
+    best = std::min(best, Clock::now() - asked);
+  }
+  EXPECT_LT(best, 500ms) << "it waits for the probe's second";
+}
+
+std::set<std::string> threads() {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    names.insert(entry.path().filename());
+  }
+  return names;
+}
+
+/// How often that thread of this process has gone to sleep.
+std::uint64_t sleeps_of(const std::string& thread) {
+  std::ifstream file("/proc/self/task/" + thread + "/status");
+  for (std::string line; std::getline(file, line);) {
+    const std::string_view key = "voluntary_ctxt_switches:";
+    if (line.starts_with(key)) return std::stoull(line.substr(key.size()));
+  }
+  return 0;
+}
+
+TEST_P(Blocked, is_not_looked_for_while_the_loop_sleeps) {
+  if (::access("/proc/self/task", R_OK) != 0) GTEST_SKIP() << "no /proc";
+  const LogCapture log;
+  loop.add_callback([this] { loop.stop(); });
+  start();  // what a loop makes at its first run is there
+  const std::set<std::string> before = threads();
+  loop.set_blocking_log_threshold(1ms);
+  std::string dog;
+  for (const std::string& one : threads()) {
+    if (!before.contains(one)) dog = one;
+  }
+  std::uint64_t slept = 0;
+  loop.add_callback([&] { slept = sleeps_of(dog); });
+  loop.call_later(300ms, [&] {
+    slept = sleeps_of(dog) - slept;
+    loop.stop();
+  });
+  start();
+  EXPECT_LT(slept, 100u) << "of 300 thresholds";
+  // And after that it looks again.
+  loop.add_callback([&] {
+    EXPECT_TRUE(wait_until([&] { return log.contains("blocked", LogLevel::warning); }));
+    loop.stop();
+  });
+  start();
 }
 
 TORNADO_ON_EVERY_POLLER(Blocked);

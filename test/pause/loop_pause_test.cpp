@@ -101,6 +101,32 @@ TEST_P(EveryLoopPaused, hears_two_threads_that_post) {
        [&] { EXPECT_TRUE(loop_->add_callback([this] { also(); })); });
 }
 
+// A thread of low priority, or in a debugger, stands there for as long as it likes.
+TEST_P(EveryLoopPaused, hears_a_post_while_another_thread_stands_amid_its_own) {
+  for (const PausePoint point :
+       {PausePoint::post_pushed, PausePoint::wake_began,
+        PausePoint::wake_found_it_armed, PausePoint::wake_let_in}) {
+    SCOPED_TRACE(std::string(name_of(point)));
+    loop_ = std::make_unique<IOLoop>(GetParam());
+    loop_->call_later(2 * patience, [this] { loop_->stop(); });
+    std::atomic<bool> served{false};
+    const auto post_and_wait = [&] {
+      EXPECT_TRUE(loop_->add_callback([&] { served = true; }));
+      EXPECT_TRUE(wait_until([&] { return served.load(); }));
+    };
+    const int slept = arrivals_at(PausePoint::wait_armed);
+    const Thread first([&] {
+      EXPECT_TRUE(
+          wait_until([&] { return arrivals_at(PausePoint::wait_armed) > slept; }));
+      const Stretch stretch(point, 0, [&] { on_another_thread(post_and_wait); });
+      EXPECT_TRUE(loop_->add_callback([this] { loop_->stop(); }));
+      EXPECT_TRUE(stretch.reached());
+    });
+    loop_->start();
+  }
+  loop_.reset();
+}
+
 TEST_P(EveryLoopPaused, hears_of_lanes_that_are_opened_and_used) {
   Lane lane;
   play(

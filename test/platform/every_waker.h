@@ -46,6 +46,14 @@ struct WakerView {
   NativeFd writer;
 };
 
+/// Whether a single byte from outside is a wake.
+inline bool takes_single_bytes(WakerKind kind) {
+  return !is_one_descriptor(kind);
+}
+
+/// Writes one byte to the waker, as code does that knows the descriptor alone.
+void write_byte_from_outside(const WakerView& waker);
+
 /// Writes to the waker as a stranger may.
 void write_from_outside(const WakerView& waker);
 

@@ -11,6 +11,10 @@ void write_from_outside(const WakerView& waker) {
   ASSERT_EQ(::write(waker.writer, &one, sizeof one), 8);
 }
 
+void write_byte_from_outside(const WakerView& waker) {
+  ASSERT_EQ(::write(waker.writer, "", 1), 1);
+}
+
 void fill_from_outside(const WakerView& waker) {
   if (waker.kind == WakerKind::eventfd) {
     const std::uint64_t greatest = ~std::uint64_t{0} - 1;

@@ -5,6 +5,10 @@
 
 namespace tornado::test {
 
+void write_byte_from_outside(const WakerView& waker) {
+  ASSERT_EQ(::send(waker.writer, "x", 1, 0), 1);
+}
+
 void write_from_outside(const WakerView& waker) {
   ASSERT_EQ(::send(waker.writer, "x", 1, 0), 1);
 }

@@ -71,6 +71,18 @@ TEST_P(EveryWaker, takes_writes_from_outside_as_wakes) {
   EXPECT_FALSE(is_readable(waker_.fileno()));
 }
 
+TEST_P(EveryWaker, takes_one_byte_from_outside_as_a_wake_of_a_sleeper) {
+  if (!takes_single_bytes(kind())) GTEST_SKIP() << "it takes no single byte";
+  for (int round = 0; round < 3; ++round) {
+    Thread other([this] { write_byte_from_outside(waker_); });
+    EXPECT_TRUE(becomes_readable(waker_.fileno()));
+    other.join();
+    EXPECT_TRUE(waker_.consume());
+    EXPECT_FALSE(is_readable(waker_.fileno()));
+  }
+  expect_to_work(waker_);
+}
+
 TEST_P(EveryWaker, counts_a_full_buffer_as_success) {
   if (!is_made_of_bytes(kind())) GTEST_SKIP() << "nothing can be written to it";
   fill_from_outside(waker_);

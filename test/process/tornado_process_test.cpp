@@ -6,6 +6,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "process/talk.h"
 #include "support/child.h"
@@ -70,13 +72,26 @@ int drive(const UniqueFd& listener) {
   return ask(listener, "exit 0").empty() ? 0 : 110;
 }
 
+/// "child ID (pid PID) exited" of each worker that has begun, from what each wrote.
+std::vector<std::string> ends_of(const FdPair& begun) {
+  std::vector<std::string> ends;
+  for (int worker[2]; ::read(begun.first.get(), worker, sizeof worker) > 0;) {
+    ends.push_back("child " + std::to_string(worker[0]) + " (pid " +
+                   std::to_string(worker[1]) + ") exited");
+  }
+  return ends;
+}
+
 TEST(ProcessTest, test_multi_process) {
   EXPECT_TRUE(passes_in_child([] {
     const LogCapture log;
     const UniqueFd listener = listen_on_loopback();
+    const FdPair begun = make_pipe();
     const ForkResult forked = fork_processes(3, {.max_restarts = 3});
     if (forked.task_id) {
       if (task_id() != forked.task_id) ::_exit(99);
+      const int worker[2] = {*forked.task_id, ::getpid()};
+      if (::write(begun.second.get(), worker, sizeof worker) == -1) ::_exit(97);
       if (*forked.task_id == 2) ::_exit(drive(listener));
       serve(listener);
       ::_exit(98);
@@ -89,7 +104,23 @@ TEST(ProcessTest, test_multi_process) {
       EXPECT_TRUE(
           log.contains(std::string(" exited with status ") + status + ", restarting"));
     }
-    EXPECT_TRUE(log.contains("child 2 (pid "));
+    // One line for each, with the id that it had: a worker that is restarted keeps it.
+    const std::vector<std::string> ends = ends_of(begun);
+    EXPECT_EQ(ends.size(), 3u + 3u);
+    std::size_t logged = 0;
+    for (const LogCapture::Record& record : log.records()) {
+      logged += record.message.starts_with("child ");
+    }
+    EXPECT_EQ(logged, ends.size());
+    std::vector<std::size_t> restarts(3), begins(3);
+    for (const std::string& end : ends) {
+      const auto id = static_cast<std::size_t>(end[6] - '0');
+      ASSERT_LT(id, 3u);
+      ++begins[id];
+      EXPECT_TRUE(log.contains(end)) << end;
+      restarts[id] += log.contains(end + " with status");
+    }
+    for (std::size_t id = 0; id < 3; ++id) EXPECT_EQ(begins[id], restarts[id] + 1);
     EXPECT_TRUE(log.contains(" exited normally"));
   }));
 }

@@ -356,13 +356,15 @@ TEST(FaultInjection, of_a_number_that_is_another_file_by_now_is_told_of_the_chan
 
 TEST(FaultInjection,
      of_a_probe_that_cannot_be_sent_leaves_the_watchdog_without_a_stack) {
-  const std::atomic<const std::source_location*> running{nullptr};
+  const std::atomic<std::source_location> running{};
+  const std::atomic<bool> hurried{false};
+  const ProbedThread self = ProbedThread::current();
   {
     const FaultInjection injection({.call = "pthread_sigqueue", .error = EAGAIN});
-    EXPECT_FALSE(probe_stack(::pthread_self(), running));
+    EXPECT_FALSE(probe_stack(self, running, hurried));
     EXPECT_EQ(injection.struck(), 1u);
   }
-  EXPECT_TRUE(probe_stack(::pthread_self(), running));
+  EXPECT_TRUE(probe_stack(self, running, hurried));
 }
 
 TEST(FaultInjection, of_membarrier_once_is_made_good_by_another_registration) {
