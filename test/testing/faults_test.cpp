@@ -358,13 +358,23 @@ TEST(FaultInjection,
      of_a_probe_that_cannot_be_sent_leaves_the_watchdog_without_a_stack) {
   const std::atomic<std::source_location> running{};
   const std::atomic<bool> hurried{false};
-  const ProbedThread self = ProbedThread::current();
+  ProbedThread probed;
+  std::atomic<bool> known{false}, done{false};
+  std::thread busy([&] {
+    probed = ProbedThread::current();
+    known = true;
+    while (!done) {
+    }
+  });
+  EXPECT_TRUE(wait_until([&] { return known.load(); }));
   {
     const FaultInjection injection({.call = "pthread_sigqueue", .error = EAGAIN});
-    EXPECT_FALSE(probe_stack(self, running, hurried));
+    EXPECT_FALSE(probe_stack(probed, running, hurried));
     EXPECT_EQ(injection.struck(), 1u);
   }
-  EXPECT_TRUE(probe_stack(self, running, hurried));
+  EXPECT_TRUE(probe_stack(probed, running, hurried));
+  done = true;
+  busy.join();
 }
 
 TEST(FaultInjection, of_membarrier_once_is_made_good_by_another_registration) {
