@@ -50,8 +50,8 @@ class CloseGuard {
 /// all wakes since the last look are in one release sequence: a coalesced wake
 /// happens-before the turn that serves it.
 ///
-/// A thread that finds the flag armed may be preempted before it writes. Each wake until
-/// then writes, too, so that no thread delays the wakes of another.
+/// A thread that finds the flag armed may be preempted before it writes. Each wake
+/// until then writes, too, so that no thread delays the wakes of another.
 ///
 /// `Ends` are the descriptors. signal() writes to them, drain() reads from them, and
 /// release() closes them; all three are noexcept. open() makes new ends, and replace()

@@ -16,7 +16,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "loop/stack_probe.h"
 #include "poller/backends.h"
 #include "support/child.h"
 #include "support/deny.h"
@@ -221,23 +220,6 @@ TEST(FaultInjection, leaves_no_mapping_behind) {
   EXPECT_LT(mappings(), before + 10);
 }
 
-std::atomic<bool> told{false};
-
-TEST(FaultInjection, does_not_end_the_watchdog_of_a_loop_that_is_blocked) {
-  const LogSink before =
-      set_log_sink([](LogLevel, std::string_view) noexcept { told = true; });
-  IOLoop loop;
-  loop.set_blocking_log_threshold(std::chrono::milliseconds(1));
-  loop.add_callback([&] {
-    const FaultInjection injection(
-        {.call = "operator new", .error = ENOMEM, .for_ever = true});
-    EXPECT_TRUE(wait_until([] { return told.load(); }));
-    loop.stop();
-  });
-  loop.start();
-  set_log_sink(before);
-}
-
 TEST(FaultInjection, does_not_make_a_loop_spin_that_has_no_descriptor_for_its_set) {
   IOLoop loop(PollerKind::epoll);
   FdPair orphan = make_socket_pair();
@@ -352,29 +334,6 @@ TEST(FaultInjection, of_a_number_that_is_another_file_by_now_is_told_of_the_chan
   const FaultInjection injection({.call = "epoll_ctl", .error = ENOSPC, .nth = 2});
   EXPECT_THROW(poller->modify(fd, Events::read, 1), std::system_error);
   EXPECT_EQ(injection.struck(), 1u);
-}
-
-TEST(FaultInjection,
-     of_a_probe_that_cannot_be_sent_leaves_the_watchdog_without_a_stack) {
-  const std::atomic<std::source_location> running{};
-  const std::atomic<bool> hurried{false};
-  ProbedThread probed;
-  std::atomic<bool> known{false}, done{false};
-  std::thread busy([&] {
-    probed = ProbedThread::current();
-    known = true;
-    while (!done) {
-    }
-  });
-  EXPECT_TRUE(wait_until([&] { return known.load(); }));
-  {
-    const FaultInjection injection({.call = "pthread_sigqueue", .error = EAGAIN});
-    EXPECT_FALSE(probe_stack(probed, running, hurried));
-    EXPECT_EQ(injection.struck(), 1u);
-  }
-  EXPECT_TRUE(probe_stack(probed, running, hurried));
-  done = true;
-  busy.join();
 }
 
 TEST(FaultInjection, of_membarrier_once_is_made_good_by_another_registration) {
