@@ -223,13 +223,13 @@ TEST(WakeProtocolModel, fails_with_any_weaker_order_or_operation) {
   const auto touched = [&](const Mutant& fault) {
     expect_caught<Close<2>>(fault, params);
   };
-  touched({"leave: relaxed", "::leave(", fetch_sub, Fault::relaxed});
-  touched({"leave: publishes nothing", "::leave(", fetch_sub, Fault::acquire});
-  touched({"leave: acquires nothing", "::leave(", fetch_sub, Fault::release});
-  touched({"leave: loads, then stores", "::leave(", fetch_sub, Fault::split});
-  touched({"enter: loads, then stores", "::enter(", fetch_add, Fault::split});
-  touched({"shut: relaxed", "::shut(", fetch_or, Fault::relaxed});
-  touched({"shut: loads, then stores", "::shut(", fetch_or, Fault::split});
+  touched({"release: relaxed", "::release(", fetch_sub, Fault::relaxed});
+  touched({"release: publishes nothing", "::release(", fetch_sub, Fault::acquire});
+  touched({"release: acquires nothing", "::release(", fetch_sub, Fault::release});
+  touched({"release: loads, then stores", "::release(", fetch_sub, Fault::split});
+  touched({"acquire: loads, then stores", "::acquire(", fetch_add, Fault::split});
+  touched({"close: relaxed", "::close(", fetch_or, Fault::relaxed});
+  touched({"close: loads, then stores", "::close(", fetch_or, Fault::split});
   touched({"claim: loads, then stores", "::claim(", exchange, Fault::split});
 }
 
