@@ -360,24 +360,21 @@ INSTANTIATE_TEST_SUITE_P(, EveryLoopPaused, testing::ValuesIn(poller_kinds()),
 INSTANTIATE_TEST_SUITE_P(, EveryWatchingLoopPaused, testing::ValuesIn(poller_kinds()),
                          name_of_poller);
 
-/// Its owner destroys a loop that `tell` has ended, while `tell` stands at `point`.
+/// Its owner destroys a loop that `tell` has ended, while `tell` stands at `point`. The
+/// loop sleeps then, and a post of another thread wakes it.
 void expect_to_outlive(PausePoint point, const std::function<void(IOLoop&)>& tell) {
   auto loop = std::make_unique<IOLoop>();
   IOLoop& told = *loop;
-  std::atomic<bool> runs{false}, destroying{false}, destroyed{false};
-  // Keeps the loop awake, which need not be woken then.
-  std::function<void()> again = [&] {
-    runs = true;
-    told.add_callback([&] { again(); });
-  };
-  again();
+  std::atomic<bool> destroying{false}, destroyed{false};
   const Stretch late(point, 0, [&] {
+    on_another_thread([&] { told.add_callback([] {}); });
     EXPECT_TRUE(wait_until([&] { return destroying.load(); }));
     EXPECT_FALSE(
         wait_until([&] { return destroyed.load(); }, std::chrono::milliseconds(50)));
   });
+  const int slept = arrivals_at(PausePoint::wait_armed);
   const Thread teller([&] {
-    wait_until([&] { return runs.load(); });
+    wait_until([&] { return arrivals_at(PausePoint::wait_armed) > slept; });
     tell(told);
   });
   loop->start();
