@@ -114,10 +114,12 @@ class TORNADO_API IOLoop {
   /// @}
 
   /// @name Callbacks
-  /// Run in the order in which they were added, total over all threads. One that is
-  /// added during a turn runs in the next, after a look at the descriptors. False if
-  /// the loop is closed (or the parent's): the callable is then destroyed, as are those
-  /// that have not run when the loop closes.
+  /// Run in the order in which they were added, total over all threads. A callback that
+  /// a callback or a timeout adds runs in the next turn, after a look at the
+  /// descriptors. A callback that the handler of a descriptor or of a signal adds runs
+  /// in the same turn, as in Tornado. False if the loop is closed (or the parent's):
+  /// the callable is then destroyed, as are those that have not run when the loop
+  /// closes.
   /// @{
   bool add_callback(Callback callback, Location where = Location::current());
   /// As add_callback, but its exception is logged whatever the policy.
@@ -229,7 +231,10 @@ class TORNADO_API IOLoop {
 
   /// Logs a warning with the stack of the loop's thread, and the place where the
   /// running callback was added, once per turn that takes longer than `threshold`.
-  /// Zero: never, as at first. Costs one thread, and borrows SIGURG for an instant.
+  /// Zero: never, as at first. Costs one thread, and borrows SIGURG for an instant. On
+  /// Linux a thread that waits in a system call is not interrupted: the warning has the
+  /// number of the call in the place of the stack. On other systems, and without /proc,
+  /// a call such as poll() in a slow callback may fail with EINTR.
   void set_blocking_log_threshold(Delay threshold);
 
   [[nodiscard]] const LoopHandle& handle() const noexcept;

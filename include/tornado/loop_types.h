@@ -17,7 +17,7 @@ class LoopSeam;
 
 /// When a loop looks at its descriptors.
 enum class TurnPolicy : std::uint8_t {
-  strict,  ///< once per turn; a callback that is added during a turn waits for the next
+  strict,   ///< once per turn; a callback that a callback adds waits for the next turn
   bounded,  ///< also runs what is added meanwhile, up to 64 callbacks or 20
             ///< microseconds
 };
@@ -60,7 +60,7 @@ struct LoopCounters {
   std::uint64_t callbacks = 0;       ///< callbacks run, those from signals included
   std::uint64_t timeouts = 0;        ///< timeouts run
   std::uint64_t events = 0;          ///< handlers called
-  std::uint64_t queue_depth = 0;     ///< callbacks waiting now
+  std::uint64_t queue_depth = 0;     ///< callbacks waiting now, but for those in lanes
   std::uint64_t poller_rebuilt = 0;  ///< kernel sets made anew to shed an orphan
   std::chrono::nanoseconds asleep{0};
   WakerCounters waker;

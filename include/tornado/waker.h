@@ -61,11 +61,16 @@ class TORNADO_API Waker {
   /// What to wait on for readability; invalid_fd after close().
   [[nodiscard]] NativeFd fileno() const noexcept;
   /// What wake() writes to; the same as fileno() for eventfd.
+  ///
+  /// A C library that knows only a descriptor can wake the sleeper by one byte: written
+  /// to a waker of the kind pipe or socketpair, sent to one of the kind tcp_pair. An
+  /// eventfd takes eight bytes at a time, a kqueue takes none.
   [[nodiscard]] NativeFd write_fileno() const noexcept;
 
   /// Async-signal-safe, lock-free, keeps errno, raises no SIGPIPE of its own making.
-  /// Writes at most once between two calls of consume(). Harmless during and after
-  /// close(), and in a forked child, where it does nothing: the waker is the parent's.
+  /// The first call after consume() writes. A call that comes before this write is done
+  /// writes, too; later calls do not. Harmless during and after close(), and in a
+  /// forked child, where it does nothing: the waker is the parent's.
   void wake() noexcept;
 
   /// Reads everything there is, then lets the next wake() write again; in this order,
