@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 
 namespace tornado {
 namespace {

@@ -26,7 +26,7 @@ struct DescriptorInfo {
   /// The part of the library that made it, such as "Waker". Empty for other processes,
   /// for what the program made, and for a number that leads to another file by now. An
   /// eventfd or epoll set of the program is not told from one that it replaced.
-  std::string maker = {};
+  std::string owner = {};
 };
 
 /// "7 pipe pipe:[4711] (spawn)"

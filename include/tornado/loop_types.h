@@ -13,7 +13,13 @@
 
 namespace tornado {
 
-class LoopSeam;
+class LoopHooks;
+
+/// The test hooks of a loop. Only the test kit sets them: see Simulation::options().
+class LoopHooksReference {
+  friend class LoopHooks;
+  LoopHooks* hooks_ = nullptr;
+};
 
 /// When a loop looks at its descriptors.
 enum class TurnPolicy : std::uint8_t {
@@ -37,8 +43,8 @@ struct LoopOptions {
   /// they came from its own processor: whoever posts a stream need not wake it for
   /// each.
   std::chrono::nanoseconds spin{0};
-  /// Another clock and another way to wait, for tests: see Simulation::options().
-  LoopSeam* seam = nullptr;
+  /// Another clock and another way to wait, for tests.
+  LoopHooksReference hooks = {};
 };
 
 /// What happens to an exception that leaves a callback.

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <utility>
 
-#include "platform/pause_point.h"
+#include "platform/sync_point.h"
 
 namespace tornado {
 
@@ -39,13 +39,13 @@ void CallbackQueue::push_own(Callback&& callback, const std::source_location& wh
 void CallbackQueue::take(CallbackList& batch) {
   fetched_ = 0;
   if (others_.load(std::memory_order_relaxed) != 0) fetch();
-  pause_at(PausePoint::fetched);
+  sync_point(SyncPoint::fetched);
   own_.swap(batch);
   own_size_.store(0, std::memory_order_relaxed);
 }
 
 void CallbackQueue::fetch() {
-  pause_at(PausePoint::fetch_began);
+  sync_point(SyncPoint::fetch_began);
   const std::scoped_lock lock(guarded_->lock);
   fetched_ += guarded_->items.size();
   own_.append(guarded_->items);

@@ -9,7 +9,7 @@
 
 #include "loop/callback_list.h"
 #include "platform/spin_lock.h"
-#include "platform/std_memory.h"
+#include "platform/std_atomics.h"
 
 namespace tornado {
 
@@ -68,7 +68,7 @@ class CallbackQueue {
 
  private:
   struct Guarded {
-    SpinLock<StdMemory> lock;
+    SpinLock<StdAtomics> lock;
     CallbackList items;
     std::uint64_t sleep = 0;
     bool closed = false;

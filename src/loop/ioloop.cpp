@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "loop/impl.h"
+#include "loop/loop_core.h"
 #include "platform/fork_epoch.h"
 #include "platform/log.h"
 #include "platform/system_error.h"

@@ -6,7 +6,7 @@
 #include <source_location>
 #include <utility>
 
-#include "loop/packed_callback.h"
+#include "loop/callback_list.h"
 
 namespace tornado {
 
@@ -15,7 +15,7 @@ namespace tornado {
 /// Callbacks are packed into chunks, as in CallbackList, and how many there are is the
 /// only thing that both threads look at. What the taker has emptied goes back to the
 /// pusher, so that memory is not got on one thread and freed on the other.
-template <class Memory, std::size_t ChunkBytes = 4096>
+template <class Atomics, std::size_t ChunkBytes = 4096>
 class LaneQueue {
  public:
   LaneQueue() : first_(new Chunk), last_(first_) {}
@@ -35,7 +35,7 @@ class LaneQueue {
     if (end_ > Chunk::last_start) add_chunk();
     end_ +=
         PackedCallback::pack(last_->bytes + end_, std::move(callback), where)->bytes();
-    Memory::publish(pushed_, ++count_);
+    Atomics::publish(pushed_, ++count_);
   }
   /// Nothing will be pushed any more.
   void abandon() noexcept { abandoned_.store(true, std::memory_order_release); }
@@ -67,16 +67,16 @@ class LaneQueue {
 
  private:
   template <class T>
-  using Atomic = typename Memory::template Atomic<T>;
+  using Atomic = typename Atomics::template Atomic<T>;
   template <class T>
-  using Plain = typename Memory::template Plain<T>;
+  using NonAtomic = typename Atomics::template NonAtomic<T>;
 
   struct Chunk {
     static constexpr std::size_t room = ChunkBytes - 16;
     static constexpr std::size_t last_start = room - PackedCallback::most_bytes;
     Chunk() { next = nullptr; }
 
-    Plain<Chunk*> next;
+    NonAtomic<Chunk*> next;
     alignas(void*) std::byte bytes[room];
   };
   static constexpr std::uint32_t most_returned = 256;

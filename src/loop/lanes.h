@@ -7,17 +7,17 @@
 #include <vector>
 
 #include "loop/lane_queue.h"
-#include "platform/pause_point.h"
-#include "platform/std_memory.h"
+#include "platform/std_atomics.h"
+#include "platform/sync_point.h"
 
 namespace tornado {
 
-using LoopLane = LaneQueue<StdMemory>;
+using LoopLane = LaneQueue<StdAtomics>;
 
 /// By which pushers and a sleeper do not miss each other: each announces itself before
 /// it looks for the other. As the sleeper fences heavily in between, a push costs two
 /// plain stores and a load.
-template <class Memory>
+template <class Atomics>
 class SleepSign {
  public:
   enum class Rest { refused, unsure, sound };
@@ -33,9 +33,9 @@ class SleepSign {
   template <class Waiting>
   [[nodiscard]] Rest put_up(Waiting waiting) noexcept {
     asleep_.store(true, std::memory_order_seq_cst);
-    pause_at(PausePoint::sign_put_up);
-    const bool fenced = Memory::fence_heavily();
-    pause_at(PausePoint::sign_fenced);
+    sync_point(SyncPoint::sign_put_up);
+    const bool fenced = Atomics::fence_heavily();
+    sync_point(SyncPoint::sign_fenced);
     if (!waiting()) return fenced ? Rest::sound : Rest::unsure;
     take_down();
     return Rest::refused;
@@ -43,7 +43,7 @@ class SleepSign {
   void take_down() noexcept { asleep_.store(false, std::memory_order_relaxed); }
 
  private:
-  typename Memory::template Atomic<bool> asleep_{false};
+  typename Atomics::template Atomic<bool> asleep_{false};
 };
 
 /// The lanes into one loop.
@@ -64,7 +64,7 @@ class Lanes {
   }
   /// Forgets the lanes that the loop has not looked at, for one that never will.
   void refuse_joined() noexcept;
-  [[nodiscard]] const SleepSign<StdMemory>& sign() const noexcept { return sign_; }
+  [[nodiscard]] const SleepSign<StdAtomics>& sign() const noexcept { return sign_; }
 
   // The loop's thread.
 
@@ -77,7 +77,7 @@ class Lanes {
     }
     return joined_.load(std::memory_order_relaxed) != nullptr;
   }
-  using Rest = SleepSign<StdMemory>::Rest;
+  using Rest = SleepSign<StdAtomics>::Rest;
   [[nodiscard]] Rest fall_asleep() noexcept {
     return sign_.put_up([this] { return waiting(); });
   }
@@ -115,7 +115,7 @@ class Lanes {
 
   std::vector<std::shared_ptr<LoopLane>> lanes_;
   std::atomic<Joined*> joined_{nullptr};
-  SleepSign<StdMemory> sign_;
+  SleepSign<StdAtomics> sign_;
 };
 
 }  // namespace tornado

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "platform/fork_epoch.h"
-#include "platform/pause_point.h"
+#include "platform/sync_point.h"
 #include "platform/system_error.h"
 #include "tornado/error.h"
 #include "tornado/loop_handle.h"
@@ -60,12 +60,12 @@ bool Mailbox::post(Callback&& callback, const std::source_location& where) {
     queue_.push_own(std::move(callback), where);
     return true;
   }
-  pause_at(PausePoint::post_allowed);
+  sync_point(SyncPoint::post_allowed);
   const auto pushed = queue_.push(std::move(callback), where);
   if (pushed.sleep == 0) return pushed.accepted;
   // Each post does until one has: no post waits for a thread that was preempted here.
   const WakeDue due(*this, WakeDue::Counted());
-  pause_at(PausePoint::post_pushed);
+  sync_point(SyncPoint::post_pushed);
   due.wake_for_post();
   queue_.set_woken(pushed.sleep);
   return true;
@@ -76,7 +76,7 @@ bool Mailbox::post(LoopLane& lane, Callback&& callback,
   check(callback);
   if (closed()) return false;
   lane.push(std::move(callback), where);
-  pause_at(PausePoint::lane_pushed);
+  sync_point(SyncPoint::lane_pushed);
   if (lanes_.sign().up()) WakeDue(*this).wake_for_post();
   return true;
 }
@@ -86,7 +86,7 @@ std::shared_ptr<LoopLane> Mailbox::open_lane() {
   auto lane = std::make_shared<LoopLane>();
   if (closed_.load()) return lane;
   lanes_.add(lane);
-  pause_at(PausePoint::lane_added);
+  sync_point(SyncPoint::lane_added);
   // Closed since: close() has cleared the lanes, or this does.
   if (closed_.load()) lanes_.refuse_joined();
   // A loop that sleeps without having looked at this lane would not hear of it.
@@ -99,7 +99,7 @@ bool Mailbox::post_from_signal(void (*invoke)(void*), const void* bytes,
   if (closed()) return false;
   const WakeDue due(*this);
   if (!ring_.push(invoke, bytes, size)) return false;
-  pause_at(PausePoint::ring_filled);
+  sync_point(SyncPoint::ring_filled);
   due.wake();
   return true;
 }
@@ -107,7 +107,7 @@ bool Mailbox::post_from_signal(void (*invoke)(void*), const void* bytes,
 void Mailbox::notify_signal(int signal) noexcept {
   const auto number = static_cast<unsigned>(signal);
   signals_[number / 64].fetch_or(std::uint64_t{1} << number % 64);
-  pause_at(PausePoint::signal_noted);
+  sync_point(SyncPoint::signal_noted);
   waker_.wake();
 }
 
@@ -115,66 +115,35 @@ void Mailbox::stop() noexcept {
   if (closed()) return;
   const WakeDue due(*this);
   stop_.store(true);
-  pause_at(PausePoint::stop_stored);
+  sync_point(SyncPoint::stop_stored);
   due.wake();
 }
 
 void Mailbox::close() {
   closed_.store(true);
   loop_.store(nullptr);
-  pause_at(PausePoint::refusal_began);
+  sync_point(SyncPoint::refusal_began);
   // A thread of the parent may hold the lock, and is not here to let it go.
   if (!ours()) (void)queue_.after_fork();
   const auto unrun = queue_.close();
   lanes_.clear();
-  pause_at(PausePoint::queue_closed);
+  sync_point(SyncPoint::queue_closed);
   waker_.close();
 }
 
 bool Mailbox::renew() {
   waker_.rebuild();
   lanes_.wake_up();
-  pause_at(PausePoint::fork_waker_rebuilt);
+  sync_point(SyncPoint::fork_waker_rebuilt);
   const bool ring_whole = ring_.after_fork();
   const bool queue_whole = queue_.after_fork();
-  pause_at(PausePoint::fork_queue_whole);
+  sync_point(SyncPoint::fork_queue_whole);
   return ring_whole && queue_whole;
 }
 
 void Mailbox::take_over() noexcept {
   epoch_.store(fork_epoch(), std::memory_order_release);
-  pause_at(PausePoint::fork_let_in);
-}
-
-bool LoopHandle::add_callback(Callback callback, Location where) const {
-  return mailbox_ && mailbox_->post(std::move(callback), where);
-}
-
-void LoopHandle::stop() const noexcept {
-  if (mailbox_) mailbox_->stop();
-}
-
-bool LoopHandle::closed() const noexcept {
-  return !mailbox_ || mailbox_->closed();
-}
-
-IOLoop* LoopHandle::loop() const noexcept {
-  return mailbox_ ? mailbox_->loop() : nullptr;
-}
-
-IOLoop& LoopHandle::open_loop(std::string_view act) const {
-  IOLoop* const open = loop();
-  if (!open) throw_error(Errc::loop_closed, std::string(act));
-  return *open;
-}
-
-bool LoopHandle::runs_elsewhere() const noexcept {
-  return mailbox_ && mailbox_->runs_elsewhere();
-}
-
-bool LoopHandle::post_from_signal(void (*invoke)(void*), const void* bytes,
-                                  std::size_t size) const noexcept {
-  return mailbox_ && mailbox_->post_from_signal(invoke, bytes, size);
+  sync_point(SyncPoint::fork_let_in);
 }
 
 }  // namespace tornado

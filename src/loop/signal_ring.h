@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "platform/pause_point.h"
-#include "platform/std_memory.h"
+#include "platform/std_atomics.h"
+#include "platform/sync_point.h"
 
 namespace tornado {
 
@@ -18,7 +18,7 @@ namespace tornado {
 /// Each cell counts the laps of the ring in its sequence number, which says whose turn
 /// it is (D. Vyukov, bounded MPMC queue, 2010). A cell that is claimed and not yet
 /// filled ends what pop() sees; who claimed it wakes the consumer after filling it.
-template <class Memory, std::size_t cells>
+template <class Atomics, std::size_t cells>
 class BasicSignalRing {
  public:
   static constexpr std::size_t capacity = cells;
@@ -48,7 +48,7 @@ class BasicSignalRing {
         position = tail_.load(std::memory_order_relaxed);
       } else if (tail_.compare_exchange_weak(position, position + 1,
                                              std::memory_order_relaxed)) {
-        pause_at(PausePoint::ring_claimed);
+        sync_point(SyncPoint::ring_claimed);
         cell.item = item;
         cell.sequence.store(position + 1, std::memory_order_release);
         return true;
@@ -89,18 +89,17 @@ class BasicSignalRing {
 
  private:
   struct Cell {
-    typename Memory::template Atomic<std::uint32_t> sequence;
-    typename Memory::template Plain<Item> item;
+    typename Atomics::template Atomic<std::uint32_t> sequence;
+    typename Atomics::template NonAtomic<Item> item;
   };
   static_assert((capacity & (capacity - 1)) == 0);
-  static_assert(Memory::template Atomic<std::uint32_t>::is_always_lock_free);
+  static_assert(Atomics::template Atomic<std::uint32_t>::is_always_lock_free);
 
   std::array<Cell, capacity> cells_;
-  typename Memory::template Atomic<std::uint32_t> tail_{0};
+  typename Atomics::template Atomic<std::uint32_t> tail_{0};
   std::uint32_t head_ = 0;
 };
 
-using SignalRing = BasicSignalRing<StdMemory, 256>;
-extern template class BasicSignalRing<StdMemory, 256>;
+using SignalRing = BasicSignalRing<StdAtomics, 256>;
 
 }  // namespace tornado

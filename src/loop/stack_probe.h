@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <pthread.h>
-
 #include <array>
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <source_location>
 #include <string>
+#include <thread>
 
 namespace tornado {
 
@@ -24,7 +24,7 @@ struct StackSample {
 
 /// A thread, and the file that tells which system call it waits in.
 struct ProbedThread {
-  pthread_t handle{};
+  std::thread::native_handle_type handle{};
   std::array<char, 64> file{};  ///< Its name. Empty if there is none.
 
   static ProbedThread current() noexcept;
@@ -44,5 +44,8 @@ struct ProbedThread {
 std::optional<StackSample> probe_stack(const ProbedThread& thread,
                                        const std::atomic<std::source_location>& running,
                                        const std::atomic<bool>& hurried);
+
+/// Starts a thread that takes no signals, which are for the program's own threads.
+std::thread start_thread_with_signals_blocked(std::function<void()> body);
 
 }  // namespace tornado

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a thread cannot be interrupted by a signal.
+// For Windows, where no signal interrupts a thread.
+#include <utility>
+
 #include "loop/stack_probe.h"
 
 namespace tornado {
@@ -16,6 +18,10 @@ std::optional<StackSample> probe_stack(const ProbedThread&,
 
 std::string StackSample::text() const {
   return {};
+}
+
+std::thread start_thread_with_signals_blocked(std::function<void()> body) {
+  return std::thread(std::move(body));
 }
 
 }  // namespace tornado

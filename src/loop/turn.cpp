@@ -4,8 +4,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "loop/impl.h"
-#include "platform/pause_point.h"
+#include "loop/loop_core.h"
+#include "platform/sync_point.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -66,7 +66,7 @@ void IOLoop::Impl::run() {
   for (;;) {
     if (monitor.begin_turn() && watchdog) watchdog->turn_began();
     dispatch();
-    pause_at(PausePoint::turn_dispatched);
+    sync_point(SyncPoint::turn_dispatched);
     if (!closing) run_ready();
     if (closing || mailbox->take_stop()) return;
     monitor.end_turn();
@@ -150,7 +150,7 @@ void IOLoop::Impl::find_due_timeouts() {
   due.clear();
   due_next = 0;
   timers.collect_due(now(), due);
-  pause_at(PausePoint::timeouts_found);
+  sync_point(SyncPoint::timeouts_found);
 }
 
 void IOLoop::Impl::run_due_timeouts() {
@@ -214,19 +214,19 @@ void IOLoop::Impl::wait() {
     if (woken() && !waker_edge) answer_waker();
     return;
   }
-  pause_at(PausePoint::wait_timed);
+  sync_point(SyncPoint::wait_timed);
   if (fall_asleep(timeout)) {
-    pause_at(PausePoint::wait_armed);
+    sync_point(SyncPoint::wait_armed);
     const TimePoint before = now();
     ready = poller->wait(timeout);
     count(nanoseconds_asleep, (now() - before).count());
   } else {
     ready = poller->wait(nanoseconds::zero());
   }
-  pause_at(PausePoint::wait_ended);
+  sync_point(SyncPoint::wait_ended);
   mailbox->lanes().wake_up();
   answer_waker();
-  pause_at(PausePoint::wait_answered);
+  sync_point(SyncPoint::wait_answered);
 }
 
 // Whoever posts from here on writes to the waker. False if some have posted already.

@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "loop/deaf_thread.h"
 #include "platform/cpu.h"
 #include "platform/log.h"
 
@@ -13,7 +12,7 @@ namespace tornado {
 
 Watchdog::Watchdog(TurnMonitor& monitor, std::chrono::nanoseconds threshold)
     : monitor_(monitor), threshold_(threshold) {
-  thread_ = start_deaf_thread([this] { run(); });
+  thread_ = start_thread_with_signals_blocked([this] { run(); });
 }
 
 Watchdog::~Watchdog() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/syscall.h>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "platform/system_call_linux.h"
 
 namespace tornado {

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "platform/cloexec.h"
-#include "platform/descriptor_maker.h"
-#include "platform/descriptors.h"
+#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -34,7 +34,7 @@ FdPair adopt_pair(const int (&ends)[2], std::string_view act) {
 
 std::error_code try_close(NativeFd fd) noexcept {
   ErrnoKeeper keep;
-  set_maker(fd, nullptr);
+  tag_descriptor(fd, nullptr);
   if (::close(fd) == 0 || errno == EINTR) return {};
   return last_error();
 }

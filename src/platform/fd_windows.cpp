@@ -2,9 +2,9 @@
 #include <filesystem>
 #include <string_view>
 
-#include "platform/descriptor_maker.h"
-#include "platform/descriptors.h"
+#include "platform/descriptor_owner.h"
 #include "platform/error_windows.h"
+#include "platform/fd.h"
 #include "platform/handle_windows.h"
 #include "platform/system_error.h"
 #include "platform/tcp_pair.h"
@@ -34,7 +34,7 @@ std::error_code try_close(NativeFd fd) noexcept {
   std::error_code ec;
   (void)is_close_exec(fd, ec);
   if (ec) return ec;
-  set_maker(fd, nullptr);
+  tag_descriptor(fd, nullptr);
   if (::closesocket(fd) == 0) return {};
   const int error = ::WSAGetLastError();
   if (error != WSAENOTSOCK && error != WSANOTINITIALISED) return last_windows_error();

@@ -2,16 +2,22 @@
 #pragma once
 
 #include <sys/types.h>
-// After it, since some systems' needs its types.
+// After it, since it needs its types on some systems.
 #include <sys/event.h>
 
-#include "tornado/fd.h"
+#include "platform/fd.h"
+#include "tornado/platform.h"
 
 namespace tornado {
 
 /// A kqueue, for the systems that have it. A forked child does not inherit it: there
-/// the number is free, and soon anybody's.
-UniqueFd make_kernel_queue();
+/// the number is free, and may be reused.
+inline UniqueFd make_kernel_queue() {
+  UniqueFd queue = adopt(::kqueue(), "kqueue");
+  // For an exec of this process: a forked child does not inherit a kqueue.
+  set_close_exec(queue.get());
+  return queue;
+}
 
 /// The types of the members differ among systems.
 inline struct kevent make_kernel_event(NativeFd ident, int filter, unsigned flags,

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "platform/fork_epoch.h"
-#include "platform/std_memory.h"
+#include "platform/std_atomics.h"
 #include "platform/wake_mechanism.h"
 #include "platform/wake_protocol.h"
 #include "tornado/waker.h"
@@ -65,7 +65,7 @@ class WakeEnds {
 /// from then on wake() makes no system call. It calls arm() just before it sleeps:
 /// false means that a wake came meanwhile, so that it has to look again. Neither reads
 /// fileno(). drain_and_disarm() reads as consume() does, and disarms instead.
-class LoopWaker : public WakeProtocol<StdMemory, WakeEnds> {
+class LoopWaker : public WakeProtocol<StdAtomics, WakeEnds> {
  public:
   /// Throws as Waker does.
   explicit LoopWaker(WakerKind kind = WakerKind::best) : LoopWaker(open(kind)) {}

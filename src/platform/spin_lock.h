@@ -9,7 +9,7 @@ namespace tornado {
 /// letting it go is a plain store: nobody has to be woken, since those who have waited
 /// for long sleep between looks. (So a holder that they outrank, on the one processor
 /// that both may use, gets its turn.) Not for signal handlers.
-template <class Memory>
+template <class Atomics>
 class SpinLock {
  public:
   bool try_lock() noexcept {
@@ -18,13 +18,13 @@ class SpinLock {
   void lock() noexcept {
     for (unsigned looks = 0; !try_lock();) {
       // Reading shares the cache line with the holder; another exchange would take it.
-      while (locked_.load(std::memory_order_relaxed)) Memory::pause(looks++);
+      while (locked_.load(std::memory_order_relaxed)) Atomics::pause(looks++);
     }
   }
   void unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
  private:
-  typename Memory::template Atomic<bool> locked_{false};
+  typename Atomics::template Atomic<bool> locked_{false};
 };
 
 }  // namespace tornado

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
 #include "platform/wake_mechanism.h"
 

@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <utility>
 
-#include "platform/pause_point.h"
+#include "platform/sync_point.h"
 
 namespace tornado {
 
 /// A reference count that can be closed. Exactly one call returns true: the one after
 /// which the count is zero and stays zero.
-template <class Memory>
+template <class Atomics>
 class CloseGuard {
  public:
   /// False: it is closed. release() has to follow in either case.
@@ -36,8 +36,8 @@ class CloseGuard {
 
   static constexpr std::uint32_t closed_bit = 1;
   static constexpr std::uint32_t one = 2;
-  typename Memory::template Atomic<std::uint32_t> state_{0};
-  typename Memory::template Atomic<bool> claimed_{false};
+  typename Atomics::template Atomic<std::uint32_t> state_{0};
+  typename Atomics::template Atomic<bool> claimed_{false};
 };
 
 /// The protocol between a sleeper and the threads that wake it, over any descriptors.
@@ -57,7 +57,7 @@ class CloseGuard {
 /// release() closes them; all three are noexcept. open() makes new ends, and replace()
 /// puts them in the place of the old. process() returns a number that changes in a
 /// forked child.
-template <class Memory, class Ends>
+template <class Atomics, class Ends>
 class WakeProtocol {
  public:
   template <class... Args>
@@ -69,18 +69,18 @@ class WakeProtocol {
   // Any thread, any signal handler.
 
   void wake() noexcept {
-    pause_at(PausePoint::wake_began);
+    sync_point(SyncPoint::wake_began);
     const Flag seen = flag_.exchange(Flag::notified, std::memory_order_acq_rel);
     std::uint64_t sleep = unwritten_.load(std::memory_order_relaxed);
     if (seen != Flag::armed && (seen != Flag::notified || sleep == 0)) {
       coalesced_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
-    pause_at(PausePoint::wake_found_it_armed);
+    sync_point(SyncPoint::wake_found_it_armed);
     if (!ours()) return;
     const Use use(*this);
     if (!use.allowed()) return;
-    pause_at(PausePoint::wake_let_in);
+    sync_point(SyncPoint::wake_let_in);
     ends_.signal();
     written_.fetch_add(1, std::memory_order_relaxed);
     // Not those of a later sleep.
@@ -92,7 +92,7 @@ class WakeProtocol {
   void close() noexcept {
     // In a forked child the threads that the guard still counts do not exist.
     const bool last = guard_.close();
-    pause_at(PausePoint::shut);
+    sync_point(SyncPoint::shut);
     if (last || !ours()) ends_.release();
   }
 
@@ -101,7 +101,7 @@ class WakeProtocol {
   bool consume() noexcept {
     if (!ours()) return false;
     const bool alive = drain();
-    pause_at(PausePoint::consume_drained);
+    sync_point(SyncPoint::consume_drained);
     begin_sleep();
     flag_.exchange(Flag::armed, std::memory_order_acq_rel);
     return alive;
@@ -110,7 +110,7 @@ class WakeProtocol {
   bool drain_and_disarm() noexcept {
     if (!ours()) return false;
     const bool alive = drain();
-    pause_at(PausePoint::answer_drained);
+    sync_point(SyncPoint::answer_drained);
     disarm();
     return alive;
   }
@@ -133,17 +133,17 @@ class WakeProtocol {
 
   void rebuild() {
     auto fresh = ends_.open();
-    pause_at(PausePoint::rebuild_opened);
+    sync_point(SyncPoint::rebuild_opened);
     if (!ours()) guard_.reset_after_fork();
     const Use use(*this);
     if (!use.allowed()) return;
-    pause_at(PausePoint::rebuild_let_in);
+    sync_point(SyncPoint::rebuild_let_in);
     ends_.replace(std::move(fresh));
-    pause_at(PausePoint::rebuild_replaced);
+    sync_point(SyncPoint::rebuild_replaced);
     // A thread that reads this finds the guard reset.
     owner_.store(Ends::process(), std::memory_order_release);
     rebuilt_.fetch_add(1, std::memory_order_relaxed);
-    pause_at(PausePoint::rebuild_owned);
+    sync_point(SyncPoint::rebuild_owned);
     // Wakes once: a write to the old ends is lost, and so is a wake that found them the
     // parent's.
     flag_.exchange(Flag::notified, std::memory_order_acq_rel);
@@ -157,7 +157,7 @@ class WakeProtocol {
 
  private:
   template <class T>
-  using Atomic = typename Memory::template Atomic<T>;
+  using Atomic = typename Atomics::template Atomic<T>;
 
   /// What the next wake() does.
   enum class Flag : std::uint32_t {
@@ -193,7 +193,7 @@ class WakeProtocol {
     // A close() on another thread must not make this read from a reused number.
     const Use use(*this);
     if (!use.allowed()) return false;
-    pause_at(PausePoint::drain_let_in);
+    sync_point(SyncPoint::drain_let_in);
     return ends_.drain();
   }
 
@@ -205,7 +205,7 @@ class WakeProtocol {
   }
 
   Ends ends_;
-  CloseGuard<Memory> guard_;
+  CloseGuard<Atomics> guard_;
   Atomic<std::uint64_t> owner_{Ends::process()};
   Atomic<Flag> flag_{Flag::armed};
   Atomic<std::uint64_t> unwritten_{1};  // the sleep that no wake has written for, or 0

@@ -4,10 +4,10 @@
 #include <memory>
 #include <utility>
 
-#include "platform/choice.h"
-#include "platform/descriptor_maker.h"
-#include "platform/descriptors.h"
+#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/loop_waker.h"
+#include "platform/select_backend.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -16,8 +16,8 @@ WakeEnds::WakeEnds(const WakeMechanism& mechanism, FdPair ends) noexcept
     : mechanism_(mechanism),
       reader_(ends.first.release()),
       writer_(ends.second.release()) {
-  set_maker(reader(), "Waker");
-  set_maker(writer(), "Waker");
+  tag_descriptor(reader(), "Waker");
+  tag_descriptor(writer(), "Waker");
 }
 
 void WakeEnds::signal() noexcept {
@@ -41,7 +41,7 @@ void WakeEnds::set_port(WakePort port) {
     put(port_, std::move(port.fd));
     return;
   }
-  if (port.fd) set_maker(port.fd.get(), "Waker");
+  if (port.fd) tag_descriptor(port.fd.get(), "Waker");
   port_ = port.fd.release();
   const NativeFd older = old_port_.exchange(old);
   if (older != invalid_fd) (void)try_close(older);
@@ -53,7 +53,7 @@ void WakeEnds::replace(FdPair fresh) {
   set_port({});
   if (lost()) {
     reader_ = fresh.first.release();
-    set_maker(reader(), "Waker");
+    tag_descriptor(reader(), "Waker");
   } else {
     keep_old_reader();
     if (fresh.second) put(writer_, std::move(fresh.second));
@@ -78,7 +78,7 @@ void WakeEnds::put(std::atomic<NativeFd>& end, UniqueFd fresh) {
   Replaced result = tornado::replace(end, std::move(fresh));
   if (!result.old) return;
   end = result.number;
-  set_maker(result.number, "Waker");
+  tag_descriptor(result.number, "Waker");
   replaced_.push_back(std::move(result.old));
 }
 
@@ -87,16 +87,16 @@ void WakeEnds::put(std::atomic<NativeFd>& end, UniqueFd fresh) {
 void WakeEnds::keep_old_reader() {
   if (!mechanism_.needs_reader || epoch_ != process()) return;
   UniqueFd copy = duplicate(reader());
-  set_maker(copy.get(), "Waker");
+  tag_descriptor(copy.get(), "Waker");
   const NativeFd older = old_reader_.exchange(copy.release());
   if (older != invalid_fd) (void)try_close(older);
 }
 
 LoopWaker::Opened LoopWaker::open(WakerKind kind) {
-  return choose(wake_mechanisms(), kind, "TORNADO_WAKER", Errc::no_waker,
-                [](const WakeMechanism& mechanism) {
-                  return Opened(&mechanism, mechanism.open());
-                });
+  return select_by_kind(wake_mechanisms(), kind, "TORNADO_WAKER", Errc::no_waker,
+                        [](const WakeMechanism& mechanism) {
+                          return Opened(&mechanism, mechanism.open());
+                        });
 }
 
 struct Waker::State : LoopWaker {

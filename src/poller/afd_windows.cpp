@@ -7,8 +7,8 @@
 #include <cwchar>
 #include <limits>
 
-#include "platform/descriptors.h"
 #include "platform/error_windows.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
 
 extern "C" NTSTATUS NTAPI NtCancelIoFileEx(HANDLE file, IO_STATUS_BLOCK* request,

@@ -6,10 +6,10 @@
 
 #include <vector>
 
-#include "platform/descriptor_maker.h"
-#include "platform/descriptors.h"
+#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 #include "poller/timeout.h"
 
 #ifndef SYS_epoll_pwait2
@@ -46,7 +46,7 @@ class Epoll final : public Poller {
   Epoll()
       : epoll_(adopt(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
         buffer_(first_buffer) {
-    set_maker(epoll_.get(), "IOLoop");
+    tag_descriptor(epoll_.get(), "IOLoop");
   }
 
   PollerKind kind() const noexcept override { return PollerKind::epoll; }

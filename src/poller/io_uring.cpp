@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "platform/descriptor_maker.h"
-#include "platform/descriptors.h"
+#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/fork_epoch.h"
 #include "platform/log.h"
 #include "platform/system_error.h"
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 #include "poller/timeout.h"
 #include "tornado/time.h"
 
@@ -77,10 +77,10 @@ class Ring {
       ::io_uring_queue_exit(&ring_);
       throw;
     }
-    set_maker(fd(), "IOLoop");
+    tag_descriptor(fd(), "IOLoop");
   }
   ~Ring() {
-    set_maker(fd(), nullptr);
+    tag_descriptor(fd(), nullptr);
     ::io_uring_queue_exit(&ring_);
   }
   Ring(const Ring&) = delete;
@@ -392,7 +392,7 @@ const PollerBackend io_uring_backend = {
     .kind = PollerKind::io_uring,
     .name = "io_uring",
     .make = []() -> std::unique_ptr<Poller> { return std::make_unique<IoUring>(); },
-    .by_name_only = true,
+    .opt_in = true,
 };
 
 }  // namespace tornado

@@ -5,13 +5,13 @@
 #include <utility>
 #include <vector>
 
-#include "platform/descriptor_maker.h"
-#include "platform/descriptors.h"
+#include "platform/descriptor_owner.h"
 #include "platform/error_windows.h"
+#include "platform/fd.h"
 #include "platform/handle_windows.h"
 #include "platform/system_error.h"
 #include "poller/afd_windows.h"
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 #include "poller/timeout.h"
 #include "tornado/time.h"
 
@@ -64,8 +64,8 @@ Events from_afd(ULONG found) noexcept {
 class Iocp final : public Poller {
  public:
   Iocp() : port_(make_port()), afd_(open_afd(port_.get())), packets_(first_packets) {
-    set_maker(port_.get(), "IOLoop");
-    set_maker(afd_.get(), "IOLoop");
+    tag_descriptor(port_.get(), "IOLoop");
+    tag_descriptor(afd_.get(), "IOLoop");
   }
   // The driver writes into the questions until their packets have come.
   ~Iocp() override {

@@ -5,11 +5,11 @@
 #include <array>
 #include <vector>
 
-#include "platform/descriptor_maker.h"
+#include "platform/descriptor_owner.h"
 #include "platform/fork_epoch.h"
 #include "platform/kernel_queue.h"
 #include "platform/system_error.h"
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 #include "poller/timeout.h"
 
 namespace tornado {
@@ -64,7 +64,7 @@ Events from_poll(short mask) noexcept {
 class Kqueue final : public Poller {
  public:
   Kqueue() : queue_(make_kernel_queue()), buffer_(first_buffer) {
-    set_maker(queue_.get(), "IOLoop");
+    tag_descriptor(queue_.get(), "IOLoop");
   }
   // In a forked child, which does not inherit it, the number is not ours to close.
   ~Kqueue() override {

@@ -2,8 +2,8 @@
 #include <poll.h>
 
 #include "platform/system_error.h"
-#include "poller/backends.h"
 #include "poller/poll_set.h"
+#include "poller/poller_kind.h"
 #include "poller/timeout.h"
 
 namespace tornado {

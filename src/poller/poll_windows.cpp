@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/error_windows.h"
 #include "platform/handle_windows.h"
-#include "poller/backends.h"
 #include "poller/poll_set.h"
+#include "poller/poller_kind.h"
 #include "poller/timeout.h"
 
 namespace tornado {

@@ -5,9 +5,9 @@
 #include <map>
 #include <vector>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 #include "poller/timeout.h"
 
 namespace tornado {

@@ -8,7 +8,7 @@ namespace tornado {
 std::string to_string(const DescriptorInfo& descriptor) {
   std::string text = std::to_string(descriptor.number) + " " + descriptor.kind + " " +
                      descriptor.target;
-  if (!descriptor.maker.empty()) text += " (" + descriptor.maker + ")";
+  if (!descriptor.owner.empty()) text += " (" + descriptor.owner + ")";
   return text;
 }
 

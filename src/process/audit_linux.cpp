@@ -12,7 +12,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "platform/descriptor_maker.h"
+#include "platform/descriptor_owner.h"
 #include "platform/system_error.h"
 #include "process/proc_linux.h"
 #include "tornado/audit.h"
@@ -130,7 +130,7 @@ std::vector<DescriptorInfo> list(const std::string& process, bool own) {
       continue;
     }
     DescriptorInfo& one = result.back();
-    if (const char* maker = own ? maker_of(one.number) : nullptr) one.maker = maker;
+    if (const char* owner = own ? owner_tag_of(one.number) : nullptr) one.owner = owner;
   }
   std::sort(result.begin(), result.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });

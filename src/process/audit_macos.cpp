@@ -6,7 +6,7 @@
 #include <array>
 #include <climits>
 
-#include "platform/descriptor_maker.h"
+#include "platform/descriptor_owner.h"
 #include "platform/system_error.h"
 #include "tornado/audit.h"
 
@@ -51,7 +51,7 @@ DescriptorInfo look_at(NativeFd number, int descriptor_flags) {
     info.offset = ::lseek(number, 0, SEEK_CUR);
   }
   info.close_exec = (descriptor_flags & FD_CLOEXEC) != 0;
-  if (const char* maker = maker_of(number)) info.maker = maker;
+  if (const char* owner = owner_tag_of(number)) info.owner = owner;
   return info;
 }
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <string>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
 #include "tornado/platform.h"
 

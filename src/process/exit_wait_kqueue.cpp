@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <system_error>
 
-#include "platform/descriptor_maker.h"
+#include "platform/descriptor_owner.h"
 #include "platform/kernel_queue.h"
 #include "platform/system_error.h"
 #include "process/exit_wait.h"
@@ -29,7 +29,7 @@ bool watch(NativeFd queue, int pid) noexcept {
 UniqueFd open_exit_descriptor(int pid) noexcept {
   try {
     UniqueFd queue = make_kernel_queue();
-    set_maker(queue.get(), "Subprocess");
+    tag_descriptor(queue.get(), "Subprocess");
     if (watch(queue.get(), pid)) return queue;
   } catch (const std::system_error&) {
   }

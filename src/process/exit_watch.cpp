@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "platform/pause_point.h"
+#include "platform/sync_point.h"
 #include "platform/system_error.h"
 #include "process/exit_wait.h"
 
@@ -30,7 +30,7 @@ void ExitWatch::start() {
       *this, [self = shared_from_this()](ExitWatch&, Events) { self->on_end(); },
       Events::read);
   watched_ = true;
-  pause_at(PausePoint::exit_watched);
+  sync_point(SyncPoint::exit_watched);
 }
 
 void ExitWatch::kill_and_reap() noexcept {
@@ -52,14 +52,14 @@ void ExitWatch::ask_for_notice() {
 }
 
 void ExitWatch::on_end() {
-  pause_at(PausePoint::exit_seen);
+  sync_point(SyncPoint::exit_seen);
   const auto self = shared_from_this();
   const auto status = reap(pid(), process_.get(), WaitFor::nothing);
   if (!status) return await_debugger();
   status_ = *status;
   stop_watching();
   close();
-  pause_at(PausePoint::exit_reaped);
+  sync_point(SyncPoint::exit_reaped);
   tell();
 }
 

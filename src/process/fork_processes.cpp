@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "loop/impl.h"
+#include "loop/loop_core.h"
 #include "platform/log.h"
 #include "platform/system_error.h"
 #include "process/stop_signals.h"

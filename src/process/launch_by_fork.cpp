@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "platform/signal_blocker.h"
 #include "platform/system_error.h"
 #include "process/launch.h"

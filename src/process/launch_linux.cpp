@@ -8,7 +8,7 @@
 #include <atomic>
 #include <csignal>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "platform/system_call_linux.h"
 #include "platform/system_error.h"
 #include "process/child_stack_linux.h"

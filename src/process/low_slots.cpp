@@ -10,8 +10,8 @@
 #include <exception>
 #include <utility>
 
-#include "platform/descriptor_maker.h"
-#include "platform/descriptors.h"
+#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "tornado/spawn.h"
 
 namespace tornado {
@@ -46,7 +46,7 @@ struct LowSlot {
 
   void keep(NativeFd fd) noexcept {
     file = file_id(fd);
-    set_maker(fd, "spawn slot");
+    tag_descriptor(fd, "spawn slot");
     number = fd;
   }
 };

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "platform/descriptor_maker.h"
+#include "platform/descriptor_owner.h"
 #include "platform/system_error.h"
 #include "process/spawn.h"
 #include "process/wait_status.h"
@@ -14,7 +14,7 @@ namespace tornado {
 Child spawn(const SpawnOptions& options) {
   Child child = start_child(options);
   for (const UniqueFd* fd : {&child.process, &child.in, &child.out, &child.err}) {
-    set_maker(fd->get(), "spawn");
+    tag_descriptor(fd->get(), "spawn");
   }
   return child;
 }

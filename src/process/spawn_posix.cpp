@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/pause_point.h"
+#include "platform/sync_point.h"
 #include "platform/system_error.h"
 #include "process/exit_wait.h"
 #include "process/launch.h"
@@ -12,9 +12,9 @@ Child start_child(const SpawnOptions& options) {
   reap_abandoned();
   reserve_spawn_slots();
   Preparation preparation(options);
-  pause_at(PausePoint::spawn_prepared);
+  sync_point(SyncPoint::spawn_prepared);
   Launched launched = launch(preparation.task());
-  pause_at(PausePoint::spawn_launched);
+  sync_point(SyncPoint::spawn_launched);
   if (launched.pid == -1) {
     throw_error({preparation.task().report.error, std::system_category()},
                 preparation.failed_act());

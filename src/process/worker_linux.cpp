@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "platform/log.h"
 #include "platform/signal_blocker.h"
 #include "platform/system_error.h"

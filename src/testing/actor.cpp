@@ -12,7 +12,7 @@ constexpr int most_throws = 100;
 
 }  // namespace
 
-Actor::Actor(Simulation::Body body, const LoopSeam& clock)
+Actor::Actor(Simulation::Body body, const LoopHooks& clock)
     : body_(std::move(body)),
       clock_(clock),
       due_(clock.now()),

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "loop/seam.h"
+#include "loop/loop_hooks.h"
 #include "tornado/testing.h"
 
 namespace tornado {
@@ -14,7 +14,7 @@ namespace tornado {
 /// A simulated thread: it and the thread that steps it take turns.
 class Actor final : public SimulatedThread {
  public:
-  Actor(Simulation::Body body, const LoopSeam& clock);
+  Actor(Simulation::Body body, const LoopHooks& clock);
   /// Unwinds it where it pauses, and waits for its end unless it catches everything.
   ~Actor();
 
@@ -33,7 +33,7 @@ class Actor final : public SimulatedThread {
   void unwind_again();
 
   Simulation::Body body_;
-  const LoopSeam& clock_;
+  const LoopHooks& clock_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool turn_ = false;  // the actor's, and all below is then its own

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "loop/seam.h"
+#include "loop/loop_hooks.h"
 #include "testing/schedule.h"
 
 namespace tornado {

@@ -8,7 +8,7 @@
 
 namespace tornado {
 
-class Simulation::State final : public LoopSeam {
+class Simulation::State final : public LoopHooks {
  public:
   explicit State(const SimulationOptions& options) : world(options.seed) {
     world.patience = options.patience;
@@ -27,7 +27,7 @@ Simulation::Simulation(const SimulationOptions& options)
 Simulation::~Simulation() = default;
 
 LoopOptions Simulation::options(LoopOptions options) noexcept {
-  options.seam = state_.get();
+  options.hooks = state_->reference();
   return options;
 }
 

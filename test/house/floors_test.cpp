@@ -96,11 +96,11 @@ TEST(Floors, units_of_one_floor_do_not_include_each_other_in_a_circle) {
 }
 
 // A unit that defines a mechanism of one of the two tables is a backend. tcp_pair is
-// also make_pipe() on Windows, and backends.cpp is the table itself.
+// also make_pipe() on Windows, and poller_kind.cpp is the table itself.
 std::set<std::string> backends_of(const std::vector<SourceFile>& files) {
   static const std::regex defines_one(R"(^const (PollerBackend|WakeMechanism) )");
   static const std::set<std::string> serve_others = {"platform/tcp_pair",
-                                                     "poller/backends"};
+                                                     "poller/poller_kind"};
   std::set<std::string> found;
   for (const SourceFile& file : files) {
     const std::string unit = unit_of(file.path.substr(std::string("src/").size()));
@@ -141,8 +141,9 @@ const std::regex& names_a_system() {
 }
 
 TEST(Floors, only_the_tables_ask_which_system_this_is) {
-  const std::set<std::string> may_ask = {
-      "include/tornado/native.h", "src/poller/backends.cpp", "src/platform/wakers.cpp"};
+  const std::set<std::string> may_ask = {"include/tornado/native.h",
+                                         "src/poller/poller_kind.cpp",
+                                         "src/platform/wakers.cpp"};
   std::vector<SourceFile> files = library();
   for (SourceFile& header : files_in("include", {".h"})) files.push_back(header);
   std::set<std::string> asking;

@@ -17,7 +17,7 @@
 #include "loop/handler_table.h"
 #include "loop/lane_queue.h"
 #include "loop/timer_queue.h"
-#include "platform/std_memory.h"
+#include "platform/std_atomics.h"
 #include "tornado/tornado.h"
 
 namespace {
@@ -211,7 +211,7 @@ TEST(AllocationsOfParts, of_a_queue_are_kept_up_to_a_limit_and_given_back) {
 TEST(AllocationsOfParts, of_a_lane_are_kept_up_to_a_limit_and_given_back) {
   const std::uint64_t before = blocks_in_use();
   {
-    LaneQueue<StdMemory> lane;
+    LaneQueue<StdAtomics> lane;
     std::atomic<int> ran = 0;
     expect_some_chunks_to_be_kept([&] { lane.push(Large{&ran}, {}); },
                                   [&] { lane.pop_front(); });

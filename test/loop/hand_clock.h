@@ -5,13 +5,13 @@
 #include <memory>
 #include <vector>
 
-#include "loop/seam.h"
+#include "loop/loop_hooks.h"
 
 namespace tornado::test {
 
 /// The clock and the waits of one loop. Waits with a limit end at once, and move the
 /// clock instead; callbacks may move it, too. A wait without a limit is a real one.
-class HandClock final : public LoopSeam {
+class HandClock final : public LoopHooks {
  public:
   [[nodiscard]] TimePoint now() const noexcept override { return time; }
   std::unique_ptr<Poller> over(std::unique_ptr<Poller> poller) override {

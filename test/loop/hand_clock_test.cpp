@@ -15,7 +15,7 @@ namespace {
 std::vector<double> calls_that_last(const std::vector<double>& durations,
                                     double jitter = 0) {
   HandClock clock;
-  IOLoop loop(LoopOptions{.make_current = false, .seam = &clock});
+  IOLoop loop(LoopOptions{.make_current = false, .hooks = clock.reference()});
   std::vector<double> calls;
   PeriodicCallback ticks(
       loop,
@@ -69,7 +69,8 @@ class Looks : public testing::TestWithParam<PollerKind> {};
 // A loop that looked now and then would have every post in the end, too.
 TEST_P(Looks, have_no_limit_where_a_wake_alone_can_end_them) {
   HandClock clock;
-  IOLoop loop(LoopOptions{.poller = GetParam(), .make_current = false, .seam = &clock});
+  IOLoop loop(LoopOptions{
+      .poller = GetParam(), .make_current = false, .hooks = clock.reference()});
   TORNADO_SKIP_IF_REPLACED(GetParam(), loop.poller());
   const std::uint64_t posts = 100;
   std::uint64_t ran = 0;
@@ -94,7 +95,8 @@ TEST_P(Looks, have_no_limit_where_a_wake_alone_can_end_them) {
 
 TEST_P(Looks, last_until_the_next_timeout) {
   HandClock clock;
-  IOLoop loop(LoopOptions{.poller = GetParam(), .make_current = false, .seam = &clock});
+  IOLoop loop(LoopOptions{
+      .poller = GetParam(), .make_current = false, .hooks = clock.reference()});
   TORNADO_SKIP_IF_REPLACED(GetParam(), loop.poller());
   loop.call_later(1h, [&] { loop.stop(); });
   loop.start();

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "platform/std_memory.h"
+#include "platform/std_atomics.h"
 
 namespace tornado::test {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 std::function<void()> at_exchange;
 
 /// Lets the pusher in between the taker's load and its exchange.
-struct MeddledMemory : StdMemory {
+struct MeddledMemory : StdAtomics {
   template <class T>
   struct Atomic : std::atomic<T> {
     using std::atomic<T>::atomic;

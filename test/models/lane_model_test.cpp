@@ -12,7 +12,7 @@ namespace tornado::test {
 namespace {
 
 /// As where membarrier works: what orders more than this is done by the sleeper.
-struct LightMemory : ExploredMemory {
+struct LightMemory : ExploredAtomics {
   template <class T>
   static void publish(Atomic<T>& to, std::type_identity_t<T> value,
                       At at = At::current()) {
@@ -20,8 +20,8 @@ struct LightMemory : ExploredMemory {
   }
 };
 
-template <class Memory>
-using SmallLane = LaneQueue<Memory, 128>;
+template <class Atomics>
+using SmallLane = LaneQueue<Atomics, 128>;
 
 // Lanes are made and destroyed within the search, as the checker has an operator new of
 // its own there.
@@ -29,7 +29,7 @@ using SmallLane = LaneQueue<Memory, 128>;
 /// What each callback needs from its pusher: to read it unordered is a data race.
 template <unsigned pushes>
 struct Parcels {
-  ExploredMemory::Plain<unsigned> sent[pushes];
+  ExploredAtomics::NonAtomic<unsigned> sent[pushes];
   unsigned received = 0;
 
   template <class Lane>
@@ -106,7 +106,7 @@ struct Slept : rl::test_suite<Slept<pushes>, 2> {
       }
       return;
     }
-    using enum SleepSign<ExploredMemory>::Rest;
+    using enum SleepSign<ExploredAtomics>::Rest;
     const auto waiting = [this] { return lane_->pushed() != lane_->taken(); };
     for (unsigned looks = 0; looks < pushes; ++looks) {
       asleep_ = sign_.put_up(waiting) == sound;
@@ -122,8 +122,8 @@ struct Slept : rl::test_suite<Slept<pushes>, 2> {
 
  private:
   Parcels<pushes> parcels_;
-  std::optional<SmallLane<ExploredMemory>> lane_;
-  SleepSign<ExploredMemory> sign_;
+  std::optional<SmallLane<ExploredAtomics>> lane_;
+  SleepSign<ExploredAtomics> sign_;
   bool asleep_ = false;
   bool woken_ = false;
 };

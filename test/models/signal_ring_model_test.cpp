@@ -33,7 +33,7 @@ struct Ring : rl::test_suite<Ring<pushers, pushes>, pushers + 1> {
     unsigned pusher;
     unsigned number;
   };
-  using Tested = BasicSignalRing<ExploredMemory, 2>;
+  using Tested = BasicSignalRing<ExploredAtomics, 2>;
 
   bool pop() {
     typename Tested::Item item;

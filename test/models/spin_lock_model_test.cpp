@@ -29,8 +29,8 @@ struct Counted : rl::test_suite<Counted<threads, rounds>, threads> {
   void after() { RL_ASSERT(count_ == entered_); }
 
  private:
-  SpinLock<ExploredMemory> lock_;
-  ExploredMemory::Plain<int> count_;
+  SpinLock<ExploredAtomics> lock_;
+  ExploredAtomics::NonAtomic<int> count_;
   int entered_ = 0;
 };
 

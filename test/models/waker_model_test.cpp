@@ -11,9 +11,9 @@ namespace tornado::test {
 namespace {
 
 template <class T>
-using Plain = ExploredMemory::Plain<T>;
+using NonAtomic = ExploredAtomics::NonAtomic<T>;
 template <class T>
-using Atomic = ExploredMemory::Atomic<T>;
+using Atomic = ExploredAtomics::Atomic<T>;
 
 /// An eventfd. That the kernel orders what one thread writes before what another reads
 /// is not relied upon.
@@ -31,7 +31,7 @@ class ModelledEnds {
     use();
     ++count_;
     edge_ = true;
-    sleepers_.unpark_all(rl::ctx(), ExploredMemory::info());
+    sleepers_.unpark_all(rl::ctx(), ExploredAtomics::info());
   }
   bool drain() {
     use();
@@ -65,18 +65,18 @@ class ModelledEnds {
     for (;;) {
       if (ready()) return true;
       if (!may_sleep) return false;
-      sleepers_.park_current(rl::ctx(), false, false, false, ExploredMemory::info());
+      sleepers_.park_current(rl::ctx(), false, false, false, ExploredAtomics::info());
     }
   }
 
-  Plain<bool> open_;
+  NonAtomic<bool> open_;
   int count_ = 0;
   bool edge_ = false;
   int releases_ = 0;
   rl::waitset<8> sleepers_;
 };
 
-using Protocol = WakeProtocol<ExploredMemory, ModelledEnds>;
+using Protocol = WakeProtocol<ExploredAtomics, ModelledEnds>;
 
 enum class Sleeper {
   consumes,  ///< what Waker offers at its simplest: poll, consume, look
@@ -149,7 +149,7 @@ struct Sleep : rl::test_suite<Sleep<sleeper, wakers, wakes, promise>, wakers + 1
   }
 
   Protocol protocol_;
-  std::array<Plain<bool>, total> item_;
+  std::array<NonAtomic<bool>, total> item_;
   std::array<Atomic<unsigned>, wakers> published_;
   std::array<bool, total> woke_{};  // not part of the model: its observer
 };

@@ -40,7 +40,7 @@ TESTS = {
                "platform/wakers.cpp"],
               ["waker_fault_test", "waker_test", "tcp_pair_test"]),
     "queue": (["loop/callback_queue.cpp", "loop/callback_queue.h", "loop/callback_list.cpp",
-               "loop/callback_list.h", "loop/lane.cpp", "loop/lanes.h", "loop/lane_queue.h",
+               "loop/callback_list.h", "loop/lanes.cpp", "loop/lanes.h", "loop/lane_queue.h",
                "loop/mailbox.cpp", "loop/mailbox.h"],
               LOOP + ["mailbox_fork_test", "loop_litmus_test"]),
     "timers": (["loop/timer_queue.cpp", "loop/timer_queue.h"], LOOP),

@@ -18,7 +18,7 @@ STATEMENT = re.compile(r"^(?:[\w:>.()*\[\]-]|, |<[\w: ]*>)+(?: [+|&-]?= .+|\(.*\
 # What is no code, is evaluated by the compiler, or changes nothing but the speed.
 IGNORED = re.compile(r"^(//|#|using |namespace |template|static_assert|assert\(|friend |"
                      r"public:|private:|static constexpr|constexpr|case |default:|return;)"
-                     r"|prefetch\(|pause_point|pause_at|\[\[maybe_unused\]\]|= delete;|= default;")
+                     r"|prefetch\(|pause_point|sync_point|\[\[maybe_unused\]\]|= delete;|= default;")
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,10 @@ class EveryLoopPaused : public testing::TestWithParam<PollerKind> {
       ADD_FAILURE() << "the loop slept on";
       loop_->stop();
     });
-    const int slept = arrivals_at(PausePoint::wait_armed);
+    const int slept = arrivals_at(SyncPoint::wait_armed);
     const Thread teller([&] {
       EXPECT_TRUE(
-          wait_until([&] { return arrivals_at(PausePoint::wait_armed) > slept; }));
+          wait_until([&] { return arrivals_at(SyncPoint::wait_armed) > slept; }));
       tell();
     });
     loop_->start();
@@ -103,9 +103,9 @@ TEST_P(EveryLoopPaused, hears_two_threads_that_post) {
 
 // A thread of low priority, or in a debugger, stands there for as long as it likes.
 TEST_P(EveryLoopPaused, hears_a_post_while_another_thread_stands_amid_its_own) {
-  for (const PausePoint point :
-       {PausePoint::post_pushed, PausePoint::wake_began,
-        PausePoint::wake_found_it_armed, PausePoint::wake_let_in}) {
+  for (const SyncPoint point :
+       {SyncPoint::post_pushed, SyncPoint::wake_began, SyncPoint::wake_found_it_armed,
+        SyncPoint::wake_let_in}) {
     SCOPED_TRACE(std::string(name_of(point)));
     loop_ = std::make_unique<IOLoop>(GetParam());
     loop_->call_later(2 * patience, [this] { loop_->stop(); });
@@ -114,10 +114,10 @@ TEST_P(EveryLoopPaused, hears_a_post_while_another_thread_stands_amid_its_own) {
       EXPECT_TRUE(loop_->add_callback([&] { served = true; }));
       EXPECT_TRUE(wait_until([&] { return served.load(); }));
     };
-    const int slept = arrivals_at(PausePoint::wait_armed);
+    const int slept = arrivals_at(SyncPoint::wait_armed);
     const Thread first([&] {
       EXPECT_TRUE(
-          wait_until([&] { return arrivals_at(PausePoint::wait_armed) > slept; }));
+          wait_until([&] { return arrivals_at(SyncPoint::wait_armed) > slept; }));
       const Stretch stretch(point, 0, [&] { on_another_thread(post_and_wait); });
       EXPECT_TRUE(loop_->add_callback([this] { loop_->stop(); }));
       EXPECT_TRUE(stretch.reached());
@@ -131,10 +131,10 @@ TEST_P(EveryLoopPaused, hears_of_lanes_that_are_opened_and_used) {
   Lane lane;
   play(
       [&] {
-        const int slept = arrivals_at(PausePoint::sign_fenced);
+        const int slept = arrivals_at(SyncPoint::sign_fenced);
         lane = loop_->handle().open_lane();
         EXPECT_TRUE(
-            wait_until([&] { return arrivals_at(PausePoint::sign_fenced) > slept; }));
+            wait_until([&] { return arrivals_at(SyncPoint::sign_fenced) > slept; }));
         EXPECT_TRUE(lane.add_callback([this] { told(); }));
       },
       [&] {
@@ -332,11 +332,10 @@ TEST_P(EveryLoopPaused, that_a_child_takes_over_hears_its_threads) {
   bool taken = false;
   bool ran = false;
   const auto post = [&] { taken = loop_->add_callback([&] { ran = true; }); };
-  for (const PausePoint point :
-       {PausePoint::rebuild_opened, PausePoint::rebuild_let_in,
-        PausePoint::rebuild_replaced, PausePoint::rebuild_owned,
-        PausePoint::fork_waker_rebuilt, PausePoint::fork_queue_whole,
-        PausePoint::fork_let_in}) {
+  for (const SyncPoint point : {SyncPoint::rebuild_opened, SyncPoint::rebuild_let_in,
+                                SyncPoint::rebuild_replaced, SyncPoint::rebuild_owned,
+                                SyncPoint::fork_waker_rebuilt,
+                                SyncPoint::fork_queue_whole, SyncPoint::fork_let_in}) {
     SCOPED_TRACE(std::string(name_of(point)));
     EXPECT_TRUE(passes_in_child([&] {
       const Stretch stretch(point, 0, [&] { on_another_thread(post); });
@@ -345,7 +344,7 @@ TEST_P(EveryLoopPaused, that_a_child_takes_over_hears_its_threads) {
       EXPECT_EQ(loop_->run_sync([] { return 3; }), 3);
       EXPECT_EQ(ran, taken);
       // Refused until everything is the child's own.
-      EXPECT_EQ(taken, point == PausePoint::fork_let_in);
+      EXPECT_EQ(taken, point == SyncPoint::fork_let_in);
     }));
     count_as_stretched(point);
   }
@@ -362,7 +361,7 @@ INSTANTIATE_TEST_SUITE_P(, EveryWatchingLoopPaused, testing::ValuesIn(poller_kin
 
 /// Its owner destroys a loop that `tell` has ended, while `tell` stands at `point`. The
 /// loop sleeps then, and a post of another thread wakes it.
-void expect_to_outlive(PausePoint point, const std::function<void(IOLoop&)>& tell) {
+void expect_to_outlive(SyncPoint point, const std::function<void(IOLoop&)>& tell) {
   auto loop = std::make_unique<IOLoop>();
   IOLoop& told = *loop;
   std::atomic<bool> destroying{false}, destroyed{false};
@@ -372,9 +371,9 @@ void expect_to_outlive(PausePoint point, const std::function<void(IOLoop&)>& tel
     EXPECT_FALSE(
         wait_until([&] { return destroyed.load(); }, std::chrono::milliseconds(50)));
   });
-  const int slept = arrivals_at(PausePoint::wait_armed);
+  const int slept = arrivals_at(SyncPoint::wait_armed);
   const Thread teller([&] {
-    wait_until([&] { return arrivals_at(PausePoint::wait_armed) > slept; });
+    wait_until([&] { return arrivals_at(SyncPoint::wait_armed) > slept; });
     tell(told);
   });
   loop->start();
@@ -385,12 +384,12 @@ void expect_to_outlive(PausePoint point, const std::function<void(IOLoop&)>& tel
 }
 
 TEST(LoopPause, is_not_destroyed_under_a_post_that_ended_it) {
-  expect_to_outlive(PausePoint::post_pushed,
+  expect_to_outlive(SyncPoint::post_pushed,
                     [](IOLoop& loop) { loop.add_callback([&loop] { loop.stop(); }); });
 }
 
 TEST(LoopPause, is_not_destroyed_under_the_stop_that_ended_it) {
-  expect_to_outlive(PausePoint::stop_stored, [](IOLoop& loop) { loop.stop(); });
+  expect_to_outlive(SyncPoint::stop_stored, [](IOLoop& loop) { loop.stop(); });
 }
 
 }  // namespace

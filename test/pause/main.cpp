@@ -12,9 +12,9 @@ class Coverage : public testing::Environment {
   void TearDown() override {
     const bool of_all = testing::GTEST_FLAG(filter) == "*";
     if (!of_all || testing::UnitTest::GetInstance()->Failed()) return;
-    for (int i = 0; i < pause_points; ++i) {
+    for (int i = 0; i < sync_points; ++i) {
       EXPECT_TRUE(stretched_points()[static_cast<std::size_t>(i)])
-          << name_of(static_cast<PausePoint>(i)) << " is in no scenario";
+          << name_of(static_cast<SyncPoint>(i)) << " is in no scenario";
     }
   }
 };

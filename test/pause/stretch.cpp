@@ -13,59 +13,59 @@
 namespace tornado {
 namespace {
 
-std::array<std::atomic<int>, pause_points> counts{};
+std::array<std::atomic<int>, sync_points> counts{};
 std::atomic<test::Stretch*> current{nullptr};
 
-constexpr std::array<std::string_view, pause_points> names = {"wake_began",
-                                                              "wake_found_it_armed",
-                                                              "wake_let_in",
-                                                              "drain_let_in",
-                                                              "consume_drained",
-                                                              "answer_drained",
-                                                              "rebuild_opened",
-                                                              "rebuild_let_in",
-                                                              "rebuild_replaced",
-                                                              "rebuild_owned",
-                                                              "shut",
-                                                              "post_allowed",
-                                                              "post_pushed",
-                                                              "lane_added",
-                                                              "lane_pushed",
-                                                              "sign_put_up",
-                                                              "sign_fenced",
-                                                              "ring_claimed",
-                                                              "ring_filled",
-                                                              "stop_stored",
-                                                              "signal_noted",
-                                                              "refusal_began",
-                                                              "queue_closed",
-                                                              "fetch_began",
-                                                              "fetched",
-                                                              "turn_dispatched",
-                                                              "wait_timed",
-                                                              "wait_armed",
-                                                              "wait_ended",
-                                                              "wait_answered",
-                                                              "timeouts_found",
-                                                              "loop_closing",
-                                                              "poller_closed",
-                                                              "fork_waker_rebuilt",
-                                                              "fork_queue_whole",
-                                                              "fork_let_in",
-                                                              "spawn_prepared",
-                                                              "spawn_launched",
-                                                              "exit_watched",
-                                                              "exit_seen",
-                                                              "exit_reaped"};
+constexpr std::array<std::string_view, sync_points> names = {"wake_began",
+                                                             "wake_found_it_armed",
+                                                             "wake_let_in",
+                                                             "drain_let_in",
+                                                             "consume_drained",
+                                                             "answer_drained",
+                                                             "rebuild_opened",
+                                                             "rebuild_let_in",
+                                                             "rebuild_replaced",
+                                                             "rebuild_owned",
+                                                             "shut",
+                                                             "post_allowed",
+                                                             "post_pushed",
+                                                             "lane_added",
+                                                             "lane_pushed",
+                                                             "sign_put_up",
+                                                             "sign_fenced",
+                                                             "ring_claimed",
+                                                             "ring_filled",
+                                                             "stop_stored",
+                                                             "signal_noted",
+                                                             "refusal_began",
+                                                             "queue_closed",
+                                                             "fetch_began",
+                                                             "fetched",
+                                                             "turn_dispatched",
+                                                             "wait_timed",
+                                                             "wait_armed",
+                                                             "wait_ended",
+                                                             "wait_answered",
+                                                             "timeouts_found",
+                                                             "loop_closing",
+                                                             "poller_closed",
+                                                             "fork_waker_rebuilt",
+                                                             "fork_queue_whole",
+                                                             "fork_let_in",
+                                                             "spawn_prepared",
+                                                             "spawn_launched",
+                                                             "exit_watched",
+                                                             "exit_seen",
+                                                             "exit_reaped"};
 static_assert(!names.back().empty());
 
-std::size_t index(PausePoint point) {
+std::size_t index(SyncPoint point) {
   return static_cast<std::size_t>(point);
 }
 
 }  // namespace
 
-void pause_at(PausePoint point) noexcept {
+void sync_point(SyncPoint point) noexcept {
   counts[index(point)].fetch_add(1);
   if (test::Stretch* stretch = current.load()) stretch->arrive(point);
 }
@@ -73,11 +73,11 @@ void pause_at(PausePoint point) noexcept {
 namespace test {
 namespace {
 
-std::array<bool, pause_points> stretched{};
+std::array<bool, sync_points> stretched{};
 
 }  // namespace
 
-std::string_view name_of(PausePoint point) {
+std::string_view name_of(SyncPoint point) {
   return names[index(point)];
 }
 
@@ -87,11 +87,11 @@ Arrivals arrivals() {
   return now;
 }
 
-int arrivals_at(PausePoint point) {
+int arrivals_at(SyncPoint point) {
   return counts[index(point)].load();
 }
 
-Stretch::Stretch(PausePoint point, int nth, std::function<void()> meanwhile)
+Stretch::Stretch(SyncPoint point, int nth, std::function<void()> meanwhile)
     : point_(point), left_(nth), meanwhile_(std::move(meanwhile)) {
   current = this;
 }
@@ -100,7 +100,7 @@ Stretch::~Stretch() {
   current = nullptr;
 }
 
-void Stretch::arrive(PausePoint point) {
+void Stretch::arrive(SyncPoint point) {
   if (point == point_ && left_.fetch_sub(1) == 0) meanwhile_();
 }
 
@@ -138,7 +138,7 @@ constexpr int most_plays = 1000;
 
 bool play_stretched(const std::function<void()>& play,
                     const std::function<void()>& meanwhile,
-                    const std::function<void()>& clean, PausePoint point, int nth) {
+                    const std::function<void()>& clean, SyncPoint point, int nth) {
   bool reached = false;
   {
     const Stretch stretch(point, nth, meanwhile);
@@ -160,7 +160,7 @@ int stretch_each(const std::function<void()>& play,
   clean();
   int played = 0;
   for (std::size_t i = 0; i < after.size(); ++i) {
-    const auto point = static_cast<PausePoint>(i);
+    const auto point = static_cast<SyncPoint>(i);
     for (int nth = 0; nth < std::min(after[i] - before[i], 2); ++nth) {
       SCOPED_TRACE(std::string(name_of(point)) + ", arrival " + std::to_string(nth));
       // Which way the threads go is theirs to say: not each play comes by each point.
@@ -177,11 +177,11 @@ int stretch_each(const std::function<void()>& play,
   return played;
 }
 
-const std::array<bool, pause_points>& stretched_points() {
+const std::array<bool, sync_points>& stretched_points() {
   return stretched;
 }
 
-void count_as_stretched(PausePoint point) {
+void count_as_stretched(SyncPoint point) {
   stretched[index(point)] = true;
 }
 

@@ -9,31 +9,31 @@
 #include <string_view>
 #include <thread>
 
-#include "platform/pause_point.h"
+#include "platform/sync_point.h"
 
 namespace tornado::test {
 
-std::string_view name_of(PausePoint point);
+std::string_view name_of(SyncPoint point);
 
 /// How often each point was reached since the program began.
-using Arrivals = std::array<int, pause_points>;
+using Arrivals = std::array<int, sync_points>;
 Arrivals arrivals();
-int arrivals_at(PausePoint point);
+int arrivals_at(SyncPoint point);
 
 /// In this scope, whoever is the `nth` (from 0) to reach `point` stands there until
 /// `meanwhile` has run to its end.
 class Stretch {
  public:
-  Stretch(PausePoint point, int nth, std::function<void()> meanwhile);
+  Stretch(SyncPoint point, int nth, std::function<void()> meanwhile);
   ~Stretch();
   Stretch(const Stretch&) = delete;
   Stretch& operator=(const Stretch&) = delete;
 
   [[nodiscard]] bool reached() const { return left_ < 0; }
-  void arrive(PausePoint point);
+  void arrive(SyncPoint point);
 
  private:
-  const PausePoint point_;
+  const SyncPoint point_;
   std::atomic<int> left_;
   const std::function<void()> meanwhile_;
 };
@@ -67,7 +67,7 @@ int stretch_each(
     const std::function<void()>& clean = [] {});
 
 /// The points that stretch_each() has stretched so far, and those that were said to be.
-const std::array<bool, pause_points>& stretched_points();
-void count_as_stretched(PausePoint point);
+const std::array<bool, sync_points>& stretched_points();
+void count_as_stretched(SyncPoint point);
 
 }  // namespace tornado::test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "platform/std_memory.h"
+#include "platform/std_atomics.h"
 #include "platform/wake_protocol.h"
 
 namespace tornado::test {
@@ -9,7 +9,7 @@ namespace {
 
 class CloseGuardTest : public testing::Test {
  protected:
-  CloseGuard<StdMemory> guard_;
+  CloseGuard<StdAtomics> guard_;
 };
 
 TEST_F(CloseGuardTest, close_without_references_returns_true) {

@@ -8,7 +8,7 @@
 #include <ostream>
 #include <stdexcept>
 
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 #include "support/loopback.h"
 #include "support/pollers.h"
 #include "support/wait.h"

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <span>
 
-#include "platform/descriptors.h"
 #include "platform/every_waker.h"
+#include "platform/fd.h"
 #include "platform/wake_stream.h"
 #include "support/descriptors.h"
 

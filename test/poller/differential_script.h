@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 #include "support/scale.h"
 #include "tornado/fd.h"
 

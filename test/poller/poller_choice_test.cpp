@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "platform/choice.h"
+#include "platform/select_backend.h"
 #include "poller/every_poller.h"
 #include "support/child.h"
 #include "support/deny.h"
@@ -114,7 +114,7 @@ TEST(PollerChoice, takes_no_other_where_io_uring_fails_for_want_of_descriptors) 
 struct Fake {
   std::string_view name;
   std::error_code error;
-  bool by_name_only = false;
+  bool opt_in = false;
 };
 
 std::string_view make_fake(const Fake& fake) {
@@ -131,16 +131,16 @@ const Fake usual{"usual", {}};
 TEST(PollerChoice, takes_nothing_that_is_by_name_only_though_all_others_fail) {
   const Fake* const table[] = {&forbidden, &missing, &named};
   EXPECT_EQ(
-      code_of([&] { choose_best(std::span<const Fake* const>(table), make_fake); }),
+      code_of([&] { select_best(std::span<const Fake* const>(table), make_fake); }),
       missing.error);
 }
 
 TEST(PollerChoice, takes_the_best_for_one_by_name_only_that_this_build_does_not_have) {
   const Fake* const table[] = {&missing, &usual, &absent};
-  EXPECT_EQ(choose_named(std::span<const Fake* const>(table), absent, make_fake),
+  EXPECT_EQ(select_named(std::span<const Fake* const>(table), absent, make_fake),
             "usual");
   EXPECT_EQ(code_of([&] {
-              choose_named(std::span<const Fake* const>(table), missing, make_fake);
+              select_named(std::span<const Fake* const>(table), missing, make_fake);
             }),
             missing.error);
 }

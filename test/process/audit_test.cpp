@@ -126,22 +126,22 @@ TEST(Audit, knows_which_part_of_the_library_made_a_descriptor) {
   IOLoop loop(LoopOptions{PollerKind::epoll, WakerKind::pipe, {}});
   Child child = spawn({.argv = {"cat"}, .in = Stdio::pipe()});
   const auto all = audit_descriptors();
-  const auto made_by = [&all](const std::string& maker) {
+  const auto made_by = [&all](const std::string& owner) {
     return std::count_if(all.begin(), all.end(),
-                         [&maker](const auto& d) { return d.maker == maker; });
+                         [&owner](const auto& d) { return d.owner == owner; });
   };
   EXPECT_EQ(made_by("Waker"), 2);
   EXPECT_EQ(made_by("IOLoop"), 1);
   EXPECT_EQ(made_by("spawn slot"), 4);
   const DescriptorInfo end = info_of(all, child.in.get());
-  EXPECT_EQ(end.maker, "spawn");
+  EXPECT_EQ(end.owner, "spawn");
   EXPECT_EQ(to_string(end),
             std::to_string(end.number) + " pipe " + end.target + " (spawn)");
   EXPECT_EQ(to_string(audit_descriptors(::getpid())), to_string(all));
   const int number = child.in.get();
   child.in.reset();
   const UniqueFd reused(::fcntl(0, F_DUPFD_CLOEXEC, number));
-  EXPECT_EQ(info_of(audit_descriptors(), reused.get()).maker, "");
+  EXPECT_EQ(info_of(audit_descriptors(), reused.get()).owner, "");
   EXPECT_EQ(wait_child(child), 0);
 }
 
@@ -154,12 +154,12 @@ TEST(Audit, lists_great_numbers_without_their_maker) {
   const IOLoop loop(LoopOptions{PollerKind::epoll, WakerKind::eventfd, {}});
   const auto all = audit_descriptors();
   const auto eventfd = std::find_if(all.begin(), all.end(),
-                                    [](const auto& d) { return d.maker == "Waker"; });
+                                    [](const auto& d) { return d.owner == "Waker"; });
   ASSERT_NE(eventfd, all.end());
   const UniqueFd copy(::fcntl(eventfd->number, F_DUPFD_CLOEXEC, great));
   const DescriptorInfo info = info_of(audit_descriptors(), great);
   EXPECT_EQ(info.kind, "eventfd");
-  EXPECT_EQ(info.maker, "");
+  EXPECT_EQ(info.owner, "");
 }
 
 TEST(Audit, the_library_itself_leaks_nothing) {
@@ -308,7 +308,7 @@ TEST(Audit, names_no_maker_of_a_number_that_was_closed_otherwise_and_used_again)
     const auto made = [] {
       const auto all = audit_descriptors();
       return std::count_if(all.begin(), all.end(),
-                           [](const auto& d) { return !d.maker.empty(); });
+                           [](const auto& d) { return !d.owner.empty(); });
     };
     EXPECT_GE(made(), 5);
     for (int number = 3; number < 100; ++number) ::close(number);

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "support/child.h"
 #include "support/open_numbers.h"
 #include "support/wait.h"

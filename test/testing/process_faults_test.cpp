@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "process/child_stack_linux.h"
 #include "process/launch.h"
 #include "process/low_slots.h"

@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "platform/descriptors.h"
+#include "platform/fd.h"
 #include "process/launch.h"
 #include "process/preparation.h"
 #include "stage.h"

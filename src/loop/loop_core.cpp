@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loop/impl.h"
+#include "loop/loop_core.h"
 
 #include <algorithm>
 #include <string>
 
 #include "platform/log.h"
-#include "platform/pause_point.h"
+#include "platform/sync_point.h"
 #include "platform/system_error.h"
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 #include "tornado/fd.h"
 #include "tornado/platform.h"
 
@@ -64,13 +64,13 @@ void log_exception(const std::source_location& where) noexcept {
 
 IOLoop::Impl::Impl(const Options& options)
     : id(last_id.fetch_add(1) + 1),
-      seam(options.seam),
+      hooks(LoopHooks::of(options.hooks)),
       poller(new_poller(options.poller)),
       poller_kind(poller->kind()),
       turn_policy(options.turns),
       spin_for_all(options.spin > options.spin.zero()),
-      spin(seam ? pacing.zero()
-                : std::max<std::chrono::nanoseconds>(options.spin, pacing)),
+      spin(hooks ? pacing.zero()
+                 : std::max<std::chrono::nanoseconds>(options.spin, pacing)),
       mailbox(std::make_shared<Mailbox>(options.waker)) {
   watch_waker();
   // A loop that does not run yet need not be woken.
@@ -203,7 +203,7 @@ void IOLoop::Impl::remove_signal(int signal) noexcept {
 
 std::unique_ptr<Poller> IOLoop::Impl::new_poller(PollerKind kind) const {
   auto made = make_poller(kind);
-  return seam ? seam->over(std::move(made)) : std::move(made);
+  return hooks ? hooks->over(std::move(made)) : std::move(made);
 }
 
 // Gives the failure of the last that there was no room for, if there is one.
@@ -274,7 +274,7 @@ void IOLoop::Impl::after_fork() {
 
 void IOLoop::Impl::close(bool all_fds) noexcept {
   if (closed.exchange(true)) return;
-  pause_at(PausePoint::loop_closing);
+  sync_point(SyncPoint::loop_closing);
   if (mailbox->ours()) {
     watchdog.reset();
   } else {
@@ -285,7 +285,7 @@ void IOLoop::Impl::close(bool all_fds) noexcept {
   // number may be anybody else's.
   poller.reset();
   ready = {};
-  pause_at(PausePoint::poller_closed);
+  sync_point(SyncPoint::poller_closed);
   // What is destroyed from here on may come back. It finds the loop closed, and what is
   // left to take back.
   mailbox->close();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/choice.h"
+#include "platform/select_backend.h"
 
 #include <atomic>
 

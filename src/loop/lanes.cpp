@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop/lanes.h"
-#include "loop/mailbox.h"
-#include "tornado/loop_handle.h"
 
 namespace tornado {
 namespace {
@@ -39,27 +37,6 @@ void Lanes::refuse_joined() noexcept {
     destroy_waiting(*one->lane);
     next = one->next;
   }
-}
-
-struct Lane::State {
-  std::shared_ptr<Mailbox> mailbox;
-  std::shared_ptr<LoopLane> queue = mailbox->open_lane();
-  ~State() { queue->abandon(); }
-};
-
-Lane::Lane() noexcept = default;
-Lane::Lane(std::shared_ptr<Mailbox> mailbox)
-    : state_(mailbox ? new State{std::move(mailbox)} : nullptr) {}
-Lane::Lane(Lane&&) noexcept = default;
-Lane& Lane::operator=(Lane&&) noexcept = default;
-Lane::~Lane() = default;
-
-bool Lane::add_callback(Callback callback, Location where) {
-  return state_ && state_->mailbox->post(*state_->queue, std::move(callback), where);
-}
-
-Lane LoopHandle::open_lane() const {
-  return Lane(mailbox_);
 }
 
 }  // namespace tornado

@@ -13,30 +13,30 @@
 
 namespace tornado {
 
-/// Whether the error says that a mechanism is not there or forbidden; as opposed to a
-/// want of descriptors or memory.
+/// Whether the error means that a mechanism is missing or forbidden, and not that
+/// descriptors or memory have run out.
 bool is_unavailable(std::error_code error) noexcept;
 
-/// Says once in the log that `wanted` does not work here.
+/// Logs, once per process, that `wanted` does not work here.
 void log_replacement(std::string_view wanted, std::string_view instead,
                      const std::system_error& why);
 
 template <class Mechanism>
-constexpr bool is_by_name_only(const Mechanism& mechanism) {
-  if constexpr (requires { mechanism.by_name_only; }) {
-    return mechanism.by_name_only;
+constexpr bool is_opt_in(const Mechanism& mechanism) {
+  if constexpr (requires { mechanism.opt_in; }) {
+    return mechanism.opt_in;
   } else {
     return false;
   }
 }
 
-/// What `make` gives for the first that it succeeds with. If there is none, the error
-/// of the last is thrown.
+/// Returns what `make` returns for the first mechanism that works. Throws the error of
+/// the last one if none works. Skips those that are opt-in.
 template <class Mechanism, class Make>
-auto choose_best(std::span<const Mechanism* const> table, Make make) {
+auto select_best(std::span<const Mechanism* const> table, Make make) {
   std::exception_ptr last;
   for (const Mechanism* mechanism : table) {
-    if (is_by_name_only(*mechanism)) continue;
+    if (is_opt_in(*mechanism)) continue;
     try {
       return make(*mechanism);
     } catch (const std::system_error&) {
@@ -46,15 +46,15 @@ auto choose_best(std::span<const Mechanism* const> table, Make make) {
   std::rethrow_exception(last);
 }
 
-/// The best instead of one that is by name only and does not work here.
+/// Falls back to the best mechanism if `named` is opt-in and does not work here.
 template <class Mechanism, class Make>
-auto choose_named(std::span<const Mechanism* const> table, const Mechanism& named,
+auto select_named(std::span<const Mechanism* const> table, const Mechanism& named,
                   Make make) {
   try {
     return make(named);
   } catch (const std::system_error& error) {
-    if (!is_by_name_only(named) || !is_unavailable(error.code())) throw;
-    return choose_best(table, [&](const Mechanism& other) {
+    if (!is_opt_in(named) || !is_unavailable(error.code())) throw;
+    return select_best(table, [&](const Mechanism& other) {
       auto made = make(other);
       log_replacement(named.name, other.name, error);
       return made;
@@ -62,16 +62,16 @@ auto choose_named(std::span<const Mechanism* const> table, const Mechanism& name
   }
 }
 
-/// How a mechanism is chosen among those compiled in: by kind; or, for Kind::best, by
-/// an environment variable; or else the best.
+/// Selects a mechanism of this build: the one of `kind`. For Kind::best, the one that
+/// the environment variable names, or else the best.
 template <class Mechanism, class Kind, class Make>
-auto choose(std::span<const Mechanism* const> table, Kind kind, const char* variable,
-            Errc missing, Make make) {
+auto select_by_kind(std::span<const Mechanism* const> table, Kind kind,
+                    const char* variable, Errc missing, Make make) {
   const char* name = kind == Kind::best ? std::getenv(variable) : nullptr;
-  if (kind == Kind::best && (!name || !*name)) return choose_best(table, make);
+  if (kind == Kind::best && (!name || !*name)) return select_best(table, make);
   for (const Mechanism* mechanism : table) {
     if (name ? mechanism->name == name : mechanism->kind == kind)
-      return choose_named(table, *mechanism, make);
+      return select_named(table, *mechanism, make);
   }
   throw_error(missing, name ? std::string(variable) + "=" + name
                             : std::string("kind ") +

@@ -11,8 +11,8 @@
 #include <unordered_map>
 
 #include "loop/handler_table.h"
+#include "loop/loop_hooks.h"
 #include "loop/mailbox.h"
-#include "loop/seam.h"
 #include "loop/signal_watch.h"
 #include "loop/spin.h"
 #include "loop/timer_queue.h"
@@ -40,7 +40,7 @@ struct IOLoop::Impl {
 
   class Run;  // a start() under way
 
-  // The life of a loop (impl.cpp).
+  // The life of a loop (loop_core.cpp).
   /// Throws unless this thread may change the loop now.
   void check(std::string_view act) const {
     if (closed || !mailbox->ours() || (running && !mailbox->runs_here())) refuse(act);
@@ -73,7 +73,7 @@ struct IOLoop::Impl {
     return poller->kind() != poller_kind;
   }
   [[nodiscard]] TimePoint now() const noexcept {
-    return seam ? seam->now() : Clock::now();
+    return hooks ? hooks->now() : Clock::now();
   }
 
   // A turn (turn.cpp).
@@ -107,7 +107,7 @@ struct IOLoop::Impl {
   void on_exception(const Location& where);
 
   const std::uint32_t id;
-  LoopSeam* const seam;
+  LoopHooks* const hooks;
   std::unique_ptr<Poller> poller;  // null once the loop is closed
   // Another after a rebuild, if io_uring is forbidden by then.
   std::atomic<PollerKind> poller_kind;

@@ -56,7 +56,7 @@ inline const Mutant* mutant = nullptr;
 
 /// Memory that the model checker explores: every interleaving, and for each load every
 /// value that the C++ memory model allows.
-struct ExploredMemory {
+struct ExploredAtomics {
   using At = std::source_location;
 
   template <class T>
@@ -170,9 +170,9 @@ struct ExploredMemory {
   };
 
   template <class T>
-  class Plain {
+  class NonAtomic {
    public:
-    Plain& operator=(const T& value) {
+    NonAtomic& operator=(const T& value) {
       touched_(info()) = 0;
       value_ = value;
       return *this;
@@ -230,7 +230,7 @@ struct ExploredMemory {
 /// The waker's counters, and whose process it is: of no weight between the threads of
 /// one process, so that the search does not spend itself on them.
 template <>
-class ExploredMemory::Atomic<std::uint64_t> : public std::atomic<std::uint64_t> {
+class ExploredAtomics::Atomic<std::uint64_t> : public std::atomic<std::uint64_t> {
  public:
   using std::atomic<std::uint64_t>::atomic;
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "poller/backends.h"
+#include "poller/poller_kind.h"
 
 #include <span>
 #include <string>
 
-#include "platform/choice.h"
+#include "platform/select_backend.h"
 #include "platform/system_error.h"
 #include "tornado/platform.h"
 
@@ -15,7 +15,7 @@ const PollerBackend io_uring_backend = {
     .kind = PollerKind::io_uring,
     .name = "io_uring",
     .make = nullptr,
-    .by_name_only = true,
+    .opt_in = true,
 };
 #endif
 
@@ -46,8 +46,8 @@ std::unique_ptr<Poller> make(const PollerBackend& backend) {
 }  // namespace
 
 std::unique_ptr<Poller> make_poller(PollerKind kind) {
-  return choose(std::span<const PollerBackend* const>(table), kind, "TORNADO_POLLER",
-                Errc::no_poller, make);
+  return select_by_kind(std::span<const PollerBackend* const>(table), kind,
+                        "TORNADO_POLLER", Errc::no_poller, make);
 }
 
 void Poller::check(const char* act, NativeFd fd, Events events) const {

@@ -3,10 +3,9 @@
 
 namespace tornado {
 
-/// Places between two steps of which others may see the first without the second.
-/// test/pause lets another thread, a signal handler or a fork come in at each. No lock
-/// is held at any.
-enum class PausePoint : unsigned char {
+/// Places where other threads see one step without the next. test/pause runs another
+/// thread, a signal handler or a fork at each. No thread holds a lock there.
+enum class SyncPoint : unsigned char {
   wake_began,
   wake_found_it_armed,
   wake_let_in,
@@ -49,12 +48,12 @@ enum class PausePoint : unsigned char {
   exit_seen,
   exit_reaped,
 };
-inline constexpr int pause_points = static_cast<int>(PausePoint::exit_reaped) + 1;
+inline constexpr int sync_points = static_cast<int>(SyncPoint::exit_reaped) + 1;
 
-#ifdef TORNADO_PAUSE_POINTS
-void pause_at(PausePoint point) noexcept;
+#ifdef TORNADO_SYNC_POINTS
+void sync_point(SyncPoint point) noexcept;
 #else
-constexpr void pause_at(PausePoint) noexcept {}
+constexpr void sync_point(SyncPoint) noexcept {}
 #endif
 
 }  // namespace tornado

@@ -1,25 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loop/stack_probe.h"
-
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "loop/stack_probe.h"
+
+#if defined(TORNADO_HAS_EXECINFO)
+#include <execinfo.h>
+#else
+#include <dlfcn.h>
+#include <unwind.h>
+#endif
+
+#include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <sstream>
 #include <thread>
 #include <type_traits>
+#include <utility>
 
-#include "loop/backtrace.h"
-#include "loop/probe_signal.h"
 #include "platform/fork_epoch.h"
+#include "platform/signal_blocker.h"
 #include "platform/system_error.h"
 #include "tornado/fd.h"
 #include "tornado/time.h"
 
 namespace tornado {
 namespace {
+
+// take_backtrace() gives the number of return addresses, innermost first. Its first
+// call may load a library, and the others are async-signal-safe. frame_text() gives
+// "program(function+0x1f) [0x5581c0de]", as much of it as is known.
+#if defined(TORNADO_HAS_EXECINFO)
+
+int take_backtrace(std::span<void*> frames) noexcept {
+  return ::backtrace(frames.data(), static_cast<int>(frames.size()));
+}
+
+std::string frame_text(void* frame) {
+  const std::unique_ptr<char*, void (*)(void*)> symbols(::backtrace_symbols(&frame, 1),
+                                                        &std::free);
+  return symbols ? *symbols : "?";
+}
+
+#else  // musl
+
+struct Walk {
+  std::span<void*> frames;
+  std::size_t depth = 0;
+};
+
+_Unwind_Reason_Code note_frame(_Unwind_Context* context, void* argument) {
+  auto& walk = *static_cast<Walk*>(argument);
+  if (walk.depth == walk.frames.size()) return _URC_END_OF_STACK;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address is what it is.
+  walk.frames[walk.depth++] = reinterpret_cast<void*>(_Unwind_GetIP(context));
+  return _URC_NO_REASON;
+}
+
+int take_backtrace(std::span<void*> frames) noexcept {
+  Walk walk{frames};
+  (void)::_Unwind_Backtrace(&note_frame, &walk);
+  return static_cast<int>(walk.depth);
+}
+
+std::string frame_text(void* frame) {
+  std::ostringstream text;
+  Dl_info info{};
+  if (::dladdr(frame, &info) != 0 && info.dli_fname) {
+    text << info.dli_fname << '(';
+    if (info.dli_sname) {
+      const auto offset = reinterpret_cast<std::uintptr_t>(frame) -
+                          reinterpret_cast<std::uintptr_t>(info.dli_saddr);
+      text << info.dli_sname << "+0x" << std::hex << offset;
+    }
+    text << ") ";
+  }
+  text << '[' << frame << ']';
+  return text.str();
+}
+
+#endif
+
+// send_probe() sends SIGURG to one thread of this process: false if it was not sent.
+// The handler asks is_probe() whether the arrival was sent with the cookie.
+#if defined(TORNADO_HAS_SIGQUEUE)
+
+bool send_probe(pthread_t thread, void* cookie) noexcept {
+  const sigval value{.sival_ptr = cookie};
+  return ::pthread_sigqueue(thread, SIGURG, value) == 0;
+}
+
+bool is_probe(const siginfo_t& info, const void* cookie) noexcept {
+  return info.si_code == SI_QUEUE && info.si_pid == ::getpid() &&
+         info.si_value.sival_ptr == cookie;
+}
+
+#else
+
+// A signal for one thread cannot carry a value (macOS, the BSDs, musl). Any SIGURG that
+// comes to the thread during the probe is taken for the probe.
+std::atomic<pthread_t> probed{};
+static_assert(std::atomic<pthread_t>::is_always_lock_free);
+
+bool send_probe(pthread_t thread, void*) noexcept {
+  probed.store(thread);
+  return ::pthread_kill(thread, SIGURG) == 0;
+}
+
+bool is_probe(const siginfo_t&, const void*) noexcept {
+  return ::pthread_equal(::pthread_self(), probed.load()) != 0;
+}
+
+#endif
 
 struct Probe {
   const std::atomic<std::source_location>* running;
@@ -214,6 +314,11 @@ std::string StackSample::text() const {
     result.append("\n  ").append(frame_text(frames[static_cast<std::size_t>(i)]));
   }
   return result;
+}
+
+std::thread start_thread_with_signals_blocked(std::function<void()> body) {
+  const SignalBlocker blocker;
+  return std::thread(std::move(body));
 }
 
 }  // namespace tornado

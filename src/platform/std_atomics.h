@@ -9,16 +9,17 @@
 
 namespace tornado {
 
-/// What the lock-free parts are made of. They take it as a template argument, so that
-/// test/models can compile the same text with memory that tries every value and every
-/// order which the C++ memory model allows.
-struct StdMemory {
+/// The atomics policy of the lock-free parts. It is a template argument, so that
+/// test/models compiles the same source with atomics that try every value and order
+/// that the C++ memory model allows.
+struct StdAtomics {
   template <class T>
   using Atomic = std::atomic<T>;
-  /// What is not to be touched by two threads at once.
+  /// A variable that two threads never access at the same time.
   template <class T>
-  using Plain = T;
-  /// As a seq_cst store, for those who fence_heavily() before they load `to`.
+  using NonAtomic = T;
+  /// Acts as a seq_cst store for threads that call fence_heavily() before they load
+  /// `to`.
   template <class T>
   static void publish(std::atomic<T>& to, T value) noexcept {
     if (fences_are_asymmetric.load(std::memory_order_relaxed)) {
@@ -28,11 +29,12 @@ struct StdMemory {
       to.store(value, std::memory_order_seq_cst);
     }
   }
-  /// False: what was published is not ordered, this once.
+  /// False: this call has not ordered the stores of publish().
   static bool fence_heavily() noexcept {
     return !fences_are_asymmetric.load() || heavy_fence();
   }
-  /// Between two looks at what another thread will change. The first are short.
+  /// Waits between two looks at what another thread will change. The first waits are
+  /// short.
   static void pause(unsigned looks) noexcept {
     constexpr unsigned short_ones = 1000;
     if (looks >= short_ones) std::this_thread::sleep_for(std::chrono::microseconds(50));

@@ -12,13 +12,13 @@ struct PollerBackend {
   PollerKind kind;
   std::string_view name;
   std::unique_ptr<Poller> (*make)();  ///< nullptr: not in this build
-  /// Never the best; and where it does not work, the best stands in for it.
-  bool by_name_only = false;
+  /// Never selected as the best. If it does not work, the best replaces it.
+  bool opt_in = false;
 };
 
-/// Throws std::system_error when the kind does not work here, or, for `best`, none
-/// does. For one by name only that this build or this kernel does not have, or a filter
-/// forbids, gives the best other one, which is logged once.
+/// Throws std::system_error if the kind does not work here, or, for `best`, if none
+/// does. If an opt-in kind is missing from this build or kernel, or a filter forbids
+/// it, returns the best other one and logs this once.
 std::unique_ptr<Poller> make_poller(PollerKind kind);
 
 extern const PollerBackend epoll_backend;
