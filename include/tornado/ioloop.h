@@ -25,6 +25,18 @@
 
 namespace tornado {
 
+template <class T>
+class Task;
+namespace detail {
+class TaskScheduler;
+}
+
+/// Makes a Task<void> when it is called: see tornado/task.h.
+template <class F, class... Args>
+concept TaskFunction =
+    std::same_as<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>,
+                 Task<void>>;
+
 /// Something with a descriptor that knows how to close itself.
 template <class T>
 concept FileObject = requires(T& object) {
@@ -124,6 +136,21 @@ class TORNADO_API IOLoop {
   bool add_callback(Callback callback, Location where = Location::current());
   /// As add_callback, but its exception is logged whatever the policy.
   bool spawn_callback(Callback callback, Location where = Location::current());
+  /// The function is a coroutine: it is kept until its task has ended. The exception of
+  /// the task is treated as that of a callback.
+  template <class F>
+  requires TaskFunction<F> bool add_callback(F function,
+                                             Location where = Location::current());
+  template <class F>
+  requires TaskFunction<F> bool spawn_callback(F function,
+                                               Location where = Location::current()) {
+    return add_callback(std::move(function), where);
+  }
+  /// Runs a task that nothing awaits. The loop owns it, and destroys it when it closes.
+  /// Any thread. False if the loop is closed: the task is then destroyed. Throws
+  /// std::errc::invalid_argument for an empty task, or for the task of a lambda with
+  /// captures, which would dangle: pass the lambda itself.
+  bool spawn_callback(Task<void> task, Location where = Location::current());
   /// Async-signal-safe: the room, for 256 callbacks, was made beforehand. False if that
   /// is full or the loop is closed. For callables of up to 32 bytes that are copied
   /// byte by byte, such as a lambda that captures pointers.
@@ -200,6 +227,11 @@ class TORNADO_API IOLoop {
   template <class T, class F>
   requires std::invocable<F&, Completion<T>> T run_sync(
       F func, std::optional<Delay> timeout = {}, Location where = Location::current());
+  /// The same for a task. At the timeout the task is cancelled, and Errc::timed_out is
+  /// thrown when it has ended; a result that it has by then is returned.
+  template <class T>
+  T run_sync(Task<T> task, std::optional<Delay> timeout = {},
+             Location where = Location::current());
   [[nodiscard]] bool running() const noexcept;
   /// @}
 
@@ -243,6 +275,7 @@ class TORNADO_API IOLoop {
   [[nodiscard]] LoopCounters counters() const;
 
  private:
+  friend class detail::TaskScheduler;
   void add_file_object(NativeFd fd, Handler handler, Callback closer, Events events,
                        Location where);
   /// Runs until `first`, which is called on the loop, has brought a result about.

@@ -106,12 +106,12 @@ void IOLoop::Impl::ask_to_take_back(F take_back) noexcept {
 }
 
 IOLoop::IOLoop(const Options& options)
-    : impl_([&options] {
+    : impl_([this, &options] {
         if (options.make_current == true && open_current_loop()) {
           throw_error(Errc::loop_running,
                       "make_current: this thread has a loop already");
         }
-        return new Impl(options);
+        return new Impl(*this, options);
       }()) {
   impl_->mailbox->set_loop(*this);
   if (options.make_current.value_or(!open_current_loop())) make_current();

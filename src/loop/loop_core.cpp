@@ -62,7 +62,7 @@ void log_exception(const std::source_location& where) noexcept {
   }
 }
 
-IOLoop::Impl::Impl(const Options& options)
+IOLoop::Impl::Impl(IOLoop& loop, const Options& options)
     : id(last_id.fetch_add(1) + 1),
       hooks(LoopHooks::of(options.hooks)),
       poller(new_poller(options.poller)),
@@ -71,7 +71,8 @@ IOLoop::Impl::Impl(const Options& options)
       spin_for_all(options.spin > options.spin.zero()),
       spin(hooks ? pacing.zero()
                  : std::max<std::chrono::nanoseconds>(options.spin, pacing)),
-      mailbox(std::make_shared<Mailbox>(options.waker)) {
+      mailbox(std::make_shared<Mailbox>(options.waker)),
+      tasks(loop) {
   watch_waker();
   // A loop that does not run yet need not be woken.
   mailbox->waker().disarm();
@@ -275,6 +276,7 @@ void IOLoop::Impl::after_fork() {
 void IOLoop::Impl::close(bool all_fds) noexcept {
   if (closed.exchange(true)) return;
   sync_point(SyncPoint::loop_closing);
+  tasks.close_executor();
   if (mailbox->ours()) {
     watchdog.reset();
   } else {
@@ -289,6 +291,7 @@ void IOLoop::Impl::close(bool all_fds) noexcept {
   // What is destroyed from here on may come back. It finds the loop closed, and what is
   // left to take back.
   mailbox->close();
+  tasks.close();
   if (all_fds) close_descriptors();
   handlers.for_each([this](HandlerTable::Entry& entry) { handlers.remove(entry); });
   handlers.reclaim();

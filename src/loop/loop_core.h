@@ -18,6 +18,7 @@
 #include "loop/timer_queue.h"
 #include "loop/watchdog.h"
 #include "poller/poller.h"
+#include "tornado/coroutine_frame.h"
 #include "tornado/ioloop.h"
 
 namespace tornado {
@@ -33,7 +34,7 @@ void log_exception(const std::source_location& where) noexcept;
 
 /// The parts of a loop, and how a turn plays them.
 struct IOLoop::Impl {
-  explicit Impl(const Options& options);
+  Impl(IOLoop& loop, const Options& options);
   ~Impl();
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -85,6 +86,7 @@ struct IOLoop::Impl {
   void run_lanes();
   void find_due_timeouts();
   void run_due_timeouts();
+  void run_tasks();
   [[nodiscard]] bool did_something() noexcept;
   [[nodiscard]] std::size_t heard() const noexcept;
   [[nodiscard]] bool more_to_come() const noexcept;
@@ -105,6 +107,7 @@ struct IOLoop::Impl {
   template <class F>
   void call(const Location& where, F&& function);
   void on_exception(const Location& where);
+  void on_task_exception(const Location& function);
 
   const std::uint32_t id;
   LoopHooks* const hooks;
@@ -125,6 +128,7 @@ struct IOLoop::Impl {
   };
   std::map<int, std::shared_ptr<SignalEntry>> signal_handlers;
   UnblockedSignals unblocked;  // of the thread that runs the loop
+  detail::TaskScheduler tasks;
   TurnMonitor monitor;
   std::unique_ptr<Watchdog> watchdog;
 

@@ -83,6 +83,7 @@ void IOLoop::Impl::run_ready() {
   run_lanes();
   if (turn_policy == TurnPolicy::bounded) run_added_callbacks();
   run_due_timeouts();
+  run_tasks();
 }
 
 void IOLoop::Impl::run_added_callbacks() {
@@ -163,9 +164,18 @@ void IOLoop::Impl::run_due_timeouts() {
   }
 }
 
+void IOLoop::Impl::run_tasks() {
+  if (!tasks.has_ready()) return;
+  tasks.begin_turn();
+  while (!closing && tasks.run_next()) {
+    // The task may have forked, and this be the child: what waits is the parent's.
+    if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
+  }
+}
+
 nanoseconds IOLoop::Impl::time_to_wait() {
-  const bool left_over =
-      !batch.empty() || mailbox->queue().size() > 0 || mailbox->lanes().waiting();
+  const bool left_over = !batch.empty() || mailbox->queue().size() > 0 ||
+                         mailbox->lanes().waiting() || tasks.has_ready();
   if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
   nanoseconds wait{-1};
   if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
@@ -379,6 +389,10 @@ void IOLoop::Impl::on_exception(const Location& where) {
   } else {
     log_exception(where);
   }
+}
+
+void IOLoop::Impl::on_task_exception(const Location& function) {
+  on_exception(function);
 }
 
 }  // namespace tornado

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// The parts of a task that the compiler has to see. Programs use tornado/task.h.
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "tornado/native.h"
+
+namespace tornado {
+
+class IOLoop;
+
+/// Why a task was cancelled.
+enum class CancelReason : std::uint8_t {
+  requested,     ///< by TaskGroup::cancel()
+  timed_out,     ///< a deadline around the task has passed
+  not_needed,    ///< another task of first_of() has ended
+  other_failed,  ///< another task of the same group has failed
+};
+
+/// Thrown by every await of a cancelled task. No std::exception, so that a handler for
+/// those does not swallow it by accident.
+struct Cancelled {
+  CancelReason reason = CancelReason::requested;
+  std::source_location where = {};  ///< of the call that cancelled the task
+  [[nodiscard]] const char* what() const noexcept;
+};
+
+namespace detail {
+
+class ReadinessTable;
+class Suspension;
+class TaskScheduler;
+class TaskScope;
+
+/// A place in one circular list, or the head of one. Leaves the list on destruction.
+template <class Tag>
+struct ListLink {
+  ListLink() noexcept = default;
+  ListLink(const ListLink&) = delete;
+  ListLink& operator=(const ListLink&) = delete;
+  ~ListLink() { unlink(); }
+
+  [[nodiscard]] bool linked() const noexcept { return next != this; }
+  void unlink() noexcept {
+    previous->next = next;
+    next->previous = previous;
+    previous = next = this;
+  }
+  /// Makes this the last of the list that `head` begins.
+  void link_behind(ListLink& head) noexcept {
+    unlink();
+    previous = std::exchange(head.previous, this);
+    next = &head;
+    previous->next = this;
+  }
+
+  ListLink* previous = this;
+  ListLink* next = this;
+};
+
+struct InScope {};
+struct InReadyList {};
+struct InScheduler {};
+
+/// What is known of a coroutine whatever its result: the base of each promise.
+///
+/// A frame is awaited by its parent, or is a root, which a scope owns. The frames from
+/// a root to the one that is suspended or runs are a chain. Cancelling, closing and
+/// reporting walk over these links; there are no tokens, slots or registries.
+struct TORNADO_API TaskFrame : ListLink<InScope>, ListLink<InReadyList> {
+  std::coroutine_handle<> handle;
+  TaskFrame* parent = nullptr;       // null for a root
+  TaskScope* scope = nullptr;        // null before the first resumption
+  Suspension* suspension = nullptr;  // what the frame awaits; null while it runs
+  std::source_location function;
+  std::source_location where;  // of the last await
+  std::exception_ptr exception;
+  std::uint32_t since = 0;  // the scheduler's time when the wait began
+  bool begun = false;
+  bool of_closure = false;           // a coroutine of a lambda with captures
+  bool ended_by_cancelling = false;  // the exception is a Cancelled
+
+  /// Keeps the current exception. Lets the unwinding of a thread's cancellation pass.
+  void keep_exception();
+  /// The result is there: goes on with the parent, or ends the root.
+  inline void finish() noexcept;
+};
+
+/// What a suspended frame waits for. Lives in that frame, or in a temporary beside the
+/// co_await, and so ends with it.
+class TORNADO_API Suspension {
+ public:
+  Suspension(const Suspension&) = delete;
+  Suspension& operator=(const Suspension&) = delete;
+
+  /// Ends the wait of a cancelled task. True: without a result, and the await throws.
+  /// False: the result comes, or the end of what was waited for.
+  virtual bool withdraw() noexcept = 0;
+  /// The frame that is awaited, if this awaits one.
+  [[nodiscard]] virtual TaskFrame* child() const noexcept { return nullptr; }
+  /// The awaited frame was destroyed.
+  virtual void forget_child() noexcept {}
+  /// "sleep", "readable fd 7"
+  [[nodiscard]] virtual std::string describe() const = 0;
+
+  TaskFrame* frame = nullptr;  // the one that waits
+  bool over = false;           // the wait; the frame is about to go on
+  bool cancelled = false;      // without a result
+
+ protected:
+  Suspension() noexcept = default;
+  ~Suspension() = default;
+
+  /// The result is there: the frame goes on after the callbacks of this turn, or, when
+  /// a task calls this, of the next turn.
+  void resume() noexcept;
+};
+
+/// Owns root tasks, and is what is cancelled. Destroying one destroys its tasks, the
+/// newest first, and of each chain the last frame first.
+class TORNADO_API TaskScope : ListLink<InScheduler> {
+ public:
+  TaskScope(const TaskScope&) = delete;
+  TaskScope& operator=(const TaskScope&) = delete;
+
+  /// Takes `root` over. It runs when the scheduler is told so.
+  void adopt(TaskFrame& root) noexcept;
+  void start_all() noexcept;
+  /// Idempotent; the first reason stays.
+  void cancel(const Cancelled& why) noexcept;
+  void destroy_tasks() noexcept;
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
+  [[nodiscard]] const Cancelled& why() const noexcept { return why_; }
+  [[nodiscard]] TaskScheduler* scheduler() const noexcept { return scheduler_; }
+  /// The frame that waits for the tasks of this scope, if one does.
+  [[nodiscard]] TaskFrame* owner() const noexcept { return owner_; }
+
+ protected:
+  TaskScope(TaskScheduler& scheduler, TaskFrame* owner) noexcept;
+  ~TaskScope();
+
+  /// A root has ended, with an exception or a result. It left the scope, and is to be
+  /// destroyed.
+  virtual void on_end(TaskFrame& root) = 0;
+
+  void set_cancelled(bool cancelled) noexcept { cancelled_ = cancelled; }
+
+ private:
+  friend class TaskScheduler;
+  void release(TaskFrame& root) noexcept;
+  void destroy_chain(TaskFrame& root) noexcept;
+  void withdraw_all() noexcept;
+
+  TaskScheduler* scheduler_;  // null once the loop is closed
+  TaskFrame* const owner_;
+  ListLink<InScope> roots_;
+  std::size_t size_ = 0;
+  TaskScope* next_cancelled_ = nullptr;
+  bool cancelled_ = false;
+  Cancelled why_;
+};
+
+/// The tasks of one loop. Runs a task without nesting: a coroutine that awaits another
+/// or ends only names the frame that is next, since symmetric transfer needs stack in
+/// unoptimised builds.
+class TORNADO_API TaskScheduler {
+ public:
+  explicit TaskScheduler(IOLoop& loop);
+  ~TaskScheduler();
+  TaskScheduler(const TaskScheduler&) = delete;
+  TaskScheduler& operator=(const TaskScheduler&) = delete;
+
+  [[nodiscard]] IOLoop& loop() const noexcept { return loop_; }
+  [[nodiscard]] static TaskScheduler& of(IOLoop& loop) noexcept;
+
+  // For the loop.
+  [[nodiscard]] bool has_ready() const noexcept {
+    return ready_.linked() || batch_.linked();
+  }
+  /// The tasks that are ready now are those of this turn.
+  void begin_turn() noexcept;
+  /// Runs one of this turn. False if there is none.
+  bool run_next();
+  /// Destroys all tasks, the newest scopes first.
+  void close() noexcept;
+
+  // For tasks.
+  void go_on_with(TaskFrame& frame) noexcept { next_ = &frame; }
+  void end(TaskFrame& root) noexcept { ended_ = &root; }
+  /// `frame` runs with the tasks of this turn or of the next.
+  void make_ready(TaskFrame& frame) noexcept { link(frame).link_behind(ready_); }
+  /// `frame` runs before the loop's turn goes on.
+  void run_soon(TaskFrame& frame) noexcept;
+  /// Whether a task that does not suspend may go on, or must let the loop look first.
+  [[nodiscard]] bool may_go_on() noexcept { return --budget_ > 0; }
+  /// The chain that runs ends at this frame; null if none runs.
+  [[nodiscard]] TaskFrame* running() const noexcept { return running_; }
+  /// The loop owns the task alone, and reports its exception.
+  void spawn(TaskFrame& root) noexcept;
+  /// Hands the exception of a task to the loop's policy.
+  void report(const std::source_location& function, const std::exception_ptr& failure);
+  /// Throws for no task, and for one of a closure.
+  static void check_task(std::string_view act, const TaskFrame* task);
+  /// The same, and unless this thread may start a task on this loop now.
+  void check(std::string_view act, const TaskFrame* task) const;
+  /// Whether this thread runs the loop.
+  [[nodiscard]] bool runs_here() const noexcept;
+  [[nodiscard]] ReadinessTable& readiness();
+  [[nodiscard]] std::uint32_t now() const noexcept { return now_; }
+
+ private:
+  friend class TaskScope;
+  class Detached;
+
+  static ListLink<InReadyList>& link(TaskFrame& frame) noexcept { return frame; }
+  class Running;
+  void run(TaskFrame& first);
+  void step(TaskFrame& frame);
+  void abandon(TaskFrame& root) noexcept;
+  void tell_cancelled(TaskScope& scope) noexcept;
+
+  static constexpr int budget = 256;
+
+  IOLoop& loop_;
+  TaskFrame* next_ = nullptr;
+  TaskFrame* ended_ = nullptr;
+  TaskFrame* running_ = nullptr;
+  int budget_ = budget;
+  bool running_tasks_ = false;
+  std::uint32_t now_ = 0;
+  ListLink<InReadyList> ready_;
+  ListLink<InReadyList> batch_;  // of this turn
+  ListLink<InReadyList> soon_;
+  ListLink<InScheduler> scopes_;
+  TaskScope* cancelled_ = nullptr;  // those whose tasks are still to be told
+  bool telling_ = false;
+  bool closed_ = false;
+  std::unique_ptr<ReadinessTable> readiness_;
+  std::unique_ptr<Detached> detached_;
+  std::unique_ptr<Detached> abandoned_;  // cancelled from the first
+};
+
+inline void TaskFrame::finish() noexcept {
+  if (parent) {
+    scope->scheduler()->go_on_with(*parent);
+  } else {
+    scope->scheduler()->end(*this);
+  }
+}
+
+/// Frames come from lists of the thread by size, and go back there.
+TORNADO_API void* allocate_frame(std::size_t size);
+TORNADO_API void free_frame(void* frame, std::size_t size) noexcept;
+
+/// Destroys a task that was never awaited, with a warning in builds with assertions.
+TORNADO_API void discard(TaskFrame& frame) noexcept;
+
+[[noreturn]] TORNADO_API void throw_no_task(const std::source_location& where);
+
+}  // namespace detail
+}  // namespace tornado

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// Any number of tasks with one owner.
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <source_location>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tornado/ioloop.h"
+#include "tornado/task.h"
+
+namespace tornado {
+
+/// What a group does when one of its tasks fails.
+enum class OnFailure : std::uint8_t {
+  cancel_others,  ///< join() throws the exception when all have ended
+  report,         ///< the exception goes to handle_callback_exception; the others go on
+};
+
+/// Owns the tasks that it starts: none outlives it. A local of a task, or a member of
+/// what serves many.
+///
+/// Belongs to the thread of its loop. May outlive the loop, which ends the tasks when
+/// it closes. One of its own tasks may destroy it: that task is cancelled, and ends by
+/// itself.
+class TORNADO_API TaskGroup final : private detail::TaskScope {
+ public:
+  using Location = std::source_location;
+
+  explicit TaskGroup(OnFailure on_failure = OnFailure::cancel_others);
+  explicit TaskGroup(IOLoop& loop, OnFailure on_failure = OnFailure::cancel_others);
+  /// Destroys the tasks where they are suspended, the newest first.
+  ~TaskGroup();
+
+  /// The task begins in the next turn of the loop. In a cancelled group it never
+  /// begins. Errors: Errc::loop_closed; std::errc::invalid_argument for an empty task,
+  /// or the task of a lambda with captures: pass the lambda itself.
+  void start(Task<void> task, Location where = Location::current());
+  /// Keeps `function` and `args` until the task has ended.
+  template <class F, class... Args>
+  requires TaskFunction<F, Args...>
+  void start(F&& function, Args&&... args) {
+    start(detail::call_task<std::decay_t<F>, std::decay_t<Args>...>(
+        std::forward<F>(function), std::forward<Args>(args)...));
+  }
+
+  /// Every task throws Cancelled where it is suspended, and at each later await.
+  void cancel(Location where = Location::current()) noexcept {
+    detail::TaskScope::cancel({CancelReason::requested, where});
+  }
+  using detail::TaskScope::cancelled;
+  using detail::TaskScope::size;
+
+  class Join;
+  /// Waits until no task is left. Then throws the first failure; the others go to
+  /// IOLoop::handle_callback_exception. Cancelling the waiting task cancels the group,
+  /// and the await throws Cancelled when all have ended. The group may be used again.
+  [[nodiscard]] Join join() noexcept;
+
+ private:
+  void on_end(detail::TaskFrame& root) override;
+  void tell_joining() noexcept;
+
+  const OnFailure on_failure_;
+  std::exception_ptr failure_;
+  detail::ListLink<Join> joining_;
+};
+
+class TORNADO_API TaskGroup::Join final : public detail::Suspension,
+                                          public detail::ListLink<TaskGroup::Join> {
+ public:
+  explicit Join(TaskGroup& group) noexcept : group_(&group) {}
+  bool ready() const;
+  void suspend() noexcept { link_behind(group_->joining_); }
+  void result();
+  bool withdraw() noexcept override;
+  std::string describe() const override;
+
+ private:
+  friend class TaskGroup;
+  void finish() noexcept;
+
+  TaskGroup* group_;  // null once it was destroyed
+  bool passed_on_ = false;
+};
+inline TaskGroup::Join TaskGroup::join() noexcept {
+  return Join(*this);
+}
+
+}  // namespace tornado

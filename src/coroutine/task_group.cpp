@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/task_group.h"
+
+#include <string>
+
+#include "loop/impl.h"
+#include "platform/system_error.h"
+
+namespace tornado {
+
+using detail::TaskFrame;
+using detail::TaskScope;
+
+TaskGroup::TaskGroup(OnFailure on_failure)
+    : TaskGroup(*IOLoop::current(), on_failure) {}
+
+TaskGroup::TaskGroup(IOLoop& loop, OnFailure on_failure)
+    : TaskScope(detail::TaskScheduler::of(loop), nullptr), on_failure_(on_failure) {}
+
+TaskGroup::~TaskGroup() {
+  destroy_tasks();
+  while (joining_.linked()) {
+    auto& join = static_cast<Join&>(*joining_.next);
+    join.group_ = nullptr;
+    join.finish();
+  }
+}
+
+void TaskGroup::start(Task<void> task, Location where) {
+  if (!scheduler()) throw_error(Errc::loop_closed, "TaskGroup::start");
+  scheduler()->check("TaskGroup::start", task.frame());
+  TaskFrame& root = *task.release();
+  root.where = where;
+  adopt(root);
+  scheduler()->make_ready(root);
+}
+
+void TaskGroup::on_end(TaskFrame& root) {
+  const std::source_location function = root.function;
+  std::exception_ptr failure = std::move(root.exception);
+  if (root.ended_by_cancelling && cancelled()) failure = nullptr;
+  if (failure && on_failure_ == OnFailure::cancel_others && !failure_) {
+    failure_ = std::exchange(failure, nullptr);
+    TaskScope::cancel({CancelReason::other_failed, root.where});
+  }
+  if (size() == 0) tell_joining();
+  detail::TaskScheduler& running = *scheduler();
+  root.handle.destroy();  // whose parameters may own this group
+  if (failure) running.report(function, failure);
+}
+
+void TaskGroup::tell_joining() noexcept {
+  while (joining_.linked()) static_cast<Join&>(*joining_.next).finish();
+}
+
+bool TaskGroup::Join::ready() const {
+  if (group_->size() == 0) return true;
+  if (frame->scope == group_) {
+    throw_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                "TaskGroup::join by one of its own tasks");
+  }
+  return false;
+}
+
+void TaskGroup::Join::finish() noexcept {
+  unlink();
+  over = true;
+  frame->scope->scheduler()->run_soon(*frame);
+}
+
+void TaskGroup::Join::result() {
+  if (group_) {
+    group_->set_cancelled(false);
+    if (const auto failure = std::exchange(group_->failure_, nullptr)) {
+      std::rethrow_exception(failure);
+    }
+  }
+  if (passed_on_) throw Cancelled(frame->scope->why());
+}
+
+bool TaskGroup::Join::withdraw() noexcept {
+  passed_on_ = true;
+  group_->TaskScope::cancel(frame->scope->why());
+  return false;
+}
+
+std::string TaskGroup::Join::describe() const {
+  return "the end of " + std::to_string(group_->size()) + " tasks";
+}
+
+}  // namespace tornado

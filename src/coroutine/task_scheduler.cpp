@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cxxabi.h>
+
+#include <memory>
+#include <typeinfo>
+
+#include "coroutine/readiness.h"
+#include "loop/impl.h"
+#include "platform/system_error.h"
+#include "tornado/coroutine_frame.h"
+#include "tornado/task.h"
+
+namespace tornado {
+
+const char* Cancelled::what() const noexcept {
+  switch (reason) {
+    case CancelReason::requested:
+      return "the task was cancelled";
+    case CancelReason::timed_out:
+      return "the task was cancelled by a deadline";
+    case CancelReason::not_needed:
+      return "the task was cancelled, as another one ended";
+    case CancelReason::other_failed:
+      return "the task was cancelled, as another one failed";
+  }
+  return "the task was cancelled";
+}
+
+namespace detail {
+
+// No exception can be had of what unwinds a thread that is cancelled or exits.
+void TaskFrame::keep_exception() {
+  exception = std::current_exception();
+  if (!exception) throw;
+  const std::type_info* const type = abi::__cxa_current_exception_type();
+  ended_by_cancelling = type && *type == typeid(Cancelled);
+}
+
+void Suspension::resume() noexcept {
+  over = true;
+  frame->scope->scheduler()->make_ready(*frame);
+}
+
+// Scopes.
+
+TaskScope::TaskScope(TaskScheduler& scheduler, TaskFrame* owner) noexcept
+    : scheduler_(scheduler.closed_ ? nullptr : &scheduler), owner_(owner) {
+  if (scheduler_) link_behind(scheduler.scopes_);
+}
+
+TaskScope::~TaskScope() {
+  destroy_tasks();
+}
+
+void TaskScope::adopt(TaskFrame& root) noexcept {
+  root.scope = this;
+  static_cast<ListLink<InScope>&>(root).link_behind(roots_);
+  ++size_;
+}
+
+void TaskScope::start_all() noexcept {
+  for (auto* link = roots_.next; link != &roots_; link = link->next) {
+    scheduler_->run_soon(static_cast<TaskFrame&>(*link));
+  }
+}
+
+void TaskScope::release(TaskFrame& root) noexcept {
+  static_cast<ListLink<InScope>&>(root).unlink();
+  --size_;
+}
+
+void TaskScope::destroy_tasks() noexcept {
+  while (roots_.linked()) destroy_chain(static_cast<TaskFrame&>(*roots_.previous));
+}
+
+// From the last frame up, so that a long chain needs no stack. A chain that runs cannot
+// be destroyed: it goes on as a cancelled task of the loop.
+void TaskScope::destroy_chain(TaskFrame& root) noexcept {
+  TaskFrame* last = &root;
+  const auto child = [&] {
+    return last->suspension ? last->suspension->child() : nullptr;
+  };
+  while (TaskFrame* const below = child()) last = below;
+  release(root);
+  if (last == scheduler_->running()) return scheduler_->abandon(root);
+  for (TaskFrame* frame = last; frame;) {
+    TaskFrame* const parent = frame->parent;
+    if (parent) parent->suspension->forget_child();
+    frame->handle.destroy();
+    frame = parent;
+  }
+}
+
+void TaskScope::cancel(const Cancelled& why) noexcept {
+  if (cancelled_ || !scheduler_) return;
+  cancelled_ = true;
+  why_ = why;
+  scheduler_->tell_cancelled(*this);
+}
+
+void TaskScope::withdraw_all() noexcept {
+  for (auto* link = roots_.next; link != &roots_; link = link->next) {
+    TaskFrame* frame = static_cast<TaskFrame*>(link);
+    while (frame->suspension && frame->suspension->child()) {
+      frame = frame->suspension->child();
+    }
+    Suspension* const wait = frame->suspension;
+    if (!wait || wait->over || !wait->withdraw()) continue;
+    wait->cancelled = wait->over = true;
+    scheduler_->make_ready(*frame);
+  }
+}
+
+// The scheduler.
+
+/// Tasks that the loop alone owns.
+class TaskScheduler::Detached final : public TaskScope {
+ public:
+  Detached(TaskScheduler& scheduler, bool cancelled) : TaskScope(scheduler, nullptr) {
+    set_cancelled(cancelled);
+  }
+
+ private:
+  void on_end(TaskFrame& root) override {
+    struct Destroyed {
+      TaskFrame& frame;
+      ~Destroyed() { frame.handle.destroy(); }
+    } const at_the_end{root};
+    if (!root.exception || (cancelled() && root.ended_by_cancelling)) return;
+    scheduler()->report(root.function, root.exception);
+  }
+};
+
+/// What has to be true again when no task runs, also after an exception.
+class TaskScheduler::Running {
+ public:
+  explicit Running(TaskScheduler& scheduler) noexcept : scheduler_(scheduler) {
+    scheduler_.running_tasks_ = true;
+    scheduler_.budget_ = budget;
+  }
+  ~Running() {
+    scheduler_.running_tasks_ = false;
+    scheduler_.running_ = nullptr;
+    while (scheduler_.soon_.linked()) {
+      scheduler_.soon_.next->link_behind(scheduler_.ready_);
+    }
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  TaskScheduler& scheduler_;
+};
+
+TaskScheduler::TaskScheduler(IOLoop& loop)
+    : loop_(loop),
+      detached_(std::make_unique<Detached>(*this, false)),
+      abandoned_(std::make_unique<Detached>(*this, true)) {}
+
+TaskScheduler::~TaskScheduler() = default;
+
+TaskScheduler& TaskScheduler::of(IOLoop& loop) noexcept {
+  return loop.impl_->tasks;
+}
+
+ReadinessTable& TaskScheduler::readiness() {
+  if (!readiness_) readiness_ = std::make_unique<ReadinessTable>(loop_);
+  return *readiness_;
+}
+
+bool TaskScheduler::runs_here() const noexcept {
+  return loop_.impl_->mailbox->runs_here();
+}
+
+void TaskScheduler::check(std::string_view act, const TaskFrame* task) const {
+  loop_.impl_->check(act);
+  check_task(act, task);
+}
+
+void TaskScheduler::check_task(std::string_view act, const TaskFrame* task) {
+  const auto refuse = [&](const char* why) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                std::string(act) + why);
+  };
+  if (!task) refuse(": no task");
+  if (!task->of_closure) return;
+  refuse(
+      ": the task of a lambda with captures, which die with the lambda; pass the "
+      "lambda itself");
+}
+
+void TaskScheduler::report(const std::source_location& function,
+                           const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (...) {
+    loop_.impl_->on_task_exception(function);
+  }
+}
+
+void TaskScheduler::begin_turn() noexcept {
+  while (ready_.linked()) ready_.next->link_behind(batch_);
+}
+
+bool TaskScheduler::run_next() {
+  if (!batch_.linked()) return false;
+  auto& first = static_cast<TaskFrame&>(*batch_.next);
+  batch_.next->unlink();
+  run(first);
+  return true;
+}
+
+void TaskScheduler::run(TaskFrame& first) {
+  const Running during(*this);
+  next_ = &first;
+  for (;;) {
+    if (next_) {
+      step(*std::exchange(next_, nullptr));
+    } else if (ended_) {
+      TaskFrame& root = *std::exchange(ended_, nullptr);
+      root.scope->release(root);
+      root.scope->on_end(root);
+    } else if (soon_.linked()) {
+      next_ = static_cast<TaskFrame*>(soon_.next);
+      soon_.next->unlink();
+    } else {
+      return;
+    }
+  }
+}
+
+// A task that was cancelled before it began never runs.
+void TaskScheduler::step(TaskFrame& frame) {
+  if (!frame.begun && frame.scope->cancelled()) {
+    frame.exception = std::make_exception_ptr(Cancelled(frame.scope->why()));
+    frame.ended_by_cancelling = true;
+    return end(frame);
+  }
+  frame.begun = true;
+  running_ = &frame;
+  frame.handle.resume();
+  running_ = nullptr;
+}
+
+void TaskScheduler::close() noexcept {
+  closed_ = true;
+  while (scopes_.linked()) {
+    auto& scope = static_cast<TaskScope&>(*scopes_.previous);
+    scope.destroy_tasks();
+    scope.scheduler_ = nullptr;
+    static_cast<ListLink<InScheduler>&>(scope).unlink();
+  }
+}
+
+void TaskScheduler::spawn(TaskFrame& root) noexcept {
+  detached_->adopt(root);
+  make_ready(root);
+}
+
+void TaskScheduler::run_soon(TaskFrame& frame) noexcept {
+  link(frame).link_behind(running_tasks_ ? soon_ : ready_);
+}
+
+// Each task of the chain has to find the new scope.
+void TaskScheduler::abandon(TaskFrame& root) noexcept {
+  abandoned_->adopt(root);
+  for (TaskFrame* frame = &root; frame;) {
+    frame->scope = abandoned_.get();
+    frame = frame->suspension ? frame->suspension->child() : nullptr;
+  }
+}
+
+// A wait for the tasks of another scope cancels that, and so comes back here: without a
+// list, scopes within scopes would need stack.
+void TaskScheduler::tell_cancelled(TaskScope& scope) noexcept {
+  scope.next_cancelled_ = std::exchange(cancelled_, &scope);
+  if (std::exchange(telling_, true)) return;
+  while (cancelled_) {
+    TaskScope& first = *std::exchange(cancelled_, cancelled_->next_cancelled_);
+    first.withdraw_all();
+  }
+  telling_ = false;
+}
+
+}  // namespace detail
+}  // namespace tornado
