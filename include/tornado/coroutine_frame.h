@@ -4,6 +4,7 @@
 /// \file
 /// The parts of a task that the compiler has to see. Programs use tornado/task.h.
 
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +14,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "tornado/native.h"
+#include "tornado/task_info.h"
 
 namespace tornado {
 
@@ -42,6 +45,7 @@ class ReadinessTable;
 class Suspension;
 class TaskScheduler;
 class TaskScope;
+class TaskTrace;
 
 /// A place in one circular list, or the head of one. Leaves the list on destruction.
 template <class Tag>
@@ -86,7 +90,7 @@ struct TORNADO_API TaskFrame : ListLink<InScope>, ListLink<InReadyList> {
   std::source_location function;
   std::source_location where;  // of the last await
   std::exception_ptr exception;
-  std::uint32_t since = 0;  // the scheduler's time when the wait began
+  std::uint32_t since = 0;  // when the wait began, in milliseconds
   bool begun = false;
   bool of_closure = false;           // a coroutine of a lambda with captures
   bool ended_by_cancelling = false;  // the exception is a Cancelled
@@ -190,8 +194,8 @@ class TORNADO_API TaskScheduler {
   [[nodiscard]] bool has_ready() const noexcept {
     return ready_.linked() || batch_.linked();
   }
-  /// The tasks that are ready now are those of this turn.
-  void begin_turn() noexcept;
+  /// The tasks that are ready now are those of this turn, which begins at `now`.
+  void begin_turn(std::chrono::nanoseconds now) noexcept;
   /// Runs one of this turn. False if there is none.
   bool run_next();
   /// Destroys all tasks, the newest scopes first.
@@ -212,6 +216,12 @@ class TORNADO_API TaskScheduler {
   void spawn(TaskFrame& root) noexcept;
   /// Hands the exception of a task to the loop's policy.
   void report(const std::source_location& function, const std::exception_ptr& failure);
+  /// An exception has left `frame`.
+  void note(const TaskFrame& frame) noexcept;
+  /// What is known of the exception noted last, to be kept for later; may be null.
+  [[nodiscard]] std::unique_ptr<TaskTrace> copy_trace() const noexcept;
+  void restore(std::unique_ptr<TaskTrace> trace) noexcept;
+  [[nodiscard]] std::vector<TaskInfo> tasks() const;
   /// Throws for no task, and for one of a closure.
   static void check_task(std::string_view act, const TaskFrame* task);
   /// The same, and unless this thread may start a task on this loop now.
@@ -231,6 +241,7 @@ class TORNADO_API TaskScheduler {
   void step(TaskFrame& frame);
   void abandon(TaskFrame& root) noexcept;
   void tell_cancelled(TaskScope& scope) noexcept;
+  [[nodiscard]] TaskInfo info_of(const TaskFrame& root, const TaskScope& scope) const;
 
   static constexpr int budget = 256;
 
@@ -248,6 +259,7 @@ class TORNADO_API TaskScheduler {
   TaskScope* cancelled_ = nullptr;  // those whose tasks are still to be told
   bool telling_ = false;
   bool closed_ = false;
+  std::unique_ptr<TaskTrace> trace_;
   std::unique_ptr<ReadinessTable> readiness_;
   std::unique_ptr<Detached> detached_;
   std::unique_ptr<Detached> abandoned_;  // cancelled from the first

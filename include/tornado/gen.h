@@ -5,6 +5,7 @@
 /// What a task can wait for, and tasks that run beside each other.
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -93,11 +94,7 @@ class TORNADO_API Children final : public TaskScope {
   class Join;
 
   Children(TaskFrame& owner, std::source_location where, Until until = Until::all_ended,
-           Shield shield = Shield::none) noexcept
-      : TaskScope(*owner.scope->scheduler(), &owner),
-        where_(where),
-        until_(until),
-        shield_(shield) {}
+           Shield shield = Shield::none) noexcept;
   ~Children();
 
   template <class T>
@@ -117,7 +114,8 @@ class TORNADO_API Children final : public TaskScope {
   const std::source_location where_;
   const Until until_;
   const Shield shield_;
-  detail::ListLink<InScope> ended_;  // in this order
+  detail::ListLink<InScope> ended_;   // in this order
+  std::unique_ptr<TaskTrace> trace_;  // of the first failure
   Join* joining_ = nullptr;
 };
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <source_location>
 #include <utility>
+#include <vector>
 
 #include "tornado/callback.h"
 #include "tornado/completion.h"
@@ -18,6 +19,7 @@
 #include "tornado/loop_handle.h"
 #include "tornado/loop_types.h"
 #include "tornado/native.h"
+#include "tornado/task_info.h"
 #include "tornado/time.h"
 
 #pragma push_macro("fileno")
@@ -33,9 +35,8 @@ class TaskScheduler;
 
 /// Makes a Task<void> when it is called: see tornado/task.h.
 template <class F, class... Args>
-concept TaskFunction =
-    std::same_as<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>,
-                 Task<void>>;
+concept TaskFunction = std::same_as < std::invoke_result_t < std::decay_t<F>
+&, std::decay_t<Args>... >, Task < void >> ;
 
 /// Something with a descriptor that knows how to close itself.
 template <class T>
@@ -139,11 +140,11 @@ class TORNADO_API IOLoop {
   /// The function is a coroutine: it is kept until its task has ended. The exception of
   /// the task is treated as that of a callback.
   template <class F>
-  requires TaskFunction<F> bool add_callback(F function,
-                                             Location where = Location::current());
+  requires TaskFunction<F>
+  bool add_callback(F function, Location where = Location::current());
   template <class F>
-  requires TaskFunction<F> bool spawn_callback(F function,
-                                               Location where = Location::current()) {
+  requires TaskFunction<F>
+  bool spawn_callback(F function, Location where = Location::current()) {
     return add_callback(std::move(function), where);
   }
   /// Runs a task that nothing awaits. The loop owns it, and destroys it when it closes.
@@ -273,6 +274,8 @@ class TORNADO_API IOLoop {
   [[nodiscard]] PollerKind poller() const noexcept;
   /// Costs no system call.
   [[nodiscard]] LoopCounters counters() const;
+  /// Where each task is now, and what it waits for. For the loop's thread; runs none.
+  [[nodiscard]] std::vector<TaskInfo> tasks() const;
 
  private:
   friend class detail::TaskScheduler;

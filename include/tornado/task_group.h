@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -71,6 +72,7 @@ class TORNADO_API TaskGroup final : private detail::TaskScope {
 
   const OnFailure on_failure_;
   std::exception_ptr failure_;
+  std::unique_ptr<detail::TaskTrace> trace_;  // of the failure
   detail::ListLink<Join> joining_;
 };
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "coroutine/readiness.h"
+#include "coroutine/task_trace.h"
 #include "platform/system_error.h"
 
 namespace tornado::detail {
@@ -28,6 +29,13 @@ std::string SleepAwait::describe() const {
   return "sleep";
 }
 
+Children::Children(TaskFrame& owner, std::source_location where, Until until,
+                   Shield shield) noexcept
+    : TaskScope(*owner.scope->scheduler(), &owner),
+      where_(where),
+      until_(until),
+      shield_(shield) {}
+
 Children::~Children() {
   destroy_tasks();
   while (ended_.linked()) static_cast<TaskFrame*>(ended_.previous)->handle.destroy();
@@ -35,6 +43,7 @@ Children::~Children() {
 
 void Children::on_end(TaskFrame& root) {
   static_cast<detail::ListLink<InScope>&>(root).link_behind(ended_);
+  if (root.exception && !trace_) trace_ = scheduler()->copy_trace();
   if (root.exception && until_ == Until::all_ended) {
     cancel({CancelReason::other_failed, where_});
   } else if (until_ == Until::one_ended) {
@@ -61,6 +70,7 @@ void Children::rethrow_failure() {
       scheduler()->report(task.function, task.exception);
     }
   }
+  scheduler()->restore(std::move(trace_));
   if (failure) std::rethrow_exception(*failure);
   if (cancelled) std::rethrow_exception(*cancelled);
 }

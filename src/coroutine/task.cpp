@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "loop/impl.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -22,6 +23,10 @@ bool IOLoop::spawn_callback(Task<void> task, Location where) {
   root.where = where;
   tasks.spawn(root);
   return true;
+}
+
+std::vector<TaskInfo> IOLoop::tasks() const {
+  return impl_->tasks.tasks();
 }
 
 namespace detail {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "loop/impl.h"
+#include "coroutine/task_trace.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -41,6 +41,7 @@ void TaskGroup::on_end(TaskFrame& root) {
   if (root.ended_by_cancelling && cancelled()) failure = nullptr;
   if (failure && on_failure_ == OnFailure::cancel_others && !failure_) {
     failure_ = std::exchange(failure, nullptr);
+    trace_ = scheduler()->copy_trace();
     TaskScope::cancel({CancelReason::other_failed, root.where});
   }
   if (size() == 0) tell_joining();
@@ -72,6 +73,7 @@ void TaskGroup::Join::result() {
   if (group_) {
     group_->set_cancelled(false);
     if (const auto failure = std::exchange(group_->failure_, nullptr)) {
+      frame->scope->scheduler()->restore(std::move(group_->trace_));
       std::rethrow_exception(failure);
     }
   }

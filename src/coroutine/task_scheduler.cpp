@@ -5,6 +5,7 @@
 #include <typeinfo>
 
 #include "coroutine/readiness.h"
+#include "coroutine/task_trace.h"
 #include "loop/impl.h"
 #include "platform/system_error.h"
 #include "tornado/coroutine_frame.h"
@@ -34,6 +35,7 @@ void TaskFrame::keep_exception() {
   if (!exception) throw;
   const std::type_info* const type = abi::__cxa_current_exception_type();
   ended_by_cancelling = type && *type == typeid(Cancelled);
+  scope->scheduler()->note(*this);
 }
 
 void Suspension::resume() noexcept {
@@ -141,6 +143,7 @@ class TaskScheduler::Running {
   ~Running() {
     scheduler_.running_tasks_ = false;
     scheduler_.running_ = nullptr;
+    scheduler_.trace_->clear();
     while (scheduler_.soon_.linked()) {
       scheduler_.soon_.next->link_behind(scheduler_.ready_);
     }
@@ -154,6 +157,7 @@ class TaskScheduler::Running {
 
 TaskScheduler::TaskScheduler(IOLoop& loop)
     : loop_(loop),
+      trace_(std::make_unique<TaskTrace>()),
       detached_(std::make_unique<Detached>(*this, false)),
       abandoned_(std::make_unique<Detached>(*this, true)) {}
 
@@ -191,14 +195,28 @@ void TaskScheduler::check_task(std::string_view act, const TaskFrame* task) {
 
 void TaskScheduler::report(const std::source_location& function,
                            const std::exception_ptr& failure) {
+  const std::string trace = trace_->text(failure);
   try {
     std::rethrow_exception(failure);
   } catch (...) {
-    loop_.impl_->on_task_exception(function);
+    loop_.impl_->on_exception(function, trace);
   }
 }
 
-void TaskScheduler::begin_turn() noexcept {
+void TaskScheduler::note(const TaskFrame& frame) noexcept {
+  trace_->note(frame.exception, frame);
+}
+
+std::unique_ptr<TaskTrace> TaskScheduler::copy_trace() const noexcept {
+  return std::unique_ptr<TaskTrace>(new (std::nothrow) TaskTrace(*trace_));
+}
+
+void TaskScheduler::restore(std::unique_ptr<TaskTrace> trace) noexcept {
+  if (trace) trace_ = std::move(trace);
+}
+
+void TaskScheduler::begin_turn(std::chrono::nanoseconds now) noexcept {
+  now_ = static_cast<std::uint32_t>(now / std::chrono::milliseconds(1));
   while (ready_.linked()) ready_.next->link_behind(batch_);
 }
 

@@ -33,7 +33,7 @@ bool any_loop_open() noexcept {
   return open_loops.load() > 0;
 }
 
-void log_failure(const char* what) noexcept {
+void log_failure(const char* what, std::string_view trace) noexcept {
   try {
     std::string message = what;
     try {
@@ -43,13 +43,15 @@ void log_failure(const char* what) noexcept {
     } catch (...) {
       message.append(": not a std::exception");
     }
+    message.append(trace);
     log(LogLevel::error, message);
   } catch (...) {
     log(LogLevel::error, what);
   }
 }
 
-void log_exception(const std::source_location& where) noexcept {
+void log_exception(const std::source_location& where, std::string_view trace) noexcept {
+  if (!trace.empty()) return log_failure("Exception in task", trace);
   try {
     std::string message = "Exception in callback";
     if (where.line() != 0) {

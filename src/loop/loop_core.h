@@ -28,9 +28,10 @@ namespace tornado {
 bool any_loop_open() noexcept;
 
 /// Logs `what`, and the exception that is being handled.
-void log_failure(const char* what) noexcept;
-/// The same, of a callback added at `where`.
-void log_exception(const std::source_location& where) noexcept;
+void log_failure(const char* what, std::string_view trace = {}) noexcept;
+/// The same, of a callback added at `where`, or of the task that left `trace`.
+void log_exception(const std::source_location& where,
+                   std::string_view trace = {}) noexcept;
 
 /// The parts of a loop, and how a turn plays them.
 struct IOLoop::Impl {
@@ -106,8 +107,7 @@ struct IOLoop::Impl {
   void note_poller(const std::exception_ptr& failure) noexcept;
   template <class F>
   void call(const Location& where, F&& function);
-  void on_exception(const Location& where);
-  void on_task_exception(const Location& function);
+  void on_exception(const Location& where, std::string_view trace = {});
 
   const std::uint32_t id;
   LoopHooks* const hooks;

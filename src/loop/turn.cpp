@@ -166,7 +166,7 @@ void IOLoop::Impl::run_due_timeouts() {
 
 void IOLoop::Impl::run_tasks() {
   if (!tasks.has_ready()) return;
-  tasks.begin_turn();
+  tasks.begin_turn(now().time_since_epoch());
   while (!closing && tasks.run_next()) {
     // The task may have forked, and this be the child: what waits is the parent's.
     if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
@@ -380,19 +380,15 @@ void IOLoop::Impl::call(const Location& where, F&& function) {
   if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
 }
 
-void IOLoop::Impl::on_exception(const Location& where) {
+void IOLoop::Impl::on_exception(const Location& where, std::string_view trace) {
   // Kept, as it may replace itself.
   if (const auto handler = exception_handler) {
     (*handler)(std::current_exception());
   } else if (policy == ExceptionPolicy::rethrow) {
     throw;
   } else {
-    log_exception(where);
+    log_exception(where, trace);
   }
-}
-
-void IOLoop::Impl::on_task_exception(const Location& function) {
-  on_exception(function);
 }
 
 }  // namespace tornado

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// Where the tasks of a loop are.
+
+#include <chrono>
+#include <cstdint>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "tornado/native.h"
+
+namespace tornado {
+
+/// One task that a loop, a group or another task has started, and those that it awaits.
+struct TaskInfo {
+  /// A coroutine, and the place of its last co_await. Line 0: none yet.
+  struct Place {
+    std::source_location function;
+    std::source_location where;
+  };
+  std::uint64_t id = 0;
+  std::uint64_t awaited_by = 0;  ///< the task that waits for this one's end; 0: none
+  std::vector<Place> chain;      ///< the first has begun the others
+  std::string waits_for;         ///< "sleep", "readable fd 7"; empty if it is ready
+  /// Since the wait began, as of the beginning of the loop's turn.
+  std::chrono::milliseconds waiting{0};
+};
+
+/// "serve (server.cpp:40) at server.cpp:55 > read (stream.cpp:7) at stream.cpp:9:
+/// sleep"
+[[nodiscard]] TORNADO_API std::string to_string(const TaskInfo& task);
+
+}  // namespace tornado

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/task_info.h"
+
+#include "coroutine/task_trace.h"
+#include "tornado/coroutine_frame.h"
+
+namespace tornado {
+namespace detail {
+namespace {
+
+std::uint64_t id_of(const TaskFrame* root) noexcept {
+  return reinterpret_cast<std::uintptr_t>(root);
+}
+
+const TaskFrame* root_of(const TaskFrame* frame) noexcept {
+  while (frame && frame->parent) frame = frame->parent;
+  return frame;
+}
+
+}  // namespace
+
+std::string place(const std::source_location& where) {
+  const std::string_view file = where.file_name();
+  const auto slash = file.find_last_of("/\\");
+  return std::string(slash == file.npos ? file : file.substr(slash + 1)) + ":" +
+         std::to_string(where.line());
+}
+
+std::string describe(const std::source_location& function,
+                     const std::source_location& where) {
+  std::string text =
+      std::string(function.function_name()) + " (" + place(function) + ")";
+  if (where.line() != 0) text += " at " + place(where);
+  return text;
+}
+
+TaskInfo TaskScheduler::info_of(const TaskFrame& root, const TaskScope& scope) const {
+  TaskInfo info;
+  info.id = id_of(&root);
+  info.awaited_by = id_of(root_of(scope.owner()));
+  const TaskFrame* frame = &root;
+  for (;;) {
+    const bool begun_by_other = frame == &root && !frame->suspension && !frame->begun;
+    info.chain.push_back(
+        {frame->function, begun_by_other ? std::source_location() : frame->where});
+    const Suspension* const wait = frame->suspension;
+    if (wait && !wait->child() && !wait->over) {
+      info.waits_for = wait->describe();
+      info.waiting = std::chrono::milliseconds(now_ - frame->since);
+    }
+    if (!wait || !wait->child()) return info;
+    frame = wait->child();
+  }
+}
+
+std::vector<TaskInfo> TaskScheduler::tasks() const {
+  std::vector<TaskInfo> all;
+  for (auto* link = scopes_.next; link != &scopes_; link = link->next) {
+    const auto& scope = static_cast<const TaskScope&>(*link);
+    for (auto* root = scope.roots_.next; root != &scope.roots_; root = root->next) {
+      all.push_back(info_of(static_cast<const TaskFrame&>(*root), scope));
+    }
+  }
+  return all;
+}
+
+}  // namespace detail
+
+std::string to_string(const TaskInfo& task) {
+  std::string text;
+  for (const TaskInfo::Place& one : task.chain) {
+    if (!text.empty()) text += " > ";
+    text += detail::describe(one.function, one.where);
+  }
+  text += task.waits_for.empty() ? ": ready" : ": " + task.waits_for;
+  if (task.waiting.count() > 0) {
+    text += " for " + std::to_string(task.waiting.count()) + " ms";
+  }
+  return text;
+}
+
+}  // namespace tornado
