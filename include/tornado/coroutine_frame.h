@@ -21,6 +21,7 @@
 
 namespace tornado {
 
+class Executor;
 class IOLoop;
 
 /// Why a task was cancelled.
@@ -229,6 +230,8 @@ class TORNADO_API TaskScheduler {
   /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept;
   [[nodiscard]] ReadinessTable& readiness();
+  [[nodiscard]] Executor& executor();
+  void set_executor(Executor& executor) noexcept { executor_ = &executor; }
   [[nodiscard]] std::uint32_t now() const noexcept { return now_; }
 
  private:
@@ -261,6 +264,8 @@ class TORNADO_API TaskScheduler {
   bool closed_ = false;
   std::unique_ptr<TaskTrace> trace_;
   std::unique_ptr<ReadinessTable> readiness_;
+  std::unique_ptr<Executor> own_executor_;
+  Executor* executor_ = nullptr;
   std::unique_ptr<Detached> detached_;
   std::unique_ptr<Detached> abandoned_;  // cancelled from the first
 };

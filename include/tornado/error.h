@@ -27,6 +27,7 @@ enum class Errc {
   process_ended,      ///< the process has ended and waits to be reaped: it has no
                       ///< descriptors
   kernel_thread,      ///< the process is a thread of the kernel, without descriptors
+  executor_closed,    ///< the executor was closed before it began the job
 };
 
 /// Category named "tornado"; Errc::timed_out also equals std::errc::timed_out.

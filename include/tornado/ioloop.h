@@ -29,6 +29,7 @@ namespace tornado {
 
 template <class T>
 class Task;
+class Executor;
 namespace detail {
 class TaskScheduler;
 }
@@ -256,6 +257,10 @@ class TORNADO_API IOLoop {
   /// cannot be saved; that is logged. When it throws, for want of descriptors or
   /// memory, the loop is still the parent's, and may be taken over by another try.
   void after_fork();
+
+  /// For run_in_executor without one, in the place of the loop's own executor, which
+  /// begins with the first job and is closed with the loop. Must outlive the loop.
+  void set_default_executor(Executor& executor);
 
   void set_exception_policy(ExceptionPolicy policy);
   /// Calls `handler` instead, within the catch. What leaves it leaves start(). It may

@@ -29,6 +29,11 @@ std::vector<TaskInfo> IOLoop::tasks() const {
   return impl_->tasks.tasks();
 }
 
+void IOLoop::set_default_executor(Executor& executor) {
+  impl_->check("set_default_executor");
+  impl_->tasks.set_executor(executor);
+}
+
 namespace detail {
 
 void discard(TaskFrame& frame) noexcept {

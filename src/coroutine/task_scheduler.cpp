@@ -9,6 +9,7 @@
 #include "loop/impl.h"
 #include "platform/system_error.h"
 #include "tornado/coroutine_frame.h"
+#include "tornado/executor.h"
 #include "tornado/task.h"
 
 namespace tornado {
@@ -172,6 +173,12 @@ ReadinessTable& TaskScheduler::readiness() {
   return *readiness_;
 }
 
+Executor& TaskScheduler::executor() {
+  if (executor_) return *executor_;
+  if (!own_executor_) own_executor_ = std::make_unique<Executor>();
+  return *own_executor_;
+}
+
 bool TaskScheduler::runs_here() const noexcept {
   return loop_.impl_->mailbox->runs_here();
 }
@@ -262,6 +269,7 @@ void TaskScheduler::step(TaskFrame& frame) {
 
 void TaskScheduler::close() noexcept {
   closed_ = true;
+  own_executor_.reset();
   while (scopes_.linked()) {
     auto& scope = static_cast<TaskScope&>(*scopes_.previous);
     scope.destroy_tasks();

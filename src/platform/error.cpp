@@ -38,6 +38,8 @@ class Category final : public std::error_category {
         return "the process has ended and waits to be reaped";
       case Errc::kernel_thread:
         return "the process is a kernel thread, which has no descriptors";
+      case Errc::executor_closed:
+        return "the executor is closed";
     }
     return "unknown error " + std::to_string(value);
   }
