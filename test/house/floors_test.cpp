@@ -13,7 +13,8 @@
 namespace tornado::test {
 namespace {
 
-constexpr std::array floors = {"platform", "poller", "loop", "process", "testing"};
+constexpr std::array floors = {"platform", "poller",    "loop",
+                               "process",  "coroutine", "testing"};
 
 // 0 for the lowest; -1 for what is no floor of the library.
 int floor_of(const std::string& include_or_path) {
