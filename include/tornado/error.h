@@ -18,8 +18,8 @@ enum class Errc {
   loop_forked,   ///< this IOLoop belongs to the parent process; see after_fork()
   loop_stopped,  ///< stop() ended run_sync() before there was a result
   wrong_thread,  ///< the call is for the thread that runs the loop
-  timed_out,     ///< run_sync() had no result in time
-  abandoned,     ///< every copy of a Completion was dropped without a result
+  timed_out,     ///< no result came in time
+  abandoned,     ///< the source of a result was destroyed without one
   status_taken,  ///< another part of the program reaped this child
   no_poller,     ///< the poller is not compiled in, or does not work here
   no_waker,      ///< the waker is not compiled in, or does not work here
@@ -28,6 +28,9 @@ enum class Errc {
                       ///< descriptors
   kernel_thread,      ///< the process is a thread of the kernel, without descriptors
   executor_closed,    ///< the executor was closed before it began the job
+  queue_empty,        ///< Queue::get_nowait() found no item
+  queue_full,         ///< Queue::put_nowait() found no room
+  channel_closed,     ///< a Channel takes no more items
 };
 
 /// Category named "tornado"; Errc::timed_out also equals std::errc::timed_out.

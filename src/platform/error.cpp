@@ -40,6 +40,12 @@ class Category final : public std::error_category {
         return "the process is a kernel thread, which has no descriptors";
       case Errc::executor_closed:
         return "the executor is closed";
+      case Errc::queue_empty:
+        return "the queue is empty";
+      case Errc::queue_full:
+        return "the queue is full";
+      case Errc::channel_closed:
+        return "the channel is closed";
     }
     return "unknown error " + std::to_string(value);
   }

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// A bounded queue between threads and the tasks of any loops.
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <utility>
+
+#include "tornado/channel_core.h"
+#include "tornado/ring_buffer.h"
+#include "tornado/task.h"
+#include "tornado/time.h"
+
+namespace tornado {
+namespace detail {
+
+/// The items, and who waits. A receiver waits only while there is no item, a sender
+/// only while there is no room.
+template <class T>
+class ChannelState final : public ChannelCore {
+ public:
+  struct Waiter : ChannelWaiter {
+    Waiter() noexcept {}
+    explicit Waiter(T&& value) noexcept : item(std::move(value)) {}
+    std::optional<T> item;
+  };
+  using ChannelCore::ChannelCore;
+
+  // With the lock:
+  /// State::waiting if there is no room; `item` then stays as it is.
+  template <class U>
+  State try_send(U&& item) {
+    if (closed) return State::closed;
+    if (auto* const receiver = static_cast<Waiter*>(first(receivers))) {
+      receiver->item.emplace(std::forward<U>(item));
+      serve(*receiver, State::served);
+      return State::served;
+    }
+    if (items.size() >= capacity) return State::waiting;
+    items.reserve(items.size() + 1);
+    items.push(T(std::forward<U>(item)));
+    return State::served;
+  }
+  /// State::waiting if there is no item.
+  State try_receive(std::optional<T>& item) {
+    if (items.size() == 0) return closed ? State::closed : State::waiting;
+    const bool makes_room = items.size() <= capacity;
+    auto* const sender = makes_room ? static_cast<Waiter*>(first(senders)) : nullptr;
+    item.emplace(items.pop());
+    if (sender) {
+      items.push(std::move(*sender->item));
+      serve(*sender, State::served);
+    }
+    return State::served;
+  }
+  void put_back(T&& item) noexcept {
+    const auto next = [this] { return first(receivers); };
+    if (auto* const receiver = static_cast<Waiter*>(until_there_is_memory(next))) {
+      receiver->item.emplace(std::move(item));
+      serve(*receiver, State::served);
+    } else {
+      until_there_is_memory([this] { items.reserve(items.size() + 1); });
+      items.put_back(std::move(item));
+    }
+  }
+
+  RingBuffer<T> items;
+};
+
+}  // namespace detail
+
+/// Passes items between threads and tasks, in order, `capacity` of them at most at a
+/// time. Those that wait are served in the order in which they began to.
+///
+/// Any thread may call anything; co_await is for tasks of any loop. No item is lost or
+/// doubled: what a task was given before it was cancelled it still gets, and what it
+/// was given before it was destroyed goes to the next receiver, or becomes the first
+/// item again. A timeout of zero or less does not wait. Does not survive fork().
+template <class T>
+class Channel {
+ public:
+  using Location = std::source_location;
+  class Send;
+  class Receive;
+
+  /// Error: std::errc::invalid_argument for a capacity of 0.
+  explicit Channel(std::size_t capacity)
+      : state_(std::make_shared<State>(capacity)) {}
+  /// As close(); items that are left are destroyed.
+  ~Channel() { close(); }
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  /// Sends fail from now on, also those that wait. Receivers get what was sent before,
+  /// and then the end. Idempotent.
+  void close() noexcept { state_->close(); }
+  [[nodiscard]] bool closed() const {
+    const auto lock = state_->lock();
+    return state_->closed;
+  }
+  [[nodiscard]] std::size_t size() const {
+    const auto lock = state_->lock();
+    return state_->items.size();
+  }
+  [[nodiscard]] std::size_t capacity() const noexcept { return state_->capacity; }
+
+  /// False if there is no room, or the channel is closed; the item stays the caller's.
+  template <class U = T>
+  requires std::constructible_from<T, U>
+  [[nodiscard]] bool try_send(U&& item) {
+    const auto lock = state_->lock();
+    return state_->try_send(std::forward<U>(item)) == Outcome::served;
+  }
+  /// Empty if there is no item.
+  [[nodiscard]] std::optional<T> try_receive() {
+    std::optional<T> item;
+    const auto lock = state_->lock();
+    (void)state_->try_receive(item);
+    return item;
+  }
+
+  /// Waits for room. Nothing is sent unless the task awaits this. Errors:
+  /// Errc::timed_out, Errc::channel_closed; the item is then destroyed.
+  [[nodiscard]] Send send(T item, std::optional<Delay> timeout = {},
+                          Location where = Location::current()) {
+    return {state_, std::move(item), timeout, where};
+  }
+  /// Waits for an item. Gives nothing when the channel is closed and empty.
+  /// Error: Errc::timed_out.
+  [[nodiscard]] Receive receive(std::optional<Delay> timeout = {},
+                                Location where = Location::current()) {
+    return {state_, timeout, where};
+  }
+
+  /// The same for threads without a loop: the calling thread sleeps.
+  void blocking_send(T item, std::optional<Delay> timeout = {});
+  [[nodiscard]] std::optional<T> blocking_receive(std::optional<Delay> timeout = {});
+
+ private:
+  using State = detail::ChannelState<T>;
+  using Waiter = typename State::Waiter;
+  using Outcome = detail::ChannelWaiter::State;
+
+  const std::shared_ptr<State> state_;
+};
+
+template <class T>
+class [[nodiscard]] Channel<T>::Send final : public detail::ChannelWait {
+ public:
+  Send(std::shared_ptr<State> channel, T&& item, std::optional<Delay> timeout,
+       Location where) noexcept
+      : ChannelWait("channel send", channel, waiter_, timeout, where),
+        channel_(*channel),
+        waiter_(std::move(item)) {}
+  ~Send() {
+    detail::ChannelCore::Lock lock;
+    (void)leave(lock);
+  }
+  bool ready() {
+    const auto lock = channel_.lock();
+    return ends_with(channel_.try_send(std::move(*waiter_.item)));
+  }
+  void suspend() {
+    prepare();
+    const auto lock = channel_.lock();
+    enter(channel_.senders, channel_.try_send(std::move(*waiter_.item)));
+  }
+  void result() {
+    if (!take_result()) detail::throw_channel_closed(what_);
+  }
+
+ private:
+  typename Channel::State& channel_;
+  Waiter waiter_;
+};
+
+template <class T>
+class [[nodiscard]] Channel<T>::Receive final : public detail::ChannelWait {
+ public:
+  Receive(std::shared_ptr<State> channel, std::optional<Delay> timeout,
+          Location where) noexcept
+      : ChannelWait("channel receive", channel, waiter_, timeout, where),
+        channel_(*channel) {}
+  ~Receive() {
+    detail::ChannelCore::Lock lock;
+    if (leave(lock)) channel_.put_back(std::move(*waiter_.item));
+  }
+  bool ready() {
+    const auto lock = channel_.lock();
+    return ends_with(channel_.try_receive(waiter_.item));
+  }
+  void suspend() {
+    prepare();
+    const auto lock = channel_.lock();
+    enter(channel_.receivers, channel_.try_receive(waiter_.item));
+  }
+  std::optional<T> result() {
+    if (!take_result()) return std::nullopt;
+    return std::move(waiter_.item);
+  }
+
+ private:
+  typename Channel::State& channel_;
+  Waiter waiter_;
+};
+
+template <class T>
+void Channel<T>::blocking_send(T item, std::optional<Delay> timeout) {
+  const char* const what = "channel send";
+  Waiter waiter(std::move(item));
+  auto lock = state_->lock();
+  Outcome outcome = state_->try_send(std::move(*waiter.item));
+  if (outcome == Outcome::waiting &&
+      state_->block(what, lock, state_->senders, waiter, timeout)) {
+    outcome = Outcome::served;
+  }
+  if (outcome != Outcome::served) detail::throw_channel_closed(what);
+}
+
+template <class T>
+std::optional<T> Channel<T>::blocking_receive(std::optional<Delay> timeout) {
+  Waiter waiter;
+  auto lock = state_->lock();
+  if (state_->try_receive(waiter.item) == Outcome::waiting) {
+    state_->block("channel receive", lock, state_->receivers, waiter, timeout);
+  }
+  return std::move(waiter.item);
+}
+
+}  // namespace tornado

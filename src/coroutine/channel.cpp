@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/channel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "platform/system_error.h"
+#include "tornado/ioloop.h"
+
+namespace tornado::detail {
+
+/// The waits of one loop that were served, for a callback on its thread. The lock of
+/// the channel guards it.
+class ChannelPort : public std::enable_shared_from_this<ChannelPort> {
+ public:
+  explicit ChannelPort(LoopHandle loop) noexcept : loop_(std::move(loop)) {}
+
+  [[nodiscard]] bool closed() const noexcept { return loop_.closed(); }
+  /// Has the callback on its way. False if the loop is closed.
+  bool post(ChannelCore& core);
+
+  ListLink<ChannelWaiter> served;
+
+ private:
+  void run(ChannelCore& core) noexcept;
+
+  LoopHandle loop_;
+  bool posted_ = false;
+};
+
+bool ChannelPort::post(ChannelCore& core) {
+  if (posted_) return !closed();
+  posted_ = loop_.add_callback([channel = core.shared_from_this(),
+                                port = shared_from_this()] { port->run(*channel); });
+  return posted_;
+}
+
+void ChannelPort::run(ChannelCore& core) noexcept {
+  const auto lock = core.lock();
+  posted_ = false;
+  while (served.linked()) {
+    auto& waiter = static_cast<ChannelWaiter&>(*served.next);
+    waiter.unlink();
+    waiter.wait->go_on();
+  }
+}
+
+// The channel.
+
+ChannelCore::ChannelCore(std::size_t room) : capacity(room) {
+  if (room > 0) return;
+  throw_error(std::make_error_code(std::errc::invalid_argument),
+              "a channel without capacity");
+}
+
+ChannelCore::~ChannelCore() = default;
+
+void ChannelCore::close() noexcept {
+  const Lock held = lock();
+  closed = true;
+  for (Line* const line : {&receivers, &senders}) {
+    const auto next = [this, line] { return first(*line); };
+    while (ChannelWaiter* const waiter = until_there_is_memory(next)) {
+      serve(*waiter, State::closed);
+    }
+  }
+}
+
+// The task of a closed loop is destroyed, or soon will be: its wait counts no more.
+ChannelWaiter* ChannelCore::first(Line& line) {
+  while (line.linked()) {
+    auto& waiter = static_cast<ChannelWaiter&>(*line.next);
+    if (waiter.thread || waiter.port->post(*this)) return &waiter;
+    waiter.unlink();
+  }
+  return nullptr;
+}
+
+void ChannelCore::serve(ChannelWaiter& waiter, State state) noexcept {
+  waiter.state = state;
+  waiter.unlink();
+  if (waiter.thread) {
+    waiter.thread->notify_one();
+  } else {
+    waiter.link_behind(waiter.port->served);
+  }
+}
+
+std::shared_ptr<ChannelPort> ChannelCore::port_of(IOLoop& loop) {
+  const Lock held = lock();
+  std::erase_if(ports_, [](const Port& port) { return port.second->closed(); });
+  for (const Port& port : ports_) {
+    if (port.first == &loop) return port.second;
+  }
+  return ports_.emplace_back(&loop, std::make_shared<ChannelPort>(loop.handle()))
+      .second;
+}
+
+bool ChannelCore::block(const char* what, Lock& lock, Line& line, ChannelWaiter& waiter,
+                        std::optional<Delay> timeout) {
+  std::condition_variable wake;
+  waiter.thread = &wake;
+  waiter.state = State::waiting;
+  waiter.link_behind(line);
+  const auto served = [&waiter] { return waiter.state != State::waiting; };
+  const TimePoint end =
+      timeout ? timeout->after(std::chrono::time_point_cast<std::chrono::nanoseconds>(
+                    Clock::now()))
+              : (TimePoint::max)();
+  if (end == (TimePoint::max)()) {
+    wake.wait(lock, served);
+  } else if (!wake.wait_until(lock, end, served)) {
+    waiter.unlink();
+    throw_error(Errc::timed_out, what);
+  }
+  return waiter.state == State::served;
+}
+
+void throw_channel_closed(const char* what) {
+  throw_error(Errc::channel_closed, what);
+}
+
+// Waits of tasks.
+
+bool ChannelWait::ends_with(State state) noexcept {
+  const bool no_time = timeout_ && timeout_->get() <= timeout_->get().zero();
+  if (state == State::waiting && no_time) state = State::timed_out;
+  waiter_.state = state;
+  pending_ = state != State::waiting;
+  return pending_;
+}
+
+void ChannelWait::prepare() {
+  IOLoop& loop = frame->scope->scheduler()->loop();
+  waiter_.wait = this;
+  waiter_.port = core_->port_of(loop);
+  if (!timeout_) return;
+  alarm_ = loop.call_later(
+      *timeout_, [this] { time_out(); }, where_);
+}
+
+void ChannelWait::enter(ChannelCore::Line& line, State state) noexcept {
+  pending_ = true;
+  waiter_.state = state;
+  if (state == State::waiting) {
+    waiter_.link_behind(line);
+  } else {
+    go_on();
+  }
+}
+
+void ChannelWait::go_on() noexcept {
+  disarm();
+  resume();
+}
+
+void ChannelWait::time_out() noexcept {
+  const auto lock = core_->lock();
+  alarm_ = {};
+  if (waiter_.state != State::waiting) return;
+  waiter_.state = State::timed_out;
+  waiter_.unlink();
+  resume();
+}
+
+void ChannelWait::disarm() noexcept {
+  if (alarm_.sequence == 0) return;
+  frame->scope->scheduler()->loop().remove_timeout(std::exchange(alarm_, {}));
+}
+
+bool ChannelWait::withdraw() noexcept {
+  {
+    const auto lock = core_->lock();
+    if (waiter_.state != State::waiting) return false;
+    waiter_.state = State::idle;
+    waiter_.unlink();
+  }
+  disarm();
+  return true;
+}
+
+bool ChannelWait::take_result() {
+  pending_ = false;
+  if (waiter_.state == State::timed_out) throw_error(Errc::timed_out, what_);
+  return waiter_.state == State::served;
+}
+
+bool ChannelWait::leave(ChannelCore::Lock& lock) noexcept {
+  if (!pending_) return false;
+  lock = core_->lock();
+  waiter_.unlink();
+  return waiter_.state == State::served;
+}
+
+}  // namespace tornado::detail
