@@ -89,8 +89,7 @@ class Channel {
   class Receive;
 
   /// Error: std::errc::invalid_argument for a capacity of 0.
-  explicit Channel(std::size_t capacity)
-      : state_(std::make_shared<State>(capacity)) {}
+  explicit Channel(std::size_t capacity) : state_(std::make_shared<State>(capacity)) {}
   /// As close(); items that are left are destroyed.
   ~Channel() { close(); }
   Channel(const Channel&) = delete;

@@ -192,9 +192,8 @@ class [[nodiscard]] BasicQueue<T, Items>::Get final : public detail::LineWait {
     if (!holds_result()) return;
     --queue_.handed_;
     unlink();
-    queue_.deliver(std::move(*item_), [this](T&& kept) {
-      queue_.items_.put_back(std::move(kept));
-    });
+    queue_.deliver(std::move(*item_),
+                   [this](T&& kept) { queue_.items_.put_back(std::move(kept)); });
   }
   bool ready() {
     if (!queue_.fill()) return expires_at_once();
@@ -221,9 +220,7 @@ class [[nodiscard]] BasicQueue<T, Items>::Put final : public detail::LineWait {
  public:
   Put(BasicQueue& queue, T&& item, std::optional<Delay> timeout,
       Location where) noexcept
-      : LineWait("queue put", timeout, where),
-        queue_(queue),
-        item_(std::move(item)) {}
+      : LineWait("queue put", timeout, where), queue_(queue), item_(std::move(item)) {}
   bool ready() {
     if (queue_.full()) return expires_at_once();
     queue_.accept(std::move(item_));
