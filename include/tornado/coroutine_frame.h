@@ -95,6 +95,7 @@ struct TORNADO_API TaskFrame : ListLink<InScope>, ListLink<InReadyList> {
   bool begun = false;
   bool of_closure = false;           // a coroutine of a lambda with captures
   bool ended_by_cancelling = false;  // the exception is a Cancelled
+  bool shielded = false;             // from cancellations of the frame that awaits it
 
   /// Keeps the current exception. Lets the unwinding of a thread's cancellation pass.
   void keep_exception();
@@ -199,6 +200,8 @@ class TORNADO_API TaskScheduler {
   void begin_turn(std::chrono::nanoseconds now) noexcept;
   /// Runs one of this turn. False if there is none.
   bool run_next();
+  /// Waits for the jobs that run.
+  void close_executor() noexcept;
   /// Destroys all tasks, the newest scopes first.
   void close() noexcept;
 
@@ -222,7 +225,7 @@ class TORNADO_API TaskScheduler {
   /// What is known of the exception noted last, to be kept for later; may be null.
   [[nodiscard]] std::unique_ptr<TaskTrace> copy_trace() const noexcept;
   void restore(std::unique_ptr<TaskTrace> trace) noexcept;
-  [[nodiscard]] std::vector<TaskInfo> tasks() const;
+  [[nodiscard]] std::vector<TaskInfo> tasks(std::chrono::nanoseconds now) const;
   /// Throws for no task, and for one of a closure.
   static void check_task(std::string_view act, const TaskFrame* task);
   /// The same, and unless this thread may start a task on this loop now.
@@ -231,6 +234,8 @@ class TORNADO_API TaskScheduler {
   [[nodiscard]] bool runs_here() const noexcept;
   [[nodiscard]] ReadinessTable& readiness();
   [[nodiscard]] Executor& executor();
+  /// A scope that is never cancelled.
+  [[nodiscard]] TaskScope& shield() noexcept;
   void set_executor(Executor& executor) noexcept { executor_ = &executor; }
   [[nodiscard]] std::uint32_t now() const noexcept { return now_; }
 
@@ -244,7 +249,11 @@ class TORNADO_API TaskScheduler {
   void step(TaskFrame& frame);
   void abandon(TaskFrame& root) noexcept;
   void tell_cancelled(TaskScope& scope) noexcept;
-  [[nodiscard]] TaskInfo info_of(const TaskFrame& root, const TaskScope& scope) const;
+  static TaskInfo info_of(const TaskFrame& root, const TaskScope& scope,
+                          std::uint32_t now);
+  static std::uint32_t in_milliseconds(std::chrono::nanoseconds time) noexcept {
+    return static_cast<std::uint32_t>(time / std::chrono::milliseconds(1));
+  }
 
   static constexpr int budget = 256;
 

@@ -46,9 +46,9 @@ class MomentAwait final : public Suspension {
  public:
   MomentAwait() noexcept = default;
   bool ready() const noexcept { return false; }
-  void suspend() noexcept { resume(); }
+  void suspend() noexcept { frame->scope->scheduler()->make_ready(*frame); }
   void result() const noexcept {}
-  bool withdraw() noexcept override { return false; }
+  bool withdraw() noexcept override { return true; }
   std::string describe() const override { return "moment"; }
 };
 
@@ -90,16 +90,15 @@ class FrameAwait final : public Suspension {
 class TORNADO_API Children final : public TaskScope {
  public:
   enum class Until : std::uint8_t { all_ended, one_ended };
-  enum class Shield : std::uint8_t { none, whole };
   class Join;
 
-  Children(TaskFrame& owner, std::source_location where, Until until = Until::all_ended,
-           Shield shield = Shield::none) noexcept;
+  Children(TaskFrame& owner, std::source_location where,
+           Until until = Until::all_ended) noexcept;
   ~Children();
 
   template <class T>
-  Promise<T>& add(Task<T>& task) noexcept {
-    Promise<T>& promise = *task.release();
+  Promise<T>& add(Task<T>& task) {
+    Promise<T>& promise = *as_root(std::move(task)).release();
     adopt(promise);
     return promise;
   }
@@ -113,7 +112,6 @@ class TORNADO_API Children final : public TaskScope {
 
   const std::source_location where_;
   const Until until_;
-  const Shield shield_;
   detail::ListLink<InScope> ended_;   // in this order
   std::unique_ptr<TaskTrace> trace_;  // of the first failure
   Join* joining_ = nullptr;
@@ -196,17 +194,12 @@ Task<T> with_timeout(Delay timeout, Task<T> task,
   co_return child.take();
 }
 
-/// Runs `task` to its end even if the awaiting task is cancelled; that then hears of it
-/// at its next await. For cleaning up.
+/// `task`, out of reach of a cancellation of the task that awaits it: that hears of it
+/// at its next await. For cleaning up, also when the cancellation has come already.
 template <class T>
-Task<T> shielded(Task<T> task,
-                 std::source_location where = std::source_location::current()) {
-  detail::TaskFrame& self = co_await detail::FrameAwait();
-  detail::Children children(self, where, detail::Children::Until::all_ended,
-                            detail::Children::Shield::whole);
-  detail::Promise<T>& child = children.add(task);
-  co_await children.join();
-  co_return child.take();
+Task<T> shielded(Task<T> task) noexcept {
+  if (task) task.frame()->shielded = true;
+  return task;
 }
 
 /// A void result among others.

@@ -225,7 +225,7 @@ class [[nodiscard]] Task {
   [[nodiscard]] explicit operator bool() const noexcept { return promise_ != nullptr; }
 
   /// For the library.
-  [[nodiscard]] const detail::TaskFrame* frame() const noexcept { return promise_; }
+  [[nodiscard]] detail::TaskFrame* frame() const noexcept { return promise_; }
   /// For the library: the caller owns the frame.
   [[nodiscard]] detail::Promise<T>* release() noexcept {
     return std::exchange(promise_, nullptr);
@@ -251,11 +251,13 @@ class TaskAwait final : public Suspension {
     if (task_) task_->handle.destroy();
   }
 
-  bool await_ready() noexcept { return cancelled = frame->scope->cancelled(); }
+  bool await_ready() noexcept {
+    return cancelled = frame->scope->cancelled() && !task_->shielded;
+  }
   void await_suspend(std::coroutine_handle<>) noexcept {
     TaskScheduler& scheduler = *frame->scope->scheduler();
     task_->parent = frame;
-    task_->scope = frame->scope;
+    task_->scope = task_->shielded ? &scheduler.shield() : frame->scope;
     task_->begun = true;
     frame->since = scheduler.now();
     frame->suspension = this;
@@ -294,6 +296,17 @@ Task<void> call_task(F function, Args... args) {
   co_await std::invoke(function, std::move(args)...);
 }
 
+/// A task that starts by itself cannot be shielded: what it awaits can.
+template <class T>
+Task<T> await_task(Task<T> task) {
+  co_return co_await std::move(task);
+}
+template <class T>
+Task<T> as_root(Task<T> task) {
+  if (!task.frame() || !task.frame()->shielded) return task;
+  return await_task(std::move(task));
+}
+
 /// The task of run_sync().
 class TORNADO_API SyncScope final : public TaskScope {
  public:
@@ -320,7 +333,7 @@ bool IOLoop::add_callback(F function, Location where) {
 template <class T>
 T IOLoop::run_sync(Task<T> task, std::optional<Delay> timeout, Location where) {
   detail::SyncScope scope(*this, task.frame());
-  detail::Promise<T>& promise = *task.release();
+  detail::Promise<T>& promise = *detail::as_root(std::move(task)).release();
   scope.run(promise, timeout, where);
   return promise.take();
 }

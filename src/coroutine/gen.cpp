@@ -29,12 +29,8 @@ std::string SleepAwait::describe() const {
   return "sleep";
 }
 
-Children::Children(TaskFrame& owner, std::source_location where, Until until,
-                   Shield shield) noexcept
-    : TaskScope(*owner.scope->scheduler(), &owner),
-      where_(where),
-      until_(until),
-      shield_(shield) {}
+Children::Children(TaskFrame& owner, std::source_location where, Until until) noexcept
+    : TaskScope(*owner.scope->scheduler(), &owner), where_(where), until_(until) {}
 
 Children::~Children() {
   destroy_tasks();
@@ -81,7 +77,7 @@ void Children::Join::suspend() noexcept {
 }
 
 bool Children::Join::withdraw() noexcept {
-  if (children_.shield_ == Shield::none) children_.cancel(frame->scope->why());
+  children_.cancel(frame->scope->why());
   return false;
 }
 

@@ -11,7 +11,7 @@ namespace tornado {
 bool IOLoop::spawn_callback(Task<void> task, Location where) {
   detail::TaskScheduler& tasks = detail::TaskScheduler::of(*this);
   tasks.check_task("spawn_callback", task.frame());
-  if (handle_.closed()) return false;
+  if (handle().closed()) return false;
   if (!tasks.runs_here()) {
     return add_callback(
         [&tasks, posted = std::move(task)]() mutable {
@@ -26,7 +26,7 @@ bool IOLoop::spawn_callback(Task<void> task, Location where) {
 }
 
 std::vector<TaskInfo> IOLoop::tasks() const {
-  return impl_->tasks.tasks();
+  return impl_->tasks.tasks(impl_->now().time_since_epoch());
 }
 
 void IOLoop::set_default_executor(Executor& executor) {

@@ -29,7 +29,7 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::start(Task<void> task, Location where) {
   if (!scheduler()) throw_error(Errc::loop_closed, "TaskGroup::start");
   scheduler()->check("TaskGroup::start", task.frame());
-  TaskFrame& root = *task.release();
+  TaskFrame& root = *detail::as_root(std::move(task)).release();
   root.where = where;
   adopt(root);
   scheduler()->make_ready(root);

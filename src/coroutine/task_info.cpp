@@ -34,7 +34,8 @@ std::string describe(const std::source_location& function,
   return text;
 }
 
-TaskInfo TaskScheduler::info_of(const TaskFrame& root, const TaskScope& scope) const {
+TaskInfo TaskScheduler::info_of(const TaskFrame& root, const TaskScope& scope,
+                                std::uint32_t now) {
   TaskInfo info;
   info.id = id_of(&root);
   info.awaited_by = id_of(root_of(scope.owner()));
@@ -46,19 +47,20 @@ TaskInfo TaskScheduler::info_of(const TaskFrame& root, const TaskScope& scope) c
     const Suspension* const wait = frame->suspension;
     if (wait && !wait->child() && !wait->over) {
       info.waits_for = wait->describe();
-      info.waiting = std::chrono::milliseconds(now_ - frame->since);
+      info.waiting = std::chrono::milliseconds(now - frame->since);
     }
     if (!wait || !wait->child()) return info;
     frame = wait->child();
   }
 }
 
-std::vector<TaskInfo> TaskScheduler::tasks() const {
+std::vector<TaskInfo> TaskScheduler::tasks(std::chrono::nanoseconds now) const {
+  const std::uint32_t ms = in_milliseconds(now);
   std::vector<TaskInfo> all;
   for (auto* link = scopes_.next; link != &scopes_; link = link->next) {
     const auto& scope = static_cast<const TaskScope&>(*link);
     for (auto* root = scope.roots_.next; root != &scope.roots_; root = root->next) {
-      all.push_back(info_of(static_cast<const TaskFrame&>(*root), scope));
+      all.push_back(info_of(static_cast<const TaskFrame&>(*root), scope, ms));
     }
   }
   return all;

@@ -104,9 +104,14 @@ void TaskScope::cancel(const Cancelled& why) noexcept {
 void TaskScope::withdraw_all() noexcept {
   for (auto* link = roots_.next; link != &roots_; link = link->next) {
     TaskFrame* frame = static_cast<TaskFrame*>(link);
-    while (frame->suspension && frame->suspension->child()) {
-      frame = frame->suspension->child();
+    const auto child = [&frame] {
+      return frame->suspension ? frame->suspension->child() : nullptr;
+    };
+    while (TaskFrame* const below = child()) {
+      frame = below;
+      if (below->shielded) break;
     }
+    if (frame->shielded) continue;
     Suspension* const wait = frame->suspension;
     if (!wait || wait->over || !wait->withdraw()) continue;
     wait->cancelled = wait->over = true;
@@ -168,6 +173,10 @@ TaskScheduler& TaskScheduler::of(IOLoop& loop) noexcept {
   return loop.impl_->tasks;
 }
 
+TaskScope& TaskScheduler::shield() noexcept {
+  return *detached_;
+}
+
 ReadinessTable& TaskScheduler::readiness() {
   if (!readiness_) readiness_ = std::make_unique<ReadinessTable>(loop_);
   return *readiness_;
@@ -223,7 +232,7 @@ void TaskScheduler::restore(std::unique_ptr<TaskTrace> trace) noexcept {
 }
 
 void TaskScheduler::begin_turn(std::chrono::nanoseconds now) noexcept {
-  now_ = static_cast<std::uint32_t>(now / std::chrono::milliseconds(1));
+  now_ = in_milliseconds(now);
   while (ready_.linked()) ready_.next->link_behind(batch_);
 }
 
@@ -267,9 +276,12 @@ void TaskScheduler::step(TaskFrame& frame) {
   running_ = nullptr;
 }
 
-void TaskScheduler::close() noexcept {
+void TaskScheduler::close_executor() noexcept {
   closed_ = true;
   own_executor_.reset();
+}
+
+void TaskScheduler::close() noexcept {
   while (scopes_.linked()) {
     auto& scope = static_cast<TaskScope&>(*scopes_.previous);
     scope.destroy_tasks();

@@ -479,7 +479,7 @@ TEST_F(Cancelling, keeps_a_result_that_comes_in_the_same_turn) {
   TaskGroup group(loop);
   group.start(both(slow, results));
   // Runs between the timeout that ends the sleep and the task.
-  loop.call_later(1s, [&] { loop.call_later(0s, [&] { group.cancel(); }); });
+  loop.call_later(500ms, [&] { loop.call_later(500ms, [&] { group.cancel(); }); });
   loop.run_sync(join(group));
   EXPECT_EQ(results, 42);
 }

@@ -97,8 +97,8 @@ TEST_F(GenBasic, test_multi_empty) {
 TEST_F(GenBasic, test_multi_exceptions) {
   const LogCapture log;
   std::vector<Task<>> tasks;
-  tasks.push_back(fails_at_once("first"));
-  tasks.push_back(fails_at_once("second"));
+  tasks.push_back(fails_later(1ms, "first"));
+  tasks.push_back(fails_later(1ms, "second"));
   EXPECT_EQ(error_of(multi(std::move(tasks))), "first");
   EXPECT_TRUE(log.contains("second", LogLevel::error));
   EXPECT_EQ(log.count(LogLevel::error), 1u);
