@@ -89,7 +89,7 @@ class Channel {
   class Receive;
 
   /// Error: std::errc::invalid_argument for a capacity of 0.
-  explicit Channel(std::size_t capacity) : state_(std::make_shared<State>(capacity)) {}
+  explicit Channel(std::size_t capacity) : state_(std::make_shared<Shared>(capacity)) {}
   /// As close(); items that are left are destroyed.
   ~Channel() { close(); }
   Channel(const Channel&) = delete;
@@ -141,17 +141,17 @@ class Channel {
   [[nodiscard]] std::optional<T> blocking_receive(std::optional<Delay> timeout = {});
 
  private:
-  using State = detail::ChannelState<T>;
-  using Waiter = typename State::Waiter;
+  using Shared = detail::ChannelState<T>;
+  using Waiter = typename Shared::Waiter;
   using Outcome = detail::ChannelWaiter::State;
 
-  const std::shared_ptr<State> state_;
+  const std::shared_ptr<Shared> state_;
 };
 
 template <class T>
 class [[nodiscard]] Channel<T>::Send final : public detail::ChannelWait {
  public:
-  Send(std::shared_ptr<State> channel, T&& item, std::optional<Delay> timeout,
+  Send(std::shared_ptr<Shared> channel, T&& item, std::optional<Delay> timeout,
        Location where) noexcept
       : ChannelWait("channel send", channel, waiter_, timeout, where),
         channel_(*channel),
@@ -174,14 +174,14 @@ class [[nodiscard]] Channel<T>::Send final : public detail::ChannelWait {
   }
 
  private:
-  typename Channel::State& channel_;
+  Shared& channel_;
   Waiter waiter_;
 };
 
 template <class T>
 class [[nodiscard]] Channel<T>::Receive final : public detail::ChannelWait {
  public:
-  Receive(std::shared_ptr<State> channel, std::optional<Delay> timeout,
+  Receive(std::shared_ptr<Shared> channel, std::optional<Delay> timeout,
           Location where) noexcept
       : ChannelWait("channel receive", channel, waiter_, timeout, where),
         channel_(*channel) {}
@@ -204,7 +204,7 @@ class [[nodiscard]] Channel<T>::Receive final : public detail::ChannelWait {
   }
 
  private:
-  typename Channel::State& channel_;
+  Shared& channel_;
   Waiter waiter_;
 };
 
