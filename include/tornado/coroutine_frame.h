@@ -11,6 +11,7 @@
 #include <exception>
 #include <memory>
 #include <source_location>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,7 @@ struct Cancelled {
 namespace detail {
 
 class ReadinessTable;
+class SignalTable;
 class Suspension;
 class TaskScheduler;
 class TaskScope;
@@ -151,6 +153,8 @@ class TORNADO_API TaskScope : ListLink<InScheduler> {
   [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
   [[nodiscard]] const Cancelled& why() const noexcept { return why_; }
   [[nodiscard]] TaskScheduler* scheduler() const noexcept { return scheduler_; }
+  /// Stopped when the scope is cancelled.
+  [[nodiscard]] std::stop_token stop_token();
   /// The frame that waits for the tasks of this scope, if one does.
   [[nodiscard]] TaskFrame* owner() const noexcept { return owner_; }
 
@@ -177,6 +181,7 @@ class TORNADO_API TaskScope : ListLink<InScheduler> {
   TaskScope* next_cancelled_ = nullptr;
   bool cancelled_ = false;
   Cancelled why_;
+  std::unique_ptr<std::stop_source> stop_;  // made when it is asked for
 };
 
 /// The tasks of one loop. Runs a task without nesting: a coroutine that awaits another
@@ -233,6 +238,7 @@ class TORNADO_API TaskScheduler {
   /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept;
   [[nodiscard]] ReadinessTable& readiness();
+  [[nodiscard]] SignalTable& signals();
   [[nodiscard]] Executor& executor();
   /// A scope that is never cancelled.
   [[nodiscard]] TaskScope& shield() noexcept;
@@ -273,6 +279,7 @@ class TORNADO_API TaskScheduler {
   bool closed_ = false;
   std::unique_ptr<TaskTrace> trace_;
   std::unique_ptr<ReadinessTable> readiness_;
+  std::unique_ptr<SignalTable> signals_;
   std::unique_ptr<Executor> own_executor_;
   Executor* executor_ = nullptr;
   std::unique_ptr<Detached> detached_;

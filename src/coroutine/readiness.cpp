@@ -64,32 +64,4 @@ void ReadinessTable::update(NativeFd fd) noexcept {
   spare_ = entries_.extract(found);
 }
 
-ReadinessAwait::~ReadinessAwait() {
-  if (frame && !over) (void)withdraw();
-}
-
-void ReadinessAwait::suspend() {
-  frame->scope->scheduler()->readiness().add(fd_, *this);
-}
-
-void ReadinessAwait::tell(Events events) noexcept {
-  const Events mine = events & (interest_ | Events::error);
-  if (mine == Events::none) return;
-  events_ = mine;
-  unlink();
-  resume();
-}
-
-bool ReadinessAwait::withdraw() noexcept {
-  if (!linked()) return false;
-  unlink();
-  frame->scope->scheduler()->readiness().update(fd_);
-  return true;
-}
-
-std::string ReadinessAwait::describe() const {
-  const bool reads = has(interest_, Events::read);
-  return (reads ? "readable fd " : "writable fd ") + std::to_string(fd_);
-}
-
 }  // namespace tornado::detail

@@ -5,6 +5,7 @@
 #include <typeinfo>
 
 #include "coroutine/readiness.h"
+#include "coroutine/signal_table.h"
 #include "coroutine/task_trace.h"
 #include "loop/impl.h"
 #include "platform/system_error.h"
@@ -98,7 +99,15 @@ void TaskScope::cancel(const Cancelled& why) noexcept {
   if (cancelled_ || !scheduler_) return;
   cancelled_ = true;
   why_ = why;
+  auto stop = stop_ ? *stop_ : std::stop_source(std::nostopstate);
   scheduler_->tell_cancelled(*this);
+  stop.request_stop();  // whose callbacks may do anything
+}
+
+std::stop_token TaskScope::stop_token() {
+  if (!stop_) stop_ = std::make_unique<std::stop_source>();
+  if (cancelled_) stop_->request_stop();
+  return stop_->get_token();
 }
 
 void TaskScope::withdraw_all() noexcept {
@@ -180,6 +189,11 @@ TaskScope& TaskScheduler::shield() noexcept {
 ReadinessTable& TaskScheduler::readiness() {
   if (!readiness_) readiness_ = std::make_unique<ReadinessTable>(loop_);
   return *readiness_;
+}
+
+SignalTable& TaskScheduler::signals() {
+  if (!signals_) signals_ = std::make_unique<SignalTable>(loop_);
+  return *signals_;
 }
 
 Executor& TaskScheduler::executor() {

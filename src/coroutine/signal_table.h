@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+
+#include "tornado/gen.h"
+
+namespace tornado::detail {
+
+/// The signals that tasks of one loop have waited for. Each stays watched, or a signal
+/// that comes between two awaits would have its default action.
+class SignalTable {
+ public:
+  explicit SignalTable(IOLoop& loop) noexcept : loop_(loop) {}
+
+  /// Whether the signal has come since a task was last told of it.
+  bool take(int signal);
+  void add(int signal, SignalAwait& wait) {
+    wait.link_behind(entries_.at(signal).waiting);
+  }
+
+ private:
+  struct Entry {
+    ListLink<SignalAwait> waiting;
+    bool pending = false;
+  };
+
+  void on_signal(int signal) noexcept;
+
+  IOLoop& loop_;
+  std::map<int, Entry> entries_;
+};
+
+}  // namespace tornado::detail
