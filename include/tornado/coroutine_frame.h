@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "tornado/loop_handle.h"
 #include "tornado/native.h"
 #include "tornado/task_info.h"
 
@@ -301,6 +302,7 @@ TORNADO_API void free_frame(void* frame, std::size_t size) noexcept;
 /// Destroys a task that was never awaited, with a warning in builds with assertions.
 TORNADO_API void discard(TaskFrame& frame) noexcept;
 
+TORNADO_API LoopHandle loop_handle(const TaskFrame& frame);
 [[noreturn]] TORNADO_API void throw_no_task(const std::source_location& where);
 
 }  // namespace detail

@@ -32,7 +32,9 @@ class Task;
 class Executor;
 namespace detail {
 class TaskScheduler;
-}
+template <class F>
+Callback without_overlap(F function);
+}  // namespace detail
 
 /// Makes a Task<void> when it is called: see tornado/task.h.
 template <class F, class... Args>
@@ -204,6 +206,10 @@ class TORNADO_API IOLoop {
   /// @{
   void add_signal_handler(int signal, SignalHandler handler,
                           Location where = Location::current());
+  /// Starts a task each time.
+  template <class F>
+  requires TaskFunction<F, int>
+  void add_signal_handler(int signal, F handler, Location where = Location::current());
   /// No error if there is none.
   void remove_signal_handler(int signal) noexcept;
   /// @}

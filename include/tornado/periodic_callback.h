@@ -5,6 +5,7 @@
 /// Work that is done again and again.
 
 #include <memory>
+#include <utility>
 
 #include "tornado/ioloop.h"
 
@@ -26,6 +27,17 @@ class TORNADO_API PeriodicCallback {
   /// positive or a jitter outside 0 to 1.
   PeriodicCallback(Callback callback, Delay period, double jitter = 0);
   PeriodicCallback(IOLoop& loop, Callback callback, Delay period, double jitter = 0);
+  /// For a coroutine: a tick is skipped while the task of the one before runs. stop()
+  /// leaves that task alone.
+  template <class F>
+  requires TaskFunction<F> PeriodicCallback(F function, Delay period, double jitter = 0)
+      : PeriodicCallback(detail::without_overlap(std::move(function)), period, jitter) {
+  }
+  template <class F>
+  requires TaskFunction<F> PeriodicCallback(IOLoop& loop, F function, Delay period,
+                                            double jitter = 0)
+      : PeriodicCallback(loop, detail::without_overlap(std::move(function)), period,
+                         jitter) {}
   /// Stops, as stop() does.
   ~PeriodicCallback();
   PeriodicCallback(const PeriodicCallback&) = delete;

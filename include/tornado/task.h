@@ -15,6 +15,7 @@
 #include <variant>
 
 #include "tornado/coroutine_frame.h"
+#include "tornado/foreign_await.h"
 #include "tornado/ioloop.h"
 
 namespace tornado {
@@ -142,10 +143,6 @@ class PromiseResult<void> : public TaskFrame {
   }
 };
 
-/// Makes a foreign awaitable, whoever resumes it on whichever thread, a Leaf.
-template <class A>
-class ForeignAwait;
-
 template <class T>
 class Promise : public PromiseResult<T> {
  public:
@@ -178,6 +175,13 @@ class Promise : public PromiseResult<T> {
       L&& leaf, std::source_location here = std::source_location::current()) noexcept {
     this->where = here;
     return {leaf, *this};
+  }
+
+  template <class A>
+  requires(!Leaf<A>) ForeignAwait<A> await_transform(
+      A&& awaitable, std::source_location here = std::source_location::current()) {
+    this->where = here;
+    return ForeignAwait<A>(std::forward<A>(awaitable), *this);
   }
 };
 
@@ -328,6 +332,16 @@ template <class F>
 requires TaskFunction<F>
 bool IOLoop::add_callback(F function, Location where) {
   return spawn_callback(detail::call_task<F>(std::move(function)), where);
+}
+
+template <class F>
+requires TaskFunction<F, int>
+void IOLoop::add_signal_handler(int signal, F handler, Location where) {
+  auto start = [this, kept = std::make_shared<F>(std::move(handler))](int number) {
+    auto call = [kept](int n) { return (*kept)(n); };
+    spawn_callback(detail::call_task<decltype(call), int>(std::move(call), number));
+  };
+  add_signal_handler(signal, SignalHandler(std::move(start)), where);
 }
 
 template <class T>

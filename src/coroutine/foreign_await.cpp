@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tornado/foreign_await.h"
+
+#include "tornado/ioloop.h"
+
+namespace tornado::detail {
+
+LoopHandle loop_handle(const TaskFrame& frame) {
+  return frame.scope->scheduler()->loop().handle();
+}
+
+// Whether it was resumed is asked in one step with saying that it must not be: the
+// coroutine that was resumed touches nothing of this, and ends by itself.
+ForeignWait::~ForeignWait() {
+  if (!link_) return;
+  link_->wait = nullptr;
+  if (bridge_ && !link_->resumed.exchange(true)) bridge_.destroy();
+}
+
+void ForeignWait::start(std::coroutine_handle<> bridge) {
+  bridge_ = bridge;
+  try {
+    bridge.resume();
+  } catch (...) {
+    bridge_ = nullptr;  // it has ended with the exception
+    throw;
+  }
+}
+
+void ForeignWait::notify(std::shared_ptr<Link> link) {
+  const LoopHandle loop = link->loop;
+  (void)loop.add_callback([posted = std::move(link)] {
+    if (posted->wait) posted->wait->resume();
+  });
+}
+
+}  // namespace tornado::detail
