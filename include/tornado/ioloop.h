@@ -32,6 +32,7 @@ class Task;
 class Executor;
 namespace detail {
 class TaskScheduler;
+/// A callback that starts a task of `function`, but not while the task before runs.
 template <class F>
 Callback without_overlap(F function);
 }  // namespace detail

@@ -328,6 +328,32 @@ class TORNADO_API SyncScope final : public TaskScope {
 
 }  // namespace detail
 
+namespace detail {
+template <class F>
+Callback without_overlap(F function) {
+  struct Kept {
+    explicit Kept(F f) : function(std::move(f)) {}
+    F function;
+    bool running = false;
+  };
+  struct Flag {
+    explicit Flag(std::shared_ptr<Kept> k) : kept(std::move(k)) {}
+    Flag(const Flag&) = delete;
+    Flag& operator=(const Flag&) = delete;
+    ~Flag() { kept->running = false; }
+    std::shared_ptr<Kept> kept;
+  };
+  return [kept = std::make_shared<Kept>(std::move(function))] {
+    if (std::exchange(kept->running, true)) return;
+    constexpr auto run = [](std::shared_ptr<Kept> k) -> Task<void> {
+      const Flag flag(std::move(k));
+      co_await flag.kept->function();
+    };
+    IOLoop::current()->spawn_callback(run(kept));
+  };
+}
+}  // namespace detail
+
 template <class F>
 requires TaskFunction<F>
 bool IOLoop::add_callback(F function, Location where) {

@@ -87,7 +87,7 @@ TEST(ForeignAwaitables, may_suspend_in_each_way_of_the_language) {
     int sum = co_await AtOnce();
     sum += co_await Symmetric();
     sum += co_await Convertible();
-    sum += co_await std::suspend_never(), 0;
+    co_await std::suspend_never();
     co_return sum;
   };
   EXPECT_EQ(loop.run_sync(task()), 4);
