@@ -19,7 +19,7 @@ namespace {
 TEST(Errc, has_a_message_of_its_own_for_each_value) {
   EXPECT_STREQ(error_category().name(), "tornado");
   std::set<std::string> messages;
-  for (int value = 1; value <= static_cast<int>(Errc::too_many_restarts); ++value) {
+  for (int value = 1; value <= static_cast<int>(Errc::channel_closed); ++value) {
     const std::error_code code(value, error_category());
     EXPECT_EQ(code, static_cast<Errc>(value));
     EXPECT_TRUE(messages.insert(code.message()).second) << code.message();
