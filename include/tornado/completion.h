@@ -20,8 +20,11 @@
 
 namespace tornado {
 
-/// What is known of a result that a loop waits for, whatever its type. For
-/// IOLoop::run_sync.
+namespace detail {
+class UntilWait;
+}
+
+/// What is known of a result that a loop or a task waits for, whatever its type.
 class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingResult> {
  public:
   explicit PendingResult(LoopHandle loop) : loop_(std::move(loop)) {}
@@ -42,23 +45,28 @@ class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingRes
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
   /// Ends the time for a result. Whether there is one.
   bool take() noexcept;
+  /// True if there is none, and none will come.
+  bool withdraw() noexcept;
   void give_up() noexcept { phase_ = Phase::over; }
   /// @}
 
-  TimeoutHandle alarm;           // of the loop's thread
-  std::exception_ptr exception;  // of the one that has claimed the result
+  detail::UntilWait* wait = nullptr;  // of the loop's thread: the task that waits
+  TimeoutHandle alarm;                // of the loop's thread
+  std::exception_ptr exception;       // of the one that has claimed the result
 
  private:
   enum class Phase : std::uint8_t { open, claimed, there, over };
 
   void stop_waiting() noexcept;
+  void stop_waiting_without_memory() noexcept;
 
   LoopHandle loop_;
   std::atomic<Phase> phase_{Phase::open};
   bool timed_out_ = false;
+  std::shared_ptr<PendingResult> kept_;  // on its way without memory
 };
 
-/// For IOLoop::run_sync.
+/// A result of type T, on its way.
 template <class T>
 struct Outcome : PendingResult {
   using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
@@ -67,8 +75,9 @@ struct Outcome : PendingResult {
   std::optional<Value> value;
 };
 
-/// Finishes a run_sync. Copies share one result; the first to set it wins. If every
-/// copy is dropped without one, run_sync throws Errc::abandoned. Thread-safe.
+/// Finishes a run_sync, or an until(). Copies share one result; the first to set it
+/// wins. If every copy is dropped without one, the wait throws Errc::abandoned.
+/// Thread-safe.
 template <class T>
 class Completion {
  public:
@@ -101,7 +110,8 @@ class Completion {
     ~Promise() {
       if (!outcome->is_open()) return;
       try {
-        throw std::system_error(Errc::abandoned, "run_sync: no Completion left to set");
+        throw std::system_error(Errc::abandoned,
+                                "no Completion is left to set the result");
       } catch (...) {  // it, or that there is no memory for it
         outcome->fail(std::current_exception());
       }

@@ -4,11 +4,17 @@
 /// \file
 /// What a task can wait for.
 
+#include <concepts>
+#include <exception>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <stop_token>
 #include <string>
+#include <type_traits>
+#include <utility>
 
+#include "tornado/completion.h"
 #include "tornado/events.h"
 #include "tornado/multi.h"
 #include "tornado/task.h"
@@ -83,6 +89,42 @@ class TORNADO_API SignalAwait final : public Suspension, public ListLink<SignalA
   int signal_;
 };
 
+/// Waits for a result that any thread may bring.
+class TORNADO_API UntilWait : public Suspension {
+ public:
+  void arrive() noexcept { resume(); }
+  bool ready() const noexcept { return false; }
+  bool withdraw() noexcept override { return pending_->withdraw(); }
+  std::string describe() const override { return "a Completion"; }
+
+ protected:
+  UntilWait() noexcept = default;
+  ~UntilWait();
+  void expect(std::shared_ptr<PendingResult> pending) noexcept;
+
+ private:
+  std::shared_ptr<PendingResult> pending_;
+};
+
+template <class T, class F>
+class UntilAwait final : public UntilWait {
+ public:
+  explicit UntilAwait(F begin) : begin_(std::move(begin)) {}
+  void suspend() {
+    outcome_ = std::make_shared<Outcome<T>>(loop_handle(*frame));
+    expect(outcome_);
+    begin_(Completion<T>(outcome_));
+  }
+  T result() {
+    if (outcome_->exception) std::rethrow_exception(outcome_->exception);
+    if constexpr (!std::is_void_v<T>) return std::move(*outcome_->value);
+  }
+
+ private:
+  F begin_;
+  std::shared_ptr<Outcome<T>> outcome_;
+};
+
 class TORNADO_API StopTokenAwait final : public Suspension {
  public:
   StopTokenAwait() noexcept = default;
@@ -128,6 +170,16 @@ class TORNADO_API StopTokenAwait final : public Suspension {
 /// if the loop has a handler for it.
 [[nodiscard]] inline detail::SignalAwait signal(int number) noexcept {
   return detail::SignalAwait(number);
+}
+
+/// Calls `begin(Completion<T>)`, and waits until a copy of that Completion is set, by
+/// any thread. Gives the value, or throws the exception. What `begin` throws, the await
+/// throws. Errc::abandoned if every copy is dropped without a result. A result that is
+/// set after the task was cancelled is dropped: set_value() returns false.
+template <class T, class F>
+requires std::invocable<F&, Completion<T>>
+[[nodiscard]] detail::UntilAwait<T, F> until(F begin) {
+  return detail::UntilAwait<T, F>(std::move(begin));
 }
 
 /// A token that is stopped when the awaiting task is cancelled: for what runs on other

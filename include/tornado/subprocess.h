@@ -71,6 +71,10 @@ class TORNADO_API Subprocess {
   /// Replaces the one before.
   void set_exit_callback(ExitCallback callback);
 
+  /// Waits in a task until the child has ended. Replaces the exit callback. A cancelled
+  /// task leaves the child alone. Errc::abandoned if this is destroyed meanwhile.
+  [[nodiscard]] Task<ExitStatus> exited();
+
   /// Runs the loop until the child has ended, and gives the returncode. Throws
   /// CalledProcessError if that is not 0, unless `raise_error` is false;
   /// Errc::status_taken; Errc::timed_out, and the child runs on. From a callback of the

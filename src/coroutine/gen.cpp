@@ -74,4 +74,15 @@ std::string SignalAwait::describe() const {
   return "signal " + std::to_string(signal_);
 }
 
+UntilWait::~UntilWait() {
+  if (!pending_) return;
+  pending_->wait = nullptr;
+  pending_->give_up();
+}
+
+void UntilWait::expect(std::shared_ptr<PendingResult> pending) noexcept {
+  pending_ = std::move(pending);
+  pending_->wait = this;
+}
+
 }  // namespace tornado::detail

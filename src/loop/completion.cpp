@@ -2,6 +2,9 @@
 #include "tornado/completion.h"
 
 #include <thread>
+#include <utility>
+
+#include "tornado/gen.h"
 
 namespace tornado {
 
@@ -17,9 +20,19 @@ bool PendingResult::publish() noexcept {
     // Not stop() itself: if run_sync has ended, that would end the next run.
     loop_.add_callback([self = shared_from_this()] { self->stop_waiting(); });
   } catch (...) {  // no memory
-    loop_.stop();
+    stop_waiting_without_memory();
   }
   return true;
+}
+
+// The room for callbacks from signal handlers was made beforehand.
+void PendingResult::stop_waiting_without_memory() noexcept {
+  kept_ = shared_from_this();
+  const bool posted = loop_.add_callback_from_signal([this] {
+    const std::shared_ptr<PendingResult> self = std::move(kept_);
+    self->stop_waiting();
+  });
+  if (!posted) kept_.reset();
 }
 
 bool PendingResult::fail(std::exception_ptr reason) noexcept {
@@ -29,7 +42,12 @@ bool PendingResult::fail(std::exception_ptr reason) noexcept {
 }
 
 void PendingResult::stop_waiting() noexcept {
-  if (phase_ == Phase::there) loop_.stop();
+  if (phase_ != Phase::there) return;
+  if (wait) {
+    wait->arrive();
+  } else {
+    loop_.stop();
+  }
 }
 
 void PendingResult::time_out() noexcept {
@@ -38,9 +56,13 @@ void PendingResult::time_out() noexcept {
   loop_.stop();
 }
 
-bool PendingResult::take() noexcept {
+bool PendingResult::withdraw() noexcept {
   Phase open = Phase::open;
-  if (phase_.compare_exchange_strong(open, Phase::over)) return false;
+  return phase_.compare_exchange_strong(open, Phase::over);
+}
+
+bool PendingResult::take() noexcept {
+  if (withdraw()) return false;
   // A thread that has claimed the result is writing it.
   while (phase_ == Phase::claimed) std::this_thread::yield();
   return phase_.exchange(Phase::over) == Phase::there;

@@ -4,6 +4,7 @@
 #include "platform/system_error.h"
 #include "process/conversation.h"
 #include "process/exit_watch.h"
+#include "tornado/gen.h"
 
 namespace tornado {
 
@@ -75,6 +76,19 @@ UniqueFd& Subprocess::err() noexcept {
 
 void Subprocess::set_exit_callback(ExitCallback callback) {
   state_->exit->set_callback(std::move(callback));
+}
+
+namespace {
+Task<ExitStatus> end_of(std::shared_ptr<ExitWatch> exit) {
+  const auto begin = [&exit](const Completion<ExitStatus>& ended) {
+    exit->set_callback([ended](ExitStatus status) { ended.set_value(status); });
+  };
+  co_return co_await until<ExitStatus>(begin);
+}
+}  // namespace
+
+Task<ExitStatus> Subprocess::exited() {
+  return end_of(state_->exit);
 }
 
 int Subprocess::wait_for_exit(bool raise_error, std::optional<Delay> timeout) {

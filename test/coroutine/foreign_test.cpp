@@ -5,7 +5,9 @@
 #include <atomic>
 #include <chrono>
 #include <coroutine>
+#include <csignal>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -15,6 +17,7 @@
 #include "tornado/executor.h"
 #include "tornado/gen.h"
 #include "tornado/periodic_callback.h"
+#include "tornado/subprocess.h"
 #include "tornado/task_group.h"
 #include "tornado/testing.h"
 #include "tornado/wait_iterator.h"
@@ -199,6 +202,85 @@ TEST_F(Coroutines, wait_for_descriptors_together) {
   (void)loop.run_sync(multi(reads(ends[0]), writes(ends[1])));
   ::close(ends[0]);
   ::close(ends[1]);
+}
+
+// Results from elsewhere.
+
+TEST_F(Coroutines, wait_until_a_callback_or_a_thread_brings_the_result) {
+  const auto by_timeout = [](IOLoop& on) -> Task<int> {
+    const auto begin = [&on](const Completion<int>& done) {
+      on.call_later(1s, [done] { done.set_value(7); });
+    };
+    co_return co_await until<int>(begin);
+  };
+  EXPECT_EQ(loop.run_sync(by_timeout(loop)), 7);
+  const auto held = simulation.hold_time();
+  std::thread thread;
+  const auto by_thread = [](std::thread& other) -> Task<std::unique_ptr<int>> {
+    const auto begin = [&other](const Completion<std::unique_ptr<int>>& done) {
+      other = std::thread([done] { done.set_value(std::make_unique<int>(8)); });
+    };
+    co_return co_await until<std::unique_ptr<int>>(begin);
+  };
+  EXPECT_EQ(*loop.run_sync(by_thread(thread)), 8);
+  thread.join();
+}
+
+TEST_F(Coroutines, are_told_when_nothing_can_bring_the_result_any_more) {
+  const auto dropped = []() -> Task<> {
+    const auto begin = [](const Completion<void>&) {};
+    co_await until<void>(begin);
+  };
+  try {
+    loop.run_sync(dropped());
+    ADD_FAILURE() << "no error";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), Errc::abandoned);
+  }
+}
+
+TEST_F(Coroutines, that_were_cancelled_leave_the_result_to_nobody) {
+  std::optional<Completion<int>> late;
+  const auto waits = [](std::optional<Completion<int>>& out) -> Task<> {
+    const auto begin = [&out](const Completion<int>& done) { out = done; };
+    (void)co_await until<int>(begin);
+  };
+  TaskGroup group(loop);
+  group.start(waits(late));
+  loop.call_later(1s, [&] {
+    group.cancel();
+    EXPECT_FALSE(late->set_value(1));
+  });
+  const auto join = [](TaskGroup& all) -> Task<> { co_await all.join(); };
+  loop.run_sync(join(group));
+}
+
+TEST(Children, are_awaited_by_tasks) {
+  IOLoop loop;
+  const auto task = []() -> Task<int> {
+    SpawnOptions options;
+    options.args = {"/bin/sh", "-c", "exit 3"};
+    Subprocess child(options);
+    const ExitStatus status = co_await child.exited();
+    co_return status.returncode;
+  };
+  EXPECT_EQ(loop.run_sync(task()), 3);
+}
+
+TEST(Signals, are_awaited_by_tasks_and_kept_between_two_awaits) {
+  IOLoop loop;
+  const auto task = []() -> Task<int> {
+    const auto watched = []() -> Task<> { (void)co_await tornado::signal(SIGUSR1); };
+    try {
+      co_await with_timeout(0ms, watched());
+    } catch (const std::system_error&) {  // watched from here on
+    }
+    std::raise(SIGUSR1);
+    co_await moment();
+    co_await moment();
+    co_return co_await tornado::signal(SIGUSR1);
+  };
+  EXPECT_EQ(loop.run_sync(task()), SIGUSR1);
 }
 
 // The executor.
