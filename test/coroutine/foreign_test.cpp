@@ -259,7 +259,7 @@ TEST(Children, are_awaited_by_tasks) {
   IOLoop loop;
   const auto task = []() -> Task<int> {
     SpawnOptions options;
-    options.args = {"/bin/sh", "-c", "exit 3"};
+    options.argv = {"/bin/sh", "-c", "exit 3"};
     Subprocess child(options);
     const ExitStatus status = co_await child.exited();
     co_return status.returncode;
