@@ -236,6 +236,7 @@ class TORNADO_API TaskScheduler {
   static void check_task(std::string_view act, const TaskFrame* task);
   /// The same, and unless this thread may start a task on this loop now.
   void check(std::string_view act, const TaskFrame* task) const;
+  void check_thread(std::string_view act) const;
   /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept;
   [[nodiscard]] ReadinessTable& readiness();

@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -35,12 +36,21 @@ class TaskScheduler;
 /// A callback that starts a task of `function`, but not while the task before runs.
 template <class F>
 Callback without_overlap(F function);
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
 }  // namespace detail
 
 /// Makes a Task<void> when it is called: see tornado/task.h.
 template <class F, class... Args>
-concept TaskFunction = std::same_as < std::invoke_result_t < std::decay_t<F>
-&, std::decay_t<Args>... >, Task < void >> ;
+concept TaskFunction = requires(std::decay_t<F>& function, std::decay_t<Args>... args) {
+  { std::invoke(function, std::move(args)...) } -> std::same_as<Task<void>>;
+};
+/// Makes a task of any type.
+template <class F>
+concept AnyTaskFunction =
+    std::invocable<F&> && detail::is_task<std::invoke_result_t<F&>>;
 
 /// Something with a descriptor that knows how to close itself.
 template <class T>
@@ -229,7 +239,7 @@ class TORNADO_API IOLoop {
   /// time for one look at the descriptors after it. What leaves start() leaves
   /// run_sync, too.
   template <class F>
-  requires std::invocable<F&> std::invoke_result_t<F&> run_sync(
+  requires(std::invocable<F&> && !AnyTaskFunction<F>) std::invoke_result_t<F&> run_sync(
       F func, std::optional<Delay> timeout = {}, Location where = Location::current());
   /// The same for a `func(Completion<T>)` that finishes later, on any thread. What it
   /// throws is the result, or, if that is set already, an exception of a callback.
@@ -241,6 +251,12 @@ class TORNADO_API IOLoop {
   template <class T>
   T run_sync(Task<T> task, std::optional<Delay> timeout = {},
              Location where = Location::current());
+  /// The same for the task that `func` makes.
+  template <AnyTaskFunction F>
+  auto run_sync(F func, std::optional<Delay> timeout = {},
+                Location where = Location::current()) {
+    return run_sync(func(), timeout, where);
+  }
   [[nodiscard]] bool running() const noexcept;
   /// @}
 
@@ -304,8 +320,9 @@ class TORNADO_API IOLoop {
 };
 
 template <class F>
-requires std::invocable<F&> std::invoke_result_t<F&> IOLoop::run_sync(
-    F func, std::optional<Delay> timeout, Location where) {
+requires(std::invocable<F&> && !AnyTaskFunction<F>)
+    std::invoke_result_t<F&> IOLoop::run_sync(F func, std::optional<Delay> timeout,
+                                              Location where) {
   using T = std::invoke_result_t<F&>;
   return run_sync<T>(
       [&func](const Completion<T>& completion) {

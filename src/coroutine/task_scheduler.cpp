@@ -207,8 +207,12 @@ bool TaskScheduler::runs_here() const noexcept {
 }
 
 void TaskScheduler::check(std::string_view act, const TaskFrame* task) const {
-  loop_.impl_->check(act);
+  check_thread(act);
   check_task(act, task);
+}
+
+void TaskScheduler::check_thread(std::string_view act) const {
+  loop_.impl_->check(act);
 }
 
 void TaskScheduler::check_task(std::string_view act, const TaskFrame* task) {

@@ -206,12 +206,12 @@ class Play {
   bool run(int when, bool by_task, std::function<void()> act) {
     bool acted = false;
     Disturbance disturbance{*this, when, act, acted};
+    loop_->call_later(1h, [this] { loop_->stop(); });
     if (by_task) {
       loop_->spawn_callback(disturb(disturbance));
     } else {
       disturbance.tick();
     }
-    loop_->call_later(1h, [this] { loop_->stop(); });
     while (!loop_->handle().closed()) {
       try {
         loop_->start();

@@ -90,6 +90,15 @@ TEST_F(Tasks, throw_exceptions_of_their_own_type) {
   EXPECT_EQ(loop.run_sync(outer(inner())), 3);
 }
 
+TEST_F(Tasks, of_a_function_are_made_and_run) {
+  int captured = 40;
+  EXPECT_EQ(loop.run_sync([&captured]() -> Task<int> {
+    co_await moment();
+    co_return captured + 2;
+  }),
+            42);
+}
+
 TEST_F(Tasks, that_are_empty_are_refused) {
   EXPECT_EQ(code_of([&] {
               Task<> task = marked_sleep(*std::make_unique<std::string>(), 'a');
