@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "tornado/intrusive_list.h"
 #include "tornado/loop_handle.h"
 #include "tornado/native.h"
 #include "tornado/task_info.h"
@@ -50,32 +51,6 @@ class Suspension;
 class TaskScheduler;
 class TaskScope;
 class TaskTrace;
-
-/// A place in one circular list, or the head of one. Leaves the list on destruction.
-template <class Tag>
-struct ListLink {
-  ListLink() noexcept = default;
-  ListLink(const ListLink&) = delete;
-  ListLink& operator=(const ListLink&) = delete;
-  ~ListLink() { unlink(); }
-
-  [[nodiscard]] bool linked() const noexcept { return next != this; }
-  void unlink() noexcept {
-    previous->next = next;
-    next->previous = previous;
-    previous = next = this;
-  }
-  /// Makes this the last of the list that `head` begins.
-  void link_behind(ListLink& head) noexcept {
-    unlink();
-    previous = std::exchange(head.previous, this);
-    next = &head;
-    previous->next = this;
-  }
-
-  ListLink* previous = this;
-  ListLink* next = this;
-};
 
 struct InScope {};
 struct InReadyList {};

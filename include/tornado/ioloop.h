@@ -20,6 +20,7 @@
 #include "tornado/loop_handle.h"
 #include "tornado/loop_types.h"
 #include "tornado/native.h"
+#include "tornado/task_function.h"
 #include "tornado/task_info.h"
 #include "tornado/time.h"
 
@@ -27,30 +28,6 @@
 #undef fileno
 
 namespace tornado {
-
-template <class T>
-class Task;
-class Executor;
-namespace detail {
-class TaskScheduler;
-/// A callback that starts a task of `function`, but not while the task before runs.
-template <class F>
-Callback without_overlap(F function);
-template <class T>
-inline constexpr bool is_task = false;
-template <class T>
-inline constexpr bool is_task<Task<T>> = true;
-}  // namespace detail
-
-/// Makes a Task<void> when it is called: see tornado/task.h.
-template <class F, class... Args>
-concept TaskFunction = requires(std::decay_t<F>& function, std::decay_t<Args>... args) {
-  { std::invoke(function, std::move(args)...) } -> std::same_as<Task<void>>;
-};
-/// Makes a task of any type.
-template <class F>
-concept AnyTaskFunction =
-    std::invocable<F&> && detail::is_task<std::invoke_result_t<F&>>;
 
 /// Something with a descriptor that knows how to close itself.
 template <class T>
@@ -319,38 +296,8 @@ class TORNADO_API IOLoop {
   Impl* const impl_;
 };
 
-template <class F>
-requires(std::invocable<F&> && !AnyTaskFunction<F>)
-    std::invoke_result_t<F&> IOLoop::run_sync(F func, std::optional<Delay> timeout,
-                                              Location where) {
-  using T = std::invoke_result_t<F&>;
-  return run_sync<T>(
-      [&func](const Completion<T>& completion) {
-        if constexpr (std::is_void_v<T>) {
-          func();
-          completion.set_value();
-        } else {
-          completion.set_value(func());
-        }
-      },
-      timeout, where);
-}
-
-template <class T, class F>
-requires std::invocable<F&, Completion<T>> T
-IOLoop::run_sync(F func, std::optional<Delay> timeout, Location where) {
-  const auto outcome = std::make_shared<Outcome<T>>(handle());
-  // It keeps a copy until what `func` throws is caught, or dropping the last one would
-  // be the result.
-  auto first = [&func, outcome, copy = std::optional<Completion<T>>()]() mutable {
-    copy.emplace(outcome);
-    func(Completion<T>(*copy));
-  };
-  run_until(outcome, std::move(first), timeout, where);
-  if (outcome->exception) std::rethrow_exception(outcome->exception);
-  if constexpr (!std::is_void_v<T>) return std::move(*outcome->value);
-}
-
 }  // namespace tornado
 
 #pragma pop_macro("fileno")
+
+#include "tornado/run_sync.h"  // the templates of this class

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// Functions that are coroutines. A loop takes them without knowing what a task is.
+
+#include <concepts>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include "tornado/callback.h"
+
+namespace tornado {
+
+template <class T>
+class Task;
+class Executor;
+namespace detail {
+class TaskScheduler;
+/// A callback that starts a task of `function`, but not while the task before runs.
+template <class F>
+Callback without_overlap(F function);
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
+}  // namespace detail
+
+/// Makes a Task<void> when it is called: see tornado/task.h.
+template <class F, class... Args>
+concept TaskFunction = requires(std::decay_t<F>& function, std::decay_t<Args>... args) {
+  { std::invoke(function, std::move(args)...) } -> std::same_as<Task<void>>;
+};
+/// Makes a task of any type.
+template <class F>
+concept AnyTaskFunction =
+    std::invocable<F&> && detail::is_task<std::invoke_result_t<F&>>;
+
+}  // namespace tornado
