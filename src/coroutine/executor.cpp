@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "coroutine/task_trace.h"
-#include "loop/deaf_thread.h"
+#include "loop/stack_probe.h"
 #include "platform/fork_epoch.h"
 #include "platform/log.h"
 #include "platform/system_error.h"
@@ -76,7 +76,8 @@ void ExecutorState::add(std::shared_ptr<Job> job) {
 
 void ExecutorState::start_thread() {
   threads.reserve(threads.size() + 1);
-  threads.push_back(start_deaf_thread([self = shared_from_this()] { self->serve(); }));
+  threads.push_back(start_thread_with_signals_blocked(
+      [self = shared_from_this()] { self->serve(); }));
 }
 
 void ExecutorState::serve() {

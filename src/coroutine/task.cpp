@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "loop/impl.h"
+#include "loop/loop_core.h"
 #include "platform/system_error.h"
 
 namespace tornado {

@@ -7,7 +7,7 @@
 #include "coroutine/readiness.h"
 #include "coroutine/signal_table.h"
 #include "coroutine/task_trace.h"
-#include "loop/impl.h"
+#include "loop/loop_core.h"
 #include "platform/system_error.h"
 #include "tornado/coroutine_frame.h"
 #include "tornado/executor.h"
