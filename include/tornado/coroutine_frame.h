@@ -210,12 +210,12 @@ class TORNADO_API TaskScheduler {
   /// Throws for no task, and for one of a closure.
   static void check_task(std::string_view act, const TaskFrame* task);
   /// The same, and unless this thread may start a task on this loop now.
-  void check(std::string_view act, const TaskFrame* task) const;
+  void check_start(std::string_view act, const TaskFrame* task) const;
   void check_thread(std::string_view act) const;
   /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept;
   [[nodiscard]] ReadinessTable& readiness();
-  [[nodiscard]] SignalTable& signals();
+  [[nodiscard]] SignalTable& signal_table();
   [[nodiscard]] Executor& executor();
   /// A scope that is never cancelled.
   [[nodiscard]] TaskScope& shield() noexcept;

@@ -6,7 +6,6 @@
 
 #include <concepts>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -128,8 +127,7 @@ class TORNADO_API IOLoop {
   bool add_callback(Callback callback, Location where = Location::current());
   /// As add_callback, but its exception is logged whatever the policy.
   bool spawn_callback(Callback callback, Location where = Location::current());
-  /// The function is a coroutine: it is kept until its task has ended. The exception of
-  /// the task is treated as that of a callback.
+  /// For a coroutine: it is kept until its task has ended.
   template <class F>
   requires TaskFunction<F>
   bool add_callback(F function, Location where = Location::current());
@@ -138,10 +136,9 @@ class TORNADO_API IOLoop {
   bool spawn_callback(F function, Location where = Location::current()) {
     return add_callback(std::move(function), where);
   }
-  /// Runs a task that nothing awaits. The loop owns it, and destroys it when it closes.
-  /// Any thread. False if the loop is closed: the task is then destroyed. Throws
-  /// std::errc::invalid_argument for an empty task, or for the task of a lambda with
-  /// captures, which would dangle: pass the lambda itself.
+  /// Runs a task that the loop owns, and destroys when it closes. std::errc::
+  /// invalid_argument for an empty task, or one of a lambda with captures, which would
+  /// dangle: pass the lambda itself.
   bool spawn_callback(Task<void> task, Location where = Location::current());
   /// Async-signal-safe: the room, for 256 callbacks, was made beforehand. False if that
   /// is full or the loop is closed. For callables of up to 32 bytes that are copied
@@ -258,8 +255,8 @@ class TORNADO_API IOLoop {
   /// memory, the loop is still the parent's, and may be taken over by another try.
   void after_fork();
 
-  /// For run_in_executor without one, in the place of the loop's own executor, which
-  /// begins with the first job and is closed with the loop. Must outlive the loop.
+  /// For run_in_executor, in the place of the loop's own executor. Must outlive the
+  /// loop.
   void set_default_executor(Executor& executor);
 
   void set_exception_policy(ExceptionPolicy policy);

@@ -89,7 +89,7 @@ class TORNADO_API Deadline {
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
   /// Throws Errc::timed_out if `task` ended because of this, and nothing else.
-  void check(const TaskFrame& task, const TaskFrame& owner) const;
+  void throw_if_late(const TaskFrame& task, const TaskFrame& owner) const;
 
  private:
   IOLoop& loop_;
@@ -110,7 +110,7 @@ Task<T> with_timeout(Delay timeout, Task<T> task,
   detail::Promise<T>& child = children.add(task);
   const detail::Deadline deadline(children, timeout, where);
   co_await children.join();
-  deadline.check(child, self);
+  deadline.throw_if_late(child, self);
   co_return child.take();
 }
 

@@ -76,7 +76,7 @@ class WaitIterator {
   WaitIterator(IOLoop& loop, std::vector<Task<T>> tasks)
       : tasks_(loop), left_(tasks.size()) {
     for (Task<T>& task : tasks) {
-      TaskScheduler::of(loop).check("WaitIterator", task.frame());
+      TaskScheduler::of(loop).check_start("WaitIterator", task.frame());
       tasks_.start(*detail::as_root(std::move(task)).release());
     }
   }

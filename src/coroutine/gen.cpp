@@ -58,11 +58,11 @@ std::string ReadinessAwait::describe() const {
 
 // True if one came while no task waited.
 bool SignalAwait::ready() {
-  return frame->scope->scheduler()->signals().take(signal_);
+  return frame->scope->scheduler()->signal_table().take(signal_);
 }
 
 void SignalAwait::suspend() {
-  frame->scope->scheduler()->signals().add(signal_, *this);
+  frame->scope->scheduler()->signal_table().add(signal_, *this);
 }
 
 bool SignalAwait::withdraw() noexcept {

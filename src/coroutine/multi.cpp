@@ -79,7 +79,7 @@ Deadline::~Deadline() {
   if (!passed_) loop_.remove_timeout(timeout_);
 }
 
-void Deadline::check(const TaskFrame& task, const TaskFrame& owner) const {
+void Deadline::throw_if_late(const TaskFrame& task, const TaskFrame& owner) const {
   if (!passed_ || !task.ended_by_cancelling || owner.scope->cancelled()) return;
   throw_error(Errc::timed_out, "with_timeout");
 }

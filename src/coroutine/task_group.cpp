@@ -28,7 +28,7 @@ TaskGroup::~TaskGroup() {
 
 void TaskGroup::start(Task<void> task, Location where) {
   if (!scheduler()) throw_error(Errc::loop_closed, "TaskGroup::start");
-  scheduler()->check("TaskGroup::start", task.frame());
+  scheduler()->check_start("TaskGroup::start", task.frame());
   TaskFrame& root = *detail::as_root(std::move(task)).release();
   root.where = where;
   adopt(root);

@@ -191,7 +191,7 @@ ReadinessTable& TaskScheduler::readiness() {
   return *readiness_;
 }
 
-SignalTable& TaskScheduler::signals() {
+SignalTable& TaskScheduler::signal_table() {
   if (!signals_) signals_ = std::make_unique<SignalTable>(loop_);
   return *signals_;
 }
@@ -206,7 +206,7 @@ bool TaskScheduler::runs_here() const noexcept {
   return loop_.impl_->mailbox->runs_here();
 }
 
-void TaskScheduler::check(std::string_view act, const TaskFrame* task) const {
+void TaskScheduler::check_start(std::string_view act, const TaskFrame* task) const {
   check_thread(act);
   check_task(act, task);
 }

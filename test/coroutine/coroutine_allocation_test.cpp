@@ -15,6 +15,11 @@
 
 namespace {
 std::atomic<std::uint64_t> allocations{0};
+
+// Not inline, or g++ takes free() for a mistake where it sees both.
+[[gnu::noinline]] void give_back(void* block) noexcept {
+  std::free(block);
+}
 }  // namespace
 
 void* operator new(std::size_t size) {
@@ -23,10 +28,10 @@ void* operator new(std::size_t size) {
   throw std::bad_alloc();
 }
 void operator delete(void* block) noexcept {
-  std::free(block);
+  give_back(block);
 }
 void operator delete(void* block, std::size_t) noexcept {
-  std::free(block);
+  give_back(block);
 }
 
 namespace tornado::test {

@@ -15,8 +15,8 @@ struct InterruptedMemory {
   using Atomic = std::atomic<T>;
 
   template <class T>
-  struct Plain {
-    Plain& operator=(const T& fresh) {
+  struct NonAtomic {
+    NonAtomic& operator=(const T& fresh) {
       if (const auto interrupt = std::exchange(at_fill, nullptr)) interrupt();
       value = fresh;
       return *this;

@@ -254,8 +254,8 @@ TEST(FdsCommand, keeps_its_report_in_json_apart_from_the_words_of_the_command) {
 TEST(FdsCommand, allows_what_its_user_lists) {
   EXPECT_EQ(follow({"open", "fork", "exit=7"}, {"--allow", "/etc/passwd"}).status, 7);
   const Finish finish = follow({"open", "fork"}, {"--allow=/etc/*"});
-  EXPECT_TRUE(contains(finish.err, "allowed, not counted: fd 3  /etc/passwd"))
-      << finish.err;
+  EXPECT_TRUE(contains(finish.err, "allowed, not counted: fd ")) << finish.err;
+  EXPECT_TRUE(contains(finish.err, "  /etc/passwd")) << finish.err;
 }
 
 TEST(FdsCommand, says_that_its_filter_forbids_strict_seccomp) {
