@@ -51,6 +51,7 @@ class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingRes
   /// @}
 
   detail::UntilWait* wait = nullptr;  // of the loop's thread: the task that waits
+  bool for_task = false;              // set before there is a Completion
   TimeoutHandle alarm;                // of the loop's thread
   std::exception_ptr exception;       // of the one that has claimed the result
 

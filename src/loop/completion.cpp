@@ -25,8 +25,10 @@ bool PendingResult::publish() noexcept {
   return true;
 }
 
-// The room for callbacks from signal handlers was made beforehand.
+// A run_sync looks for the result itself. For a task, there is the room for callbacks
+// from signal handlers, which was made beforehand.
 void PendingResult::stop_waiting_without_memory() noexcept {
+  if (!for_task) return loop_.stop();
   kept_ = shared_from_this();
   const bool posted = loop_.add_callback_from_signal([this] {
     const std::shared_ptr<PendingResult> self = std::move(kept_);
