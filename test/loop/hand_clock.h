@@ -29,6 +29,7 @@ class HandClock final : public LoopHooks {
   std::atomic<TimePoint> time{TimePoint(std::chrono::seconds(1000))};
   std::vector<std::chrono::nanoseconds> waits;  ///< The limit of each, in order.
   std::atomic<std::uint64_t> sleeps{0};         ///< Waits without a limit so far.
+  std::atomic<std::uint64_t> limited{0};        ///< Waits with a limit above zero.
 
  private:
   class Watched final : public Poller {
@@ -50,6 +51,7 @@ class HandClock final : public LoopHooks {
         ++clock_.sleeps;
         return real_->wait(timeout);
       }
+      if (timeout > timeout.zero()) ++clock_.limited;
       const auto ready = real_->wait(timeout.zero());
       if (ready.empty()) clock_.time = clock_.time.load() + timeout;
       return ready;
