@@ -119,6 +119,7 @@ TEST_P(LoopSignalsPosix, are_heard_of_again_by_every_loop_after_a_replacement) {
       ++second;
       other.stop();
     });
+    other.call_later(patience, [&] { other.stop(); });
     ::raise(SIGUSR1);
     other.start();
     turn();
