@@ -221,8 +221,8 @@ class Supervisor {
         until = std::min(until, now() + milliseconds(50));
       }
     }
-    const auto left = std::chrono::ceil<milliseconds>(until - now());
-    const auto timeout = std::clamp(left, milliseconds(0), milliseconds(60'000));
+    const auto rest = std::chrono::ceil<milliseconds>(until - now());
+    const auto timeout = std::clamp(rest, milliseconds(0), milliseconds(60'000));
     ::poll(fds.data(), static_cast<nfds_t>(fds.size()),
            static_cast<int>(timeout.count()));
   }

@@ -82,8 +82,8 @@ std::optional<int> kept_status(NativeFd process) noexcept {
 ExitStatus status_of_reaped(NativeFd process) noexcept {
   std::optional<int> status = kept_status(process);
   // Another thread may be about to reap it. POLLHUP is reported when that is done.
-  constexpr int patience = 100;
-  if (!status && polls(process, POLLIN, 0) && polls(process, 0, patience)) {
+  constexpr int most_wait = 100;
+  if (!status && polls(process, POLLIN, 0) && polls(process, 0, most_wait)) {
     status = kept_status(process);
   }
   if (!status) return {Errc::status_taken, 0};
