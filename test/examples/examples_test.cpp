@@ -38,6 +38,10 @@ TEST(Examples, periodic_work_skips_what_it_missed) {
   expect_output("periodic_work", "5 ticks in the time of 8 or more, 0 early\n");
 }
 
+TEST(Examples, tasks_share_a_queue_and_try_again) {
+  expect_output("tasks", "total 150\nended by signal 15\n");
+}
+
 TEST(Examples, descriptors_tells_what_each_flag_belongs_to) {
   expect_output("descriptors",
                 "made by the library: close-on-exec yes, non-blocking yes\n"
