@@ -62,8 +62,7 @@ int main() {
   loop.run_sync(serve());
   // Until SIGTERM, which comes in a moment.
   loop.call_later(1ms, [] { std::raise(SIGTERM); });
-  const int number = loop.run_sync([]() -> Task<int> {
-    co_return co_await tornado::signal(SIGTERM);
-  });
+  const int number =
+      loop.run_sync([]() -> Task<int> { co_return co_await tornado::signal(SIGTERM); });
   std::cout << "ended by signal " << number << '\n';
 }
