@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tornado/foreign_await.h"
 
+#include <utility>
+
 #include "tornado/ioloop.h"
 
 namespace tornado::detail {
@@ -21,8 +23,8 @@ void ForeignWait::start(std::coroutine_handle<> bridge) {
   bridge_ = bridge;
   try {
     bridge.resume();
-  } catch (...) {
-    bridge_ = nullptr;  // it has ended with the exception
+  } catch (...) {  // which leaves a coroutine at its final suspension
+    std::exchange(bridge_, nullptr).destroy();
     throw;
   }
 }
