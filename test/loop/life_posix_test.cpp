@@ -48,6 +48,20 @@ TEST_P(LifePosix, its_destructor_within_its_callback_ends_the_program) {
   EXPECT_EQ(child.signal, SIGABRT) << child.output;
 }
 
+TEST_P(LifePosix, close_gives_every_descriptor_back_wherever_the_loop_has_run) {
+  loop.close();
+  const std::set<int> before = open_numbers();
+  IOLoop one(IOLoop::Options{GetParam(), WakerKind::best, false});
+  one.run_sync([] {});
+  Thread([&] { one.run_sync([] {}); }).join();
+  Thread([&] {
+    one.run_sync([] {});
+    Thread([&] { one.close(); }).join();
+    EXPECT_EQ(open_numbers(), before) << "while a thread that ran it lives";
+  }).join();
+  EXPECT_EQ(open_numbers(), before);
+}
+
 TEST_P(LifePosix, a_failed_construction_leaves_nothing_behind) {
   if (!descriptor_limit_holds()) GTEST_SKIP() << "not every call keeps to a limit";
   loop.close();

@@ -95,20 +95,6 @@ TEST_P(Life, close_gives_every_descriptor_back) {
   }
 }
 
-TEST_P(Life, close_gives_every_descriptor_back_wherever_the_loop_has_run) {
-  loop.close();
-  const std::set<NativeFd> before = open_numbers();
-  IOLoop one(IOLoop::Options{GetParam(), WakerKind::best, false});
-  one.run_sync([] {});
-  Thread([&] { one.run_sync([] {}); }).join();
-  Thread([&] {
-    one.run_sync([] {});
-    Thread([&] { one.close(); }).join();
-    EXPECT_EQ(open_numbers(), before) << "while a thread that ran it lives";
-  }).join();
-  EXPECT_EQ(open_numbers(), before);
-}
-
 TEST_P(Life, close_from_a_callback_happens_when_start_returns) {
   const FdPair pipe = make_pipe();
   bool more = false;
