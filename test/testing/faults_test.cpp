@@ -236,6 +236,8 @@ TEST(FaultInjection, does_not_make_a_loop_spin_that_has_no_descriptor_for_its_se
   const auto on_level = [&](NativeFd fd, Events) {
     char byte;
     levels += static_cast<int>(::read(fd, &byte, 1));
+    // The orphan is in the same batch, and so the set is looked at no more.
+    if (levels == 1) put_byte(edge.second);
   };
   const auto on_edge = [&](NativeFd, Events) { ++edges; };
   loop.add_handler(level.first.get(), on_level, Events::read);
@@ -252,7 +254,6 @@ TEST(FaultInjection, does_not_make_a_loop_spin_that_has_no_descriptor_for_its_se
     const FaultInjection injection(
         {.call = "epoll_create1", .error = EMFILE, .for_ever = true});
     put_byte(level.second);
-    loop.call_later(std::chrono::milliseconds(1), [&] { put_byte(edge.second); });
     EXPECT_LT(run_for(std::chrono::milliseconds(250)), 50u);
     EXPECT_EQ(levels, 1) << "poll stands in";
     EXPECT_EQ(edges, 0) << "which has no edges";
