@@ -275,7 +275,7 @@ inline void TaskFrame::finish() noexcept {
 TORNADO_API void* allocate_frame(std::size_t size);
 TORNADO_API void free_frame(void* frame, std::size_t size) noexcept;
 
-/// Destroys a task that was never awaited, with a warning in builds with assertions.
+/// Destroys a task that was never awaited.
 TORNADO_API void discard(TaskFrame& frame) noexcept;
 
 TORNADO_API LoopHandle loop_handle(const TaskFrame& frame);

@@ -30,7 +30,7 @@ decltype(auto) awaiter_of(A&& awaitable) {
 /// The part of the wait that does not depend on the awaiter's type.
 class TORNADO_API ForeignWait : public Suspension {
  public:
-  /// Shared with the coroutine that the awaiter resumes, on whichever thread.
+  /// Shared with the coroutine that the awaiter resumes, on any thread.
   struct Link {
     Link(LoopHandle l, ForeignWait* w) : loop(std::move(l)), wait(w) {}
     const LoopHandle loop;
