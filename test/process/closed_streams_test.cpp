@@ -17,6 +17,7 @@
 #include "support/deny.h"
 #include "support/open_numbers.h"
 #include "support/pollers.h"
+#include "support/wait.h"
 #include "tornado/tornado.h"
 
 namespace tornado::test {
@@ -62,19 +63,20 @@ std::shared_ptr<void> launch_cat_by_fork() {
   return std::make_shared<RunningChild>(std::move(child));
 }
 
-/// The worker looks at what its parent has open. Its own numbers are the parent's.
+/// The worker looks at what its parent has open, and at itself. The kernel gives a new
+/// pidfd the lowest number, and the parent moves it: the worker waits for that.
 std::shared_ptr<void> fork_a_worker() {
   const std::set<int> before = open_numbers();
   const ForkResult forked = fork_processes(1, {.max_restarts = 0});
   if (!forked.task_id) return {};
-  bool low = false;
-  for (int number = 0; number < 3; ++number) {
+  const auto stays = [&](int number) {
     const std::string link =
         "/proc/" + std::to_string(::getppid()) + "/fd/" + std::to_string(number);
-    low = low || (::access(link.c_str(), F_OK) == 0 && !before.contains(number)) ||
-          open_numbers().contains(number) != before.contains(number);
-  }
-  ::_exit(low ? 1 : 0);
+    if (before.contains(number)) return open_numbers().contains(number);
+    return !open_numbers().contains(number) &&
+           wait_until([&] { return ::access(link.c_str(), F_OK) != 0; });
+  };
+  ::_exit(stays(0) && stays(1) && stays(2) ? 0 : 1);
 }
 
 std::vector<Opener> openers() {

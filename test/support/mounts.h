@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 
 #include "support/child.h"
+#include "support/sanitizers.h"
 
 namespace tornado::test {
 
@@ -17,6 +18,17 @@ inline bool enter_mount_namespace() {
 
 inline bool can_enter_mount_namespace() {
   return is_true_in_child(enter_mount_namespace);
+}
+
+/// Takes /proc from this process and its children.
+inline bool hide_proc() {
+  return enter_mount_namespace() && ::mount("none", "/proc", "tmpfs", 0, nullptr) == 0;
+}
+
+/// A sanitizer reads /proc as a program starts, and is wrong about stacks without it.
+inline bool programs_can_do_without_proc() {
+  return !under_address_sanitizer() && !under_thread_sanitizer() &&
+         can_enter_mount_namespace();
 }
 
 }  // namespace tornado::test
