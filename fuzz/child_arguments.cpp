@@ -5,7 +5,7 @@
 #include "fuzz/check.h"
 #include "fuzz/input.h"
 #include "process/command_line.h"
-#include "test/process/command_line_model.h"
+#include "test/unit/process/command_line_model.h"
 
 namespace tornado::fuzz {
 namespace {

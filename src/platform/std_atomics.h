@@ -10,8 +10,8 @@
 namespace tornado {
 
 /// The atomics policy of the lock-free parts. It is a template argument, so that
-/// test/models compiles the same source with atomics that try every value and order
-/// that the C++ memory model allows.
+/// test/proof/models compiles the same source with atomics that try every value and
+/// order that the C++ memory model allows.
 struct StdAtomics {
   template <class T>
   using Atomic = std::atomic<T>;

@@ -3,8 +3,8 @@
 
 namespace tornado {
 
-/// Places where other threads see one step without the next. test/pause runs another
-/// thread, a signal handler or a fork at each. No thread holds a lock there.
+/// Places where other threads see one step without the next. test/proof/pause runs
+/// another thread, a signal handler or a fork at each. No thread holds a lock there.
 enum class SyncPoint : unsigned char {
   wake_began,
   wake_found_it_armed,

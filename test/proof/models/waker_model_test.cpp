@@ -4,8 +4,8 @@
 // nothing a data race, and so is a write to descriptors that were given back.
 #include <vector>
 
-#include "models/search.h"
 #include "platform/wake_protocol.h"
+#include "proof/models/search.h"
 
 namespace tornado::test {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/explored_atomics.h"
+#include "proof/models/explored_atomics.h"
 #include "support/child.h"
 #include "support/scale.h"
 

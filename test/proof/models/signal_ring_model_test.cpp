@@ -2,7 +2,7 @@
 // The ring, as the library compiles it, with room for two items, under every order of
 // its memory operations that C++ allows.
 #include "loop/signal_ring.h"
-#include "models/search.h"
+#include "proof/models/search.h"
 
 namespace tornado::test {
 namespace {

@@ -4,7 +4,7 @@
 
 A mutant is one changed line (mutators.py). What includes it is compiled anew, beside the
 build and not in it, and linked in front of the library; the tests in TESTS run until one
-fails. Memory orders are not touched: test/models tries those."""
+fails. Memory orders are not touched: test/proof/models tries those."""
 
 import argparse
 import concurrent.futures
@@ -27,9 +27,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from mutators import apply, mutants_of  # noqa: E402
 
-SOURCE = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[3]
 LIBRARY = "src/CMakeFiles/tornado.dir/"
-EQUIVALENT = SOURCE / "test/mutation/equivalent.txt"
+EQUIVALENT = SOURCE / "test/project/mutation/equivalent.txt"
 
 LOOP = ["loop_parts_test", "loop_allocation_test", "tornado_cases_test", "loop_test"]
 SPAWN = ["faults_test", "spawn_test", "subprocess_test"]

@@ -9,8 +9,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2]
-EXCEPTIONS = SOURCE / "test/coverage/exceptions.txt"
+SOURCE = Path(__file__).resolve().parents[3]
+EXCEPTIONS = SOURCE / "test/project/coverage/exceptions.txt"
 
 
 def exceptions():

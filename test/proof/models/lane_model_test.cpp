@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "loop/lanes.h"
-#include "models/search.h"
+#include "proof/models/search.h"
 
 namespace tornado::test {
 namespace {

@@ -70,7 +70,7 @@ bool stands_in(const Block& block, const SourceFile& source) {
 
 TEST(Documents, show_only_code_that_is_compiled_and_run) {
   std::vector<SourceFile> sources = files_in("examples", {".cpp"});
-  for (SourceFile& file : files_in("test/packaging", {"CMakeLists.txt"})) {
+  for (SourceFile& file : files_in("test/project/packaging", {"CMakeLists.txt"})) {
     sources.push_back(std::move(file));
   }
   int shown = 0;

@@ -4,8 +4,8 @@
 // other in no order.
 #include <mutex>
 
-#include "models/search.h"
 #include "platform/spin_lock.h"
+#include "proof/models/search.h"
 
 namespace tornado::test {
 namespace {
