@@ -4,9 +4,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "support/child.h"
 #include "support/deny.h"
 #include "support/descriptors.h"
+#include "support/reporter.h"
+#include "support/wait.h"
 #include "tornado/fd.h"
 #include "tornado/platform.h"
 
@@ -41,6 +45,42 @@ TEST(CloseExec, belongs_to_the_number_and_not_to_the_description) {
   const UniqueFd other = duplicate(fd.get());
   set_close_exec(fd.get(), false);
   EXPECT_TRUE(is_close_exec(other.get()));
+}
+
+TEST(CloseExec, closes_a_marked_descriptor_at_exec) {
+  TORNADO_SKIP_UNLESS_REPORTER_RUNS();
+  const FdPair pipe = make_pipe();
+  const int marked = pipe.second.get();
+  set_close_exec(marked, false);
+  set_close_exec(marked);
+  const UniqueFd unmarked = open_file("/dev/null", O_RDWR);
+  set_close_exec(unmarked.get(), false);
+  const Report report = execute_reporter({}, Write{marked, "x"});
+  EXPECT_EQ(find(report.descriptors, marked), nullptr);
+  EXPECT_NE(find(report.descriptors, unmarked.get()), nullptr);
+  EXPECT_EQ(report.write_errno, EBADF) << "no data can be read or written there again";
+  EXPECT_FALSE(is_readable(pipe.first.get()));
+}
+
+TEST(CloseExec, cleared_again_lets_exec_keep_it) {
+  TORNADO_SKIP_UNLESS_REPORTER_RUNS();
+  const UniqueFd fd = open_file("/dev/null", O_RDWR);
+  set_close_exec(fd.get());
+  set_close_exec(fd.get(), false);
+  EXPECT_NE(find(execute_reporter().descriptors, fd.get()), nullptr);
+}
+
+TEST(CloseExec, keeps_the_other_flags) {
+  const UniqueFd fd = open_file("/dev/null", O_RDWR);
+  set_close_exec(fd.get(), false);
+  ::fcntl(fd.get(), F_SETFL, O_APPEND | O_NONBLOCK);
+  const int status = ::fcntl(fd.get(), F_GETFL);
+  set_close_exec(fd.get());
+  EXPECT_EQ(::fcntl(fd.get(), F_GETFL), status);
+  EXPECT_EQ(::fcntl(fd.get(), F_GETFD), FD_CLOEXEC);
+  set_nonblocking(fd.get(), false);
+  EXPECT_EQ(::fcntl(fd.get(), F_GETFL), status & ~O_NONBLOCK);
+  EXPECT_EQ(::fcntl(fd.get(), F_GETFD), FD_CLOEXEC);
 }
 
 TEST(CloseExec, names_the_act_the_number_and_the_reason_when_it_throws) {

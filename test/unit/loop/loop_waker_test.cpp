@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the page on Tornado's platform.posix says of the loop and its waker.
+// The waker of a loop, on every poller.
 #include <gtest/gtest.h>
 
 #include "support/descriptors.h"
@@ -27,8 +27,7 @@ class IOLoopOnEveryPoller : public testing::TestWithParam<PollerKind> {
   }
 };
 
-TEST_P(IOLoopOnEveryPoller,
-       has_the_waker_in_its_set_and_another_thread_wakes_the_loop) {
+TEST_P(IOLoopOnEveryPoller, watches_its_waker_so_that_another_thread_wakes_it) {
   IOLoop loop(GetParam());
   bool ran = false;
   Thread other([&loop, &ran] {
