@@ -18,6 +18,12 @@ foreach(kit tornado_testing tornado_faults)
 endforeach()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tornado"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+if(UNIX)
+  install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/check-coroutines"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/tornado")
+  install(FILES "${PROJECT_SOURCE_DIR}/tools/coroutines.query"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/tornado")
+endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(EXPORT tornadoTargets NAMESPACE tornado:: DESTINATION "${tornado_cmake_dir}")
 
