@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 
 namespace tornado {
 namespace {

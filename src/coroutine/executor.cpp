@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "coroutine/task_trace.h"
-#include "loop/stack_probe.h"
 #include "platform/fork_epoch.h"
 #include "platform/log.h"
 #include "platform/system_error.h"
+#include "platform/thread.h"
 
 namespace tornado {
 namespace detail {

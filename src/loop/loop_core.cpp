@@ -7,7 +7,7 @@
 #include "platform/log.h"
 #include "platform/sync_point.h"
 #include "platform/system_error.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "tornado/fd.h"
 #include "tornado/platform.h"
 

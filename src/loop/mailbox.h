@@ -10,9 +10,9 @@
 #include "loop/callback_queue.h"
 #include "loop/lanes.h"
 #include "loop/signal_ring.h"
-#include "platform/cpu.h"
 #include "platform/fork_epoch.h"
 #include "platform/loop_waker.h"
+#include "platform/thread.h"
 
 namespace tornado {
 

@@ -18,6 +18,10 @@ void watch_signal(int signal, std::shared_ptr<Mailbox> mailbox);
 /// unless somebody has replaced the handler meanwhile.
 void unwatch_signal(int signal, const Mailbox& mailbox);
 
+/// Called by Windows, on a thread of its own, with CTRL_C_EVENT, CTRL_BREAK_EVENT or
+/// another. False: no loop asked for it, and whoever was there before shall be called.
+bool on_console_event(unsigned long event) noexcept;
+
 /// Signals that the thread which runs a loop had blocked, and that it lets in while it
 /// runs. Only that thread may call these. Empty on Windows, where no thread can block
 /// a signal.

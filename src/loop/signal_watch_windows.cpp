@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "loop/console_event_windows.h"
 #include "loop/signal_watch.h"
 #include "platform/error_windows.h"
 #include "platform/handle_windows.h"

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <atomic>
-#include <functional>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -44,8 +43,5 @@ struct ProbedThread {
 std::optional<StackSample> probe_stack(const ProbedThread& thread,
                                        const std::atomic<std::source_location>& running,
                                        const std::atomic<bool>& hurried);
-
-/// Starts a thread that takes no signals, which are for the program's own threads.
-std::thread start_thread_with_signals_blocked(std::function<void()> body);
 
 }  // namespace tornado

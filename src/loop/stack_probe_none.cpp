@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // For Windows, where no signal interrupts a thread.
-#include <utility>
-
 #include "loop/stack_probe.h"
 
 namespace tornado {
@@ -18,10 +16,6 @@ std::optional<StackSample> probe_stack(const ProbedThread&,
 
 std::string StackSample::text() const {
   return {};
-}
-
-std::thread start_thread_with_signals_blocked(std::function<void()> body) {
-  return std::thread(std::move(body));
 }
 
 }  // namespace tornado

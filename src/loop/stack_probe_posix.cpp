@@ -22,12 +22,10 @@
 #include <memory>
 #include <span>
 #include <sstream>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
 #include "platform/fork_epoch.h"
-#include "platform/signal_blocker.h"
 #include "platform/system_error.h"
 #include "tornado/fd.h"
 #include "tornado/time.h"
@@ -52,13 +50,13 @@ std::string frame_text(void* frame) {
 
 #else  // musl
 
-struct Walk {
+struct StackWalk {
   std::span<void*> frames;
   std::size_t depth = 0;
 };
 
 _Unwind_Reason_Code note_frame(_Unwind_Context* context, void* argument) {
-  auto& walk = *static_cast<Walk*>(argument);
+  auto& walk = *static_cast<StackWalk*>(argument);
   if (walk.depth == walk.frames.size()) return _URC_END_OF_STACK;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): an address is what it is.
   walk.frames[walk.depth++] = reinterpret_cast<void*>(_Unwind_GetIP(context));
@@ -66,7 +64,7 @@ _Unwind_Reason_Code note_frame(_Unwind_Context* context, void* argument) {
 }
 
 int take_backtrace(std::span<void*> frames) noexcept {
-  Walk walk{frames};
+  StackWalk walk{frames};
   (void)::_Unwind_Backtrace(&note_frame, &walk);
   return static_cast<int>(walk.depth);
 }
@@ -314,11 +312,6 @@ std::string StackSample::text() const {
     result.append("\n  ").append(frame_text(frames[static_cast<std::size_t>(i)]));
   }
   return result;
-}
-
-std::thread start_thread_with_signals_blocked(std::function<void()> body) {
-  const SignalBlocker blocker;
-  return std::thread(std::move(body));
 }
 
 }  // namespace tornado

@@ -8,7 +8,7 @@
 #include <source_location>
 #include <vector>
 
-#include "platform/cpu.h"
+#include "platform/thread.h"
 #include "tornado/callback.h"
 #include "tornado/time.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "platform/cpu.h"
 #include "platform/log.h"
+#include "platform/thread.h"
 
 namespace tornado {
 

@@ -27,10 +27,6 @@ UniqueFd adopt_if_made(NativeFd fd) noexcept;
 /// errno.
 [[nodiscard]] std::uint64_t file_id(NativeFd fd) noexcept;
 
-/// A descriptor of a process that has not been reaped. Empty where the kernel has none
-/// or refuses it. Linux only.
-UniqueFd open_pidfd(int pid) noexcept;
-
 /// Makes `number`, which is open, a close-on-exec copy of `fd` in one step. False with
 /// errno. Not on Windows.
 bool overwrite(NativeFd number, NativeFd fd) noexcept;
@@ -44,5 +40,13 @@ struct Replaced {
 /// the system has no such step, the number becomes that of `fresh`, and `old` is what
 /// it was, for those who may still use it.
 Replaced replace(NativeFd number, UniqueFd fresh);
+
+/// For the audit: remembers which part of the library made a descriptor. `owner` is a
+/// literal, or nullptr to forget it. Numbers from 4096 on are not remembered.
+/// Async-signal-safe.
+void tag_descriptor(NativeFd fd, const char* owner) noexcept;
+/// nullptr if unknown, or if the number leads to another file by now: not every close
+/// is a try_close().
+const char* owner_tag_of(NativeFd fd) noexcept;
 
 }  // namespace tornado

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "platform/cloexec.h"
-#include "platform/descriptor_owner.h"
 #include "platform/fd.h"
 #include "platform/system_error.h"
 

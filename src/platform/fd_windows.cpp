@@ -2,7 +2,6 @@
 #include <filesystem>
 #include <string_view>
 
-#include "platform/descriptor_owner.h"
 #include "platform/error_windows.h"
 #include "platform/fd.h"
 #include "platform/handle_windows.h"

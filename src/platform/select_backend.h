@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdlib>
 #include <exception>
 #include <span>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "platform/log.h"
 #include "platform/system_error.h"
 #include "tornado/error.h"
 
@@ -15,11 +17,24 @@ namespace tornado {
 
 /// Whether the error means that a mechanism is missing or forbidden, and not that
 /// descriptors or memory have run out.
-bool is_unavailable(std::error_code error) noexcept;
+inline bool is_unavailable(std::error_code error) noexcept {
+  for (const std::errc reason :
+       {std::errc::function_not_supported, std::errc::operation_not_permitted,
+        std::errc::permission_denied, std::errc::invalid_argument,
+        std::errc::not_supported}) {
+    if (error == reason) return true;
+  }
+  return error == Errc::no_poller;  // not in this build
+}
 
 /// Logs, once per process, that `wanted` does not work here.
-void log_replacement(std::string_view wanted, std::string_view instead,
-                     const std::system_error& why);
+inline void log_replacement(std::string_view wanted, std::string_view instead,
+                            const std::system_error& why) {
+  static std::atomic<bool> logged{false};
+  if (logged.exchange(true)) return;
+  log(LogLevel::warning, std::string(wanted) + " does not work here, " +
+                             std::string(instead) + " is used instead: " + why.what());
+}
 
 template <class Mechanism>
 constexpr bool is_opt_in(const Mechanism& mechanism) {

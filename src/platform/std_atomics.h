@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "platform/cpu.h"
+#include "platform/thread.h"
 
 namespace tornado {
 

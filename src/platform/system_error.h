@@ -14,12 +14,18 @@ inline std::error_code last_error() noexcept {
   return {errno, std::system_category()};
 }
 
-[[noreturn]] void throw_error(std::error_code error, std::string_view act);
+[[noreturn]] inline void throw_error(std::error_code error, std::string_view act) {
+  throw std::system_error(error, std::string(act));
+}
 /// Takes errno.
-[[noreturn]] void throw_errno(std::string_view act);
+[[noreturn]] inline void throw_errno(std::string_view act) {
+  throw_error(last_error(), act);
+}
 
 /// "epoll_ctl add fd 7"
-std::string act_on(std::string_view act, NativeFd fd);
+inline std::string act_on(std::string_view act, NativeFd fd) {
+  return std::string(act).append(" fd ").append(std::to_string(fd));
+}
 
 /// For calls that EINTR leaves undone. Never for close.
 template <class F>

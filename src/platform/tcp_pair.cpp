@@ -2,9 +2,6 @@
 #include "platform/tcp_pair.h"
 
 #include "platform/system_error.h"
-#include "platform/tcp_calls.h"
-#include "platform/wake_mechanism.h"
-#include "platform/wake_stream.h"
 
 namespace tornado {
 namespace {
@@ -50,11 +47,5 @@ FdPair open_tcp_pair() {
     return {std::move(accepted), std::move(client)};
   }
 }
-
-const WakeMechanism wake_by_tcp_pair = {.kind = WakerKind::tcp_pair,
-                                        .name = "tcp_pair",
-                                        .open = &open_tcp_pair,
-                                        .signal = &signal_socket,
-                                        .drain = &drain_stream};
 
 }  // namespace tornado

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "platform/system_error.h"
+#include "platform/tcp_pair.h"
 #include "platform/wake_mechanism.h"
-#include "platform/wake_stream.h"
 
 namespace tornado {
 namespace {
@@ -13,8 +13,6 @@ namespace {
 void signal_pipe(NativeFd writer) noexcept {
   retry_eintr([writer] { return ::write(writer, "", 1); });
 }
-
-}  // namespace
 
 bool drain_stream(NativeFd reader) noexcept {
   char bytes[4096];
@@ -35,6 +33,8 @@ void signal_socket(NativeFd writer) noexcept {
   }
 }
 
+}  // namespace
+
 const WakeMechanism wake_by_pipe = {.kind = WakerKind::pipe,
                                     .name = "pipe",
                                     .open = &make_pipe,
@@ -47,5 +47,11 @@ const WakeMechanism wake_by_socketpair = {.kind = WakerKind::socketpair,
                                           .open = &make_socket_pair,
                                           .signal = &signal_socket,
                                           .drain = &drain_stream};
+
+const WakeMechanism wake_by_tcp_pair = {.kind = WakerKind::tcp_pair,
+                                        .name = "tcp_pair",
+                                        .open = &open_tcp_pair,
+                                        .signal = &signal_socket,
+                                        .drain = &drain_stream};
 
 }  // namespace tornado

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/error_windows.h"
 #include "platform/handle_windows.h"
-#include "platform/wake_stream.h"
+#include "platform/tcp_pair.h"
+#include "platform/wake_mechanism.h"
 
 namespace tornado {
 namespace {
@@ -17,8 +18,6 @@ void wait_for_others(int failures) noexcept {
     ::Sleep(1);
   }
 }
-
-}  // namespace
 
 bool drain_stream(NativeFd reader) noexcept {
   const LastErrorKeeper keep;
@@ -40,5 +39,13 @@ void signal_socket(NativeFd writer) noexcept {
     wait_for_others(failures);
   }
 }
+
+}  // namespace
+
+const WakeMechanism wake_by_tcp_pair = {.kind = WakerKind::tcp_pair,
+                                        .name = "tcp_pair",
+                                        .open = &open_tcp_pair,
+                                        .signal = &signal_socket,
+                                        .drain = &drain_stream};
 
 }  // namespace tornado

@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "platform/descriptor_owner.h"
 #include "platform/fd.h"
 #include "platform/loop_waker.h"
 #include "platform/select_backend.h"

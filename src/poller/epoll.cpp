@@ -6,10 +6,9 @@
 
 #include <vector>
 
-#include "platform/descriptor_owner.h"
 #include "platform/fd.h"
 #include "platform/system_error.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "poller/timeout.h"
 
 #ifndef SYS_epoll_pwait2

@@ -8,12 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "platform/descriptor_owner.h"
 #include "platform/fd.h"
 #include "platform/fork_epoch.h"
 #include "platform/log.h"
 #include "platform/system_error.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "poller/timeout.h"
 #include "tornado/time.h"
 

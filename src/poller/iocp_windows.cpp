@@ -5,13 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "platform/descriptor_owner.h"
 #include "platform/error_windows.h"
 #include "platform/fd.h"
 #include "platform/handle_windows.h"
 #include "platform/system_error.h"
 #include "poller/afd_windows.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "poller/timeout.h"
 #include "tornado/time.h"
 

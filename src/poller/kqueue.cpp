@@ -5,11 +5,11 @@
 #include <array>
 #include <vector>
 
-#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/fork_epoch.h"
 #include "platform/kernel_queue.h"
 #include "platform/system_error.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "poller/timeout.h"
 
 namespace tornado {

@@ -3,7 +3,7 @@
 
 #include "platform/system_error.h"
 #include "poller/poll_set.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "poller/timeout.h"
 
 namespace tornado {

@@ -2,7 +2,7 @@
 #include "platform/error_windows.h"
 #include "platform/handle_windows.h"
 #include "poller/poll_set.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "poller/timeout.h"
 
 namespace tornado {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "poller/poller_kind.h"
-
 #include <span>
 #include <string>
 
 #include "platform/select_backend.h"
 #include "platform/system_error.h"
+#include "poller/poller.h"
 #include "tornado/platform.h"
 
 namespace tornado {

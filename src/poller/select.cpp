@@ -7,7 +7,7 @@
 
 #include "platform/fd.h"
 #include "platform/system_error.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "poller/timeout.h"
 
 namespace tornado {

@@ -7,7 +7,7 @@
 #include "platform/error_windows.h"
 #include "platform/handle_windows.h"
 #include "platform/system_error.h"
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "poller/timeout.h"
 
 namespace tornado {

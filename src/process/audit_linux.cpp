@@ -12,7 +12,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
 #include "process/proc_linux.h"
 #include "tornado/audit.h"

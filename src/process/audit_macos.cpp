@@ -6,7 +6,7 @@
 #include <array>
 #include <climits>
 
-#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
 #include "tornado/audit.h"
 

@@ -4,8 +4,6 @@
 #include <array>
 #include <system_error>
 
-#include "process/pipe_transfer.h"
-
 namespace tornado {
 
 void Conversation::start(std::string input, ExitWatch& exit) {

@@ -1,13 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "process/exit_watch.h"
 #include "tornado/subprocess.h"
 
 namespace tornado {
+
+/// What came of reading from a child's pipe, or of writing into it.
+enum class Transfer { some, none_now, closed };
+
+struct Transferred {
+  Transfer what;
+  std::size_t size = 0;
+};
+
+/// Reads once; `closed` is the end of file. Throws what else there is.
+Transferred read_from_child(NativeFd pipe, std::span<char> bytes);
+
+/// Writes once; `closed` if nobody reads any more, without a signal. Throws what else
+/// there is.
+Transferred write_to_child(NativeFd pipe, std::span<const char> bytes);
 
 /// This process's end of a pipe, in a form that a loop may close.
 struct PipeEnd {

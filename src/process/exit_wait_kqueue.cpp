@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <system_error>
 
-#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/kernel_queue.h"
 #include "platform/system_error.h"
 #include "process/exit_wait.h"

@@ -2,22 +2,13 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
-#include <thread>
 
 #include "platform/log.h"
-#include "platform/signal_blocker.h"
+#include "platform/thread.h"
 #include "process/exit_wait.h"
-#include "process/wait_status.h"
 
 namespace tornado {
 namespace {
-
-// The program did not ask for this thread, which therefore takes none of its signals.
-template <class F>
-void start_detached(F body) {
-  const SignalBlocker blocker;
-  std::thread(std::move(body)).detach();
-}
 
 // Without a lock, which a fork could leave locked in the child.
 std::atomic<AbandonedChild*> left{nullptr};
@@ -41,16 +32,18 @@ bool is_readable_at_end(NativeFd process) noexcept {
 }
 
 void notify_of_end(int pid, NativeFd, UniqueFunction<void()> notice) {
-  start_detached([pid, n = std::move(notice)]() mutable {
+  start_thread_with_signals_blocked([pid, n = std::move(notice)]() mutable {
     await_end(pid);
     n();
-  });
+  }).detach();
 }
 
 void reap_later(std::unique_ptr<AbandonedChild> child) noexcept {
   reap_abandoned();
   try {
-    start_detached([pid = child->pid] { reap(pid, invalid_fd, WaitFor::end); });
+    start_thread_with_signals_blocked([pid = child->pid] {
+      reap(pid, invalid_fd, WaitFor::end);
+    }).detach();
   } catch (const std::exception& error) {
     std::array<char, 128> text{};
     std::snprintf(text.data(), text.size(),

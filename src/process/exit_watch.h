@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "process/exit_wait.h"
-#include "process/wait_status.h"
 #include "tornado/subprocess.h"
 
 namespace tornado {

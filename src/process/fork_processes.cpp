@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tornado/fork_processes.h"
+#include "process/fork_processes.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -14,10 +14,10 @@
 #include "loop/loop_core.h"
 #include "platform/log.h"
 #include "platform/system_error.h"
+#include "process/exit_wait.h"
 #include "process/stop_signals.h"
-#include "process/wait_status.h"
-#include "process/worker.h"
 #include "tornado/error.h"
+#include "tornado/fork_processes.h"
 
 namespace tornado {
 namespace {

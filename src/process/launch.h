@@ -23,6 +23,10 @@ Launched launch_by_fork(ChildTask& task);
 /// throws if it cannot, and is called once.
 Launched launch_with_pipe(ChildTask& task, Launched (*make)(ChildTask&));
 
+/// A descriptor of a process that has not been reaped. Empty where the kernel has none
+/// or refuses it. Linux only.
+UniqueFd open_pidfd(int pid) noexcept;
+
 /// How children are made on Linux, as far as the children of this process have shown.
 struct LaunchMeans {
   bool memory_shared = true;         ///< no fork: not so under valgrind

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 
 #include "platform/fd.h"
 #include "platform/signal_blocker.h"
+#include "platform/system_call_linux.h"
 #include "platform/system_error.h"
 #include "process/launch.h"
 #include "tornado/platform.h"
@@ -74,6 +76,10 @@ Launched launch_with_pipe(ChildTask& task, Launched (*make)(ChildTask&)) {
 
 Launched launch_by_fork(ChildTask& task) {
   return launch_with_pipe(task, fork_child);
+}
+
+UniqueFd open_pidfd(int pid) noexcept {
+  return adopt_if_made(static_cast<NativeFd>(system_call(SYS_pidfd_open, pid, 0)));
 }
 
 }  // namespace tornado

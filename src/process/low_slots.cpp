@@ -10,7 +10,6 @@
 #include <exception>
 #include <utility>
 
-#include "platform/descriptor_owner.h"
 #include "platform/fd.h"
 #include "tornado/spawn.h"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tornado/spawn.h"
+#include "process/spawn.h"
 
 #include <string>
 #include <utility>
 
-#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 #include "platform/system_error.h"
-#include "process/spawn.h"
-#include "process/wait_status.h"
+#include "process/exit_wait.h"
+#include "tornado/spawn.h"
 
 namespace tornado {
 

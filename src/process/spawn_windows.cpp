@@ -10,10 +10,9 @@
 #include "platform/system_error.h"
 #include "process/child_handles_windows.h"
 #include "process/command_line.h"
+#include "process/exit_wait.h"
 #include "process/program_windows.h"
 #include "process/spawn.h"
-#include "process/wait_status.h"
-#include "process/wide_text_windows.h"
 
 namespace tornado {
 namespace {

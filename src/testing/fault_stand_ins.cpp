@@ -23,7 +23,34 @@
 #include <cstdint>
 #include <cstdio>
 
-#include "testing/fault_stand_in.h"
+#include "testing/fault_calls.h"
+#include "testing/fault_ledger.h"
+
+namespace tornado::faults {
+
+template <std::size_t id>
+int strike_named() noexcept {
+  static_assert(id < calls.size(), "not in the table");
+  return strike(id);
+}
+
+}  // namespace tornado::faults
+
+/// What this call shall fail with, or 0.
+#define TORNADO_STRIKE(name) \
+  tornado::faults::strike_named<tornado::faults::call_id(name)>()
+
+/// result, name, what says that it failed, parameters, arguments
+#define TORNADO_STAND_IN(Result, name, failure, parameters, arguments) \
+  extern "C" Result __real_##name parameters;                          \
+  extern "C" Result __wrap_##name parameters;                          \
+  extern "C" Result __wrap_##name parameters {                         \
+    if (const int error = TORNADO_STRIKE(#name)) {                     \
+      errno = error;                                                   \
+      return failure;                                                  \
+    }                                                                  \
+    return __real_##name arguments;                                    \
+  }
 
 using tornado::moves_one_byte;
 using tornado::faults::call_id;
@@ -329,3 +356,18 @@ extern "C" __attribute__((visibility("default"))) int pthread_create(
   if (const int error = TORNADO_STRIKE("pthread_create")) return error;
   return real(thread, attributes, body, argument);
 }
+
+#if defined(TORNADO_HAS_LIBURING)
+struct io_uring;
+struct io_uring_params;
+struct io_uring_cqe;
+struct __kernel_timespec;
+
+TORNADO_STAND_IN(int, io_uring_queue_init_params, -error,
+                 (unsigned n, io_uring* ring, io_uring_params* p), (n, ring, p))
+TORNADO_STAND_IN(int, io_uring_submit, -error, (io_uring * ring), (ring))
+TORNADO_STAND_IN(int, io_uring_submit_and_wait_timeout, -error,
+                 (io_uring * ring, io_uring_cqe** cqe, unsigned n,
+                  __kernel_timespec* time, sigset_t* mask),
+                 (ring, cqe, n, time, mask))
+#endif

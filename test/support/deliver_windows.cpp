@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-#include "loop/console_event_windows.h"
+#include "loop/signal_watch.h"
 #include "support/deliver.h"
 
 namespace tornado::test {

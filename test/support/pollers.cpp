@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/pollers.h"
 
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "support/log_capture.h"
 
 namespace tornado::test {

@@ -46,7 +46,7 @@ TESTS = {
     "timers": (["loop/timer_queue.cpp", "loop/timer_queue.h"], LOOP),
     "handlers": (["loop/handler_table.cpp", "loop/handler_table.h"],
                  LOOP + ["loop_differential_test"]),
-    "spawn": (["process/spawn.cpp", "process/preparation.cpp", "process/low_slots.cpp",
+    "spawn": (["process/spawn.cpp", "process/spawn_posix.cpp", "process/low_slots.cpp",
                "process/descriptor_moves.cpp", "process/child_streams.cpp",
                "process/environment.cpp", "process/child_linux.cpp",
                "process/close_others_linux.cpp", "process/launch_linux.cpp",

@@ -14,7 +14,7 @@
 
 #include "platform/fd.h"
 #include "process/launch.h"
-#include "process/preparation.h"
+#include "process/spawn_posix.h"
 #include "stage.h"
 #include "support/deny.h"
 

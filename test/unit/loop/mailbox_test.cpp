@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-#include "platform/cpu.h"
+#include "platform/thread.h"
 #include "support/child.h"
 #include "support/wait.h"
 #include "tornado/loop_handle.h"

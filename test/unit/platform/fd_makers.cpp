@@ -8,7 +8,7 @@
 #include <ostream>
 #include <stdexcept>
 
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "support/loopback.h"
 #include "support/pollers.h"
 #include "support/wait.h"

@@ -10,7 +10,7 @@
 
 #include "platform/every_waker.h"
 #include "platform/fd.h"
-#include "platform/wake_stream.h"
+#include "platform/wake_mechanism.h"
 #include "support/descriptors.h"
 
 namespace {
@@ -41,7 +41,7 @@ class SignalSocket : public testing::Test {
   int signal(std::span<const int> with_errors) {
     errors = with_errors;
     sends = 0;
-    signal_socket(pair_.second.get());
+    wake_by_socketpair.signal(pair_.second.get());
     return sends;
   }
   bool came() { return drain(pair_.first.get()) == 1; }

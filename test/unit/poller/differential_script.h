@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "support/scale.h"
 #include "tornado/fd.h"
 

@@ -8,7 +8,7 @@
 #include <ostream>
 #include <string>
 
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "support/pollers.h"
 #include "support/wait.h"
 #include "tornado/fd.h"

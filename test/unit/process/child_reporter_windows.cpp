@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <io.h>
 #include <windows.h>
+
 // Needs what windows.h defines.
 #include <shellapi.h>
 
@@ -19,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "process/wide_text_windows.h"
+#include "process/program_windows.h"
 #include "tornado/ioloop.h"
 #include "tornado/spawn.h"
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "process/launch.h"
-#include "process/preparation.h"
+#include "process/spawn_posix.h"
 #include "support/child.h"
 #include "support/deny.h"
 #include "support/open_numbers.h"

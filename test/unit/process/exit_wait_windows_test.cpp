@@ -9,7 +9,6 @@
 #include "platform/system_error.h"
 #include "process/exit_wait.h"
 #include "process/reported_windows.h"
-#include "process/wait_status.h"
 #include "tornado/spawn.h"
 
 namespace tornado::test {

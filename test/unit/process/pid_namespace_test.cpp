@@ -11,8 +11,8 @@
 #include <csignal>
 #include <functional>
 
-#include "process/preparation.h"
 #include "process/reported.h"
+#include "process/spawn_posix.h"
 #include "support/child.h"
 #include "support/deny.h"
 #include "tornado/fork_processes.h"

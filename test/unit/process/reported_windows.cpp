@@ -10,8 +10,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "process/pipe_transfer.h"
-#include "process/wide_text_windows.h"
+#include "process/conversation.h"
+#include "process/program_windows.h"
 
 namespace tornado::test {
 namespace {

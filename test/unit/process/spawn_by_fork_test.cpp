@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "process/launch.h"
-#include "process/preparation.h"
 #include "process/reported.h"
+#include "process/spawn_posix.h"
 #include "support/child.h"
 #include "support/limits.h"
 #include "support/wait.h"

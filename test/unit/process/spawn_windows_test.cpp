@@ -16,10 +16,10 @@
 #include "platform/error_windows.h"
 #include "platform/handle_windows.h"
 #include "platform/system_error.h"
-#include "process/pipe_transfer.h"
+#include "process/conversation.h"
+#include "process/exit_wait.h"
+#include "process/program_windows.h"
 #include "process/reported_windows.h"
-#include "process/wait_status.h"
-#include "process/wide_text_windows.h"
 #include "tornado/spawn.h"
 
 namespace tornado::test {

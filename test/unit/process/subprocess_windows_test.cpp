@@ -7,10 +7,10 @@
 #include <random>
 #include <thread>
 
-#include "process/pipe_transfer.h"
+#include "process/conversation.h"
+#include "process/exit_wait.h"
+#include "process/program_windows.h"
 #include "process/reported_windows.h"
-#include "process/wait_status.h"
-#include "process/wide_text_windows.h"
 #include "support/open_numbers.h"
 #include "support/wait.h"
 #include "tornado/ioloop.h"

@@ -10,7 +10,7 @@
 #include <string>
 #include <system_error>
 
-#include "process/wait_status.h"
+#include "process/exit_wait.h"
 #include "support/child.h"
 #include "support/deny.h"
 #include "support/scale.h"

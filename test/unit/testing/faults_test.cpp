@@ -16,7 +16,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "support/child.h"
 #include "support/deny.h"
 #include "support/log_capture.h"

@@ -15,7 +15,7 @@
 #include "process/child_stack_linux.h"
 #include "process/launch.h"
 #include "process/low_slots.h"
-#include "process/preparation.h"
+#include "process/spawn_posix.h"
 #include "support/child.h"
 #include "support/descriptors.h"
 #include "support/log_capture.h"

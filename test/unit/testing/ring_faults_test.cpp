@@ -9,7 +9,7 @@
 #include <set>
 #include <vector>
 
-#include "poller/poller_kind.h"
+#include "poller/poller.h"
 #include "support/log_capture.h"
 #include "support/pollers.h"
 #include "support/wait.h"

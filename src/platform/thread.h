@@ -2,6 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <thread>
+
+#include "tornado/callback.h"
 
 namespace tornado {
 
@@ -33,5 +36,8 @@ void use_asymmetric_fences() noexcept;
 /// False: the system now refuses the call. From then on the light half does not
 /// suffice, and this call has ordered nothing.
 bool heavy_fence() noexcept;
+
+/// Starts a thread that blocks all signals, which are for the program's own threads.
+std::thread start_thread_with_signals_blocked(UniqueFunction<void()> body);
 
 }  // namespace tornado

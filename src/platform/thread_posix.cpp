@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "platform/signal_blocker.h"
+#include "platform/thread.h"
+
+#if __has_include(<linux/membarrier.h>)
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <mutex>
-
-#include "platform/cpu.h"
+#endif
 
 namespace tornado {
+
+#if __has_include(<linux/membarrier.h>)
 namespace {
 
 bool membarrier(int command) noexcept {
@@ -37,6 +44,25 @@ bool heavy_fence() noexcept {
   }
   fences_are_asymmetric.store(false);
   return false;
+}
+
+#else  // systems that do not tell the processor of a thread and have no membarrier
+
+int current_cpu() noexcept {
+  return -1;
+}
+
+void use_asymmetric_fences() noexcept {}
+
+bool heavy_fence() noexcept {
+  return false;
+}
+
+#endif
+
+std::thread start_thread_with_signals_blocked(UniqueFunction<void()> body) {
+  const SignalBlocker blocker;
+  return std::thread(std::move(body));
 }
 
 }  // namespace tornado

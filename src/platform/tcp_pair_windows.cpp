@@ -2,7 +2,7 @@
 #include "platform/error_windows.h"
 #include "platform/handle_windows.h"
 #include "platform/system_error.h"
-#include "platform/tcp_calls.h"
+#include "platform/tcp_pair.h"
 
 namespace tornado {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "platform/system_error.h"
-#include "process/wait_status.h"
+#include "process/exit_wait.h"
 #include "tornado/error.h"
 
 namespace tornado {

@@ -9,7 +9,7 @@
 
 #include "platform/system_call_linux.h"
 #include "platform/system_error.h"
-#include "process/wait_status.h"
+#include "process/exit_wait.h"
 #include "tornado/error.h"
 
 namespace tornado {

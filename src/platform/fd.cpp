@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/descriptor_owner.h"
+#include "platform/fd.h"
 
 #include <array>
 #include <atomic>
 #include <cstdint>
-
-#include "platform/fd.h"
 
 namespace tornado {
 namespace {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "platform/cloexec.h"
 #include "platform/signal_blocker.h"
 #include "platform/system_error.h"
-#include "process/worker.h"
+#include "process/fork_processes.h"
+#include "tornado/fork_processes.h"
 
 namespace tornado {
 
@@ -24,6 +26,10 @@ ForkedWorker fork_worker(StopSignals& signals, int parent_death_signal) {
   if (worker.pid == -1) throw_errno("fork");
   if (worker.pid == 0) signals.leave();
   return worker;
+}
+
+int cpu_count() {
+  return std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
 }  // namespace tornado

@@ -6,7 +6,7 @@
 
 #include "platform/error_windows.h"
 #include "platform/system_error.h"
-#include "process/pipe_transfer.h"
+#include "process/conversation.h"
 
 namespace tornado {
 namespace {

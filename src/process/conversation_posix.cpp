@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "platform/system_error.h"
-#include "process/pipe_transfer.h"
+#include "process/conversation.h"
 
 namespace tornado {
 namespace {

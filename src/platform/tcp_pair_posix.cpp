@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "platform/system_error.h"
-#include "platform/tcp_calls.h"
+#include "platform/tcp_pair.h"
 
 namespace tornado {
 namespace {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <windows.h>
 
-#include "platform/cpu.h"
+#include <utility>
+
+#include "platform/thread.h"
 
 namespace tornado {
 namespace {
@@ -29,6 +31,11 @@ void use_asymmetric_fences() noexcept {
 bool heavy_fence() noexcept {
   ::FlushProcessWriteBuffers();
   return true;
+}
+
+// No signal of Windows interrupts a thread.
+std::thread start_thread_with_signals_blocked(UniqueFunction<void()> body) {
+  return std::thread(std::move(body));
 }
 
 }  // namespace tornado
