@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <utility>
-
-#include "platform/signal_blocker.h"
-#include "platform/thread.h"
-
-#if __has_include(<linux/membarrier.h>)
-#include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <mutex>
-#endif
+#include <utility>
+
+#include "platform/signal_blocker.h"
+#include "platform/thread.h"
 
 namespace tornado {
 
-#if __has_include(<linux/membarrier.h>)
+#ifdef SYS_membarrier
 namespace {
+
+// Of <linux/membarrier.h>.
+constexpr int private_expedited = 1 << 3;
+constexpr int register_private_expedited = 1 << 4;
 
 bool membarrier(int command) noexcept {
   return ::syscall(SYS_membarrier, command, 0, 0) == 0;
@@ -31,15 +31,14 @@ int current_cpu() noexcept {
 void use_asymmetric_fences() noexcept {
   static std::once_flag once;
   std::call_once(once, [] {
-    fences_are_asymmetric.store(membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED));
+    fences_are_asymmetric.store(membarrier(register_private_expedited));
   });
 }
 
 bool heavy_fence() noexcept {
-  if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return true;
+  if (membarrier(private_expedited)) return true;
   // A forked child may have to register again.
-  if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
-      membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
+  if (membarrier(register_private_expedited) && membarrier(private_expedited)) {
     return true;
   }
   fences_are_asymmetric.store(false);
