@@ -5,7 +5,7 @@
 /// Contests: several contestants do the same work, one after the other, several times
 /// over, and only what was measured in the same round is compared.
 ///
-/// Each measurement runs in a process of its own, so that nobody works in the heap, or
+/// Each measurement runs in a process of its own, so that none works in the heap, or
 /// with the descriptors, that another has left. Each round begins with another
 /// contestant. A contestant that miscounts ends the program with status 1.
 

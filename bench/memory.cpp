@@ -73,7 +73,7 @@ void tornado_timers(Round& round) {
   });
 }
 
-// As those that follow, 16 bytes of capture.
+// As the following ones, 16 bytes of capture.
 void tornado_callbacks(Round& round) {
   IOLoop loop;
   std::size_t calls = 0;

@@ -27,7 +27,7 @@ constexpr const char* program = "/bin/true";
 /// The parent that spawns.
 struct Parent {
   std::size_t mebibytes;
-  int descriptors;  // unmarked, beyond those that every process has
+  int descriptors;  // unmarked, beyond the three of every process
   bool pipes;
 };
 
@@ -81,7 +81,7 @@ void measure(Round& round, const Parent& parent, std::size_t usual, Start start,
 }
 
 constexpr std::size_t flat = 300;
-/// For those that copy the parent's page tables.
+/// For variants that copy the parent's page tables.
 std::size_t steep(const Parent& parent) {
   return parent.mebibytes >= 1024 ? 20 : 150;
 }

@@ -302,7 +302,7 @@ void add_and_cancel(Round& round, std::size_t n) {
   check(fired.count == 0, "a cancelled timer ran");
 }
 
-/// A tenth of them, as idle connections are: whoever is heard of gets another minute.
+/// A tenth of them, as with idle connections: each that sends gets another minute.
 template <class Timers>
 void move_all(Round& round, std::size_t n) {
   Fired fired;

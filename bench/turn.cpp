@@ -148,7 +148,7 @@ struct EventStep {
   event* next;
 };
 
-// Runs the next within the same pass, and never looks at a descriptor meanwhile.
+// Runs the next within the same pass, without a look at a descriptor.
 void event_callbacks(Round& round) {
   EventLoop loop([] {});
   Chain chain(round);

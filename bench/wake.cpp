@@ -60,7 +60,7 @@ void ping_pong(Round& round, Cores cores, std::size_t trips) {
   round.set_latencies(std::move(times));
 }
 
-/// Two threads and two flags: what remains when nobody sleeps.
+/// Two threads and two flags: the cost when no thread sleeps.
 void spin_flags(Round& round, Cores cores, std::size_t trips) {
   std::atomic<std::size_t> ping{0};
   std::atomic<std::size_t> pong{0};
@@ -105,7 +105,7 @@ Contest contest(const char* name, Cores (*cores)(), std::size_t trips) {
           "round trip"};
 }
 
-/// Those that do not sleep, and what remains then.
+/// The variants that do not sleep.
 void add_spinners(Contest& contest) {
   contest.contestants.push_back({"tornado, spin 50 us", Role::ours, [](Round& round) {
                                    ping_pong<TornadoSpinLoop>(round, cross_core(),

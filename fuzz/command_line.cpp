@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// What is accepted says the same when it is written again.
+// An accepted text keeps its meaning when it is written again.
 void procfile(std::string_view text) {
   std::vector<cli::ProcfileEntry> entries;
   try {

@@ -145,7 +145,7 @@ void Model::look() {
   }
 }
 
-// An error tells whoever waits for anything.
+// An error is reported to every handler that waits for anything.
 Events Model::Ready::told() const {
   const Events interest = registration->interest;
   if (registration->removed || interest == Events::none) return Events::none;

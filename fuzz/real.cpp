@@ -42,7 +42,7 @@ void Real::fill(std::size_t place) {
   }
 }
 
-// The number is nobody's, or, with a duplicate, only the kernel still knows the file.
+// The number is free, or, with a duplicate, only the kernel still knows the file.
 void Real::close_late(std::size_t place) {
   const NativeFd number = fd(place);
   fds_[place].reset();

@@ -23,7 +23,7 @@ class Subject {
 
   virtual ~Subject() = default;
 
-  // Descriptors. Whoever calls these knows which places are open.
+  // Descriptors. The caller knows which places are open.
   virtual void open(bool sockets, std::size_t reader, std::size_t writer) = 0;
   virtual void duplicate(std::size_t from, std::size_t to) = 0;
   virtual void close(std::size_t place) = 0;

@@ -104,7 +104,8 @@ class Beside {
     const TimePoint next = queue_.next_deadline();
     if (model_.empty()) return;
     FUZZ_CHECK(next <= model_.begin()->first.first);
-    // Going there must not loop for ever: it makes something due, or is known better.
+    // A step to there must end: a timer is due, or the deadline is known more
+    // precisely.
     if (next > now_ && next < end_of_time) advance(next);
   }
   void advance(TimePoint now) {

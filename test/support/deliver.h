@@ -3,7 +3,7 @@
 
 namespace tornado::test {
 
-/// Two signals that loops can handle here, and nobody else uses.
+/// Two signals that loops can handle here, and that no other code uses.
 extern const int a_signal;
 extern const int another_signal;
 

@@ -8,7 +8,7 @@
 
 namespace tornado::test {
 
-/// A system call that shall fail, always or when one argument has one value.
+/// A system call that fails, always or when one argument has one value.
 struct Denied {
   int number;  ///< SYS_...
   int error;   ///< what it fails with

@@ -21,7 +21,7 @@ struct Descriptor {
   bool operator==(const Descriptor&) const = default;
 };
 
-/// What is open in this process now, in the order of the numbers.
+/// The open descriptors of this process, in the order of the numbers.
 std::vector<Descriptor> open_descriptors();
 
 /// One line of text, and back.

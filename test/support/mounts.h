@@ -9,7 +9,7 @@
 
 namespace tornado::test {
 
-/// What is mounted from here on, nobody but this process sees. False where that is not
+/// Only this process sees what it mounts from here on. False where that is not
 /// allowed.
 inline bool enter_mount_namespace() {
   return ::unshare(CLONE_NEWNS) == 0 &&

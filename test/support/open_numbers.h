@@ -7,7 +7,7 @@
 
 namespace tornado::test {
 
-/// What is open in this process now. Compare two to see what was left behind.
+/// The open numbers of this process. Compare two sets to see what was left behind.
 std::set<NativeFd> open_numbers();
 
 }  // namespace tornado::test

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array floors = {"platform", "poller",    "loop",
                                "process",  "coroutine", "testing"};
 
-// 0 for the lowest; -1 for what is no floor of the library.
+// 0 for the lowest, and -1 for a folder that is no floor of the library.
 int floor_of(const std::string& include_or_path) {
   for (int i = 0; i < static_cast<int>(floors.size()); ++i) {
     const std::string folder = std::string(floors[static_cast<std::size_t>(i)]) + "/";

@@ -106,7 +106,7 @@ struct ExploredAtomics {
       expected = cooked(seen);
       return done;
     }
-    // The checker's own weak one fails for no reason whenever it can, for ever.
+    // The checker's own weak exchange fails without a reason whenever it can.
     bool compare_exchange_weak(T& expected, T desired, std::memory_order order,
                                std::memory_order, At at = At::current()) {
       return compare_exchange_weak(expected, desired, order, at);

@@ -30,7 +30,7 @@ inline rl::test_params in_full(unsigned switches) {
   return params;
 }
 
-/// Holds what is written, and never allocates: the checker has its own operator new
+/// Holds the text, and never allocates: the checker has its own operator new
 /// while it searches, and another one before and after.
 class Notes : public std::streambuf {
  public:

@@ -85,7 +85,7 @@ enum class Sleeper {
 };
 
 enum class Promise {
-  arrival,  ///< whoever was woken sees what was published before: no deadlock
+  arrival,  ///< a woken thread sees what was published before: no deadlock
   order     ///< and may read what was written before: no data race
 };
 

@@ -27,7 +27,8 @@ SpawnOptions command(std::string line) {
   return options;
 }
 
-/// What a child that exits with 7 is told of, once, with `meanwhile` at each point.
+/// The end of a child that exits with 7 is reported once, with `meanwhile` at each
+/// point.
 void play_exit(const std::function<void()>& meanwhile,
                const std::function<void(const ExitStatus&)>& check) {
   const int played = stretch_each(
@@ -41,7 +42,7 @@ void play_exit(const std::function<void()>& meanwhile,
           loop.stop();
         });
         const auto alarm = loop.call_later(patience, [&] {
-          ADD_FAILURE() << "nobody told of the end";
+          ADD_FAILURE() << "the end was not reported";
           loop.stop();
         });
         loop.start();

@@ -123,7 +123,7 @@ class Load {
     }
   }
 
-  // What is under way comes to its end first.
+  // Work that has begun ends first.
   void end() {
     over_ = true;
     periodic_.clear();

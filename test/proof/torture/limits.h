@@ -27,7 +27,7 @@ Limit parse_limit(const std::string& text);
 /// All that are tried.
 std::vector<Limit> limits();
 
-/// On this process, for good. `user` is one that nobody else runs as.
+/// For the rest of this process. No other process runs as `user`.
 void impose(const Limit& limit, unsigned user);
 
 }  // namespace tornado::torture

@@ -231,7 +231,7 @@ bool exceptions(const Means& means) {
   return stage.run() && caught == 2;
 }
 
-// Looks without sleeping, and runs what is added meanwhile.
+// Looks without sleeping, and runs callbacks that are added in the same turn.
 bool eager(const Means& means) {
   LoopOptions options;
   options.turns = TurnPolicy::bounded;

@@ -13,7 +13,7 @@ namespace tornado::torture {
 struct Means {
   PollerKind poller = PollerKind::best;
   WakerKind waker = WakerKind::best;
-  /// Ends what would wait for ever for something that was lost. A wait that is cut into
+  /// Ends a wait for something that was lost. A wait that is cut into
   /// pieces because the waker is broken is shorter.
   std::chrono::milliseconds patience{300};
 };

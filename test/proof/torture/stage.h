@@ -18,7 +18,7 @@ struct Stage {
         patience(means.patience) {
     loop.set_exception_policy(ExceptionPolicy::rethrow);
   }
-  /// False if nobody stopped it in time.
+  /// False if it was not stopped in time.
   bool run() {
     bool late = false;
     const TimeoutHandle end = loop.call_later(patience, [&] {

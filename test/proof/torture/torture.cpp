@@ -71,7 +71,7 @@ int run_many(const std::vector<Scenario>& all, const Wanted& wanted) {
   }
   std::cout << all.size() << " scenarios, " << faults << " fault points, "
             << trials.size() - faults << " under limits" << std::endl;
-  // Also when all are run: those that wait are not all together.
+  // Also when all are run: trials that wait are spread out.
   shuffle(trials, wanted.seed);
   if (wanted.points > 0) {
     trials.resize(std::min(trials.size(), wanted.points));
@@ -122,7 +122,7 @@ int run(const Wanted& wanted) {
 
 int main(int argc, char** argv) {
   tornado::torture::Wanted wanted;
-  CLI::App app("Each call fails once and for ever, in each way that it may");
+  CLI::App app("Each call fails once, and from then on, in each way that it may");
   app.add_option("--scenario", wanted.scenario, "Those whose names begin so");
   app.add_option("--fault", wanted.fault, "One, as it was printed");
   app.add_option("--limit", wanted.limit, "One, as it was printed");

@@ -106,7 +106,7 @@ Verdict struck_or(Verdict verdict, const Trial& trial) {
   return trial.fault.error != 0 && faults::struck() == 0 ? never_struck : verdict;
 }
 
-/// What is kept once for the process is there after the first time, and does not grow.
+/// State that the process keeps is there after the first time, and does not grow.
 Verdict run_here(const Trial& trial, milliseconds patience) {
   Belongings before;
   const Verdict verdict = struck_or(run_armed(trial, patience), trial);

@@ -65,7 +65,7 @@ void close_those_of_the_parent() {
   queues.clear();
 }
 
-/// Readable for ever. A queue has it too; how it is registered there is the state of
+/// Always readable. A queue has it too; how it is registered there is the state of
 /// the queue's EVFILT_USER, which is triggered by one call, without a lock.
 int always_readable() {
   static const int fd = [] {
@@ -212,7 +212,7 @@ int apply(int number, const struct kevent& change) {
 }
 
 /// A set without what cannot be taken out of it: a file whose number was closed, and
-/// which lives on under another. A BSD forgets what is closed.
+/// which lives on under another. A BSD forgets closed descriptors.
 void make_set_anew(int number, Queue& queue) {
   const int fresh = ::epoll_create1(EPOLL_CLOEXEC);
   ::fcntl(fresh, F_SETSIG, queue_mark);

@@ -195,7 +195,7 @@ TEST_F(Coroutines, wait_for_descriptors_together) {
   };
   const auto [byte, nothing] = loop.run_sync(multi(reads(ends[0]), writes(ends[1])));
   EXPECT_EQ(byte, 'x');
-  // A number that was closed and is another file's is waited for anew.
+  // A number that was closed, and belongs to another file now, gets a new wait.
   ::close(ends[0]);
   ::close(ends[1]);
   ASSERT_EQ(::pipe(ends), 0);

@@ -27,7 +27,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A local of a task: those that live are counted.
+/// A local of a task. Its live objects are counted.
 class Local {
  public:
   Local() noexcept { ++live; }

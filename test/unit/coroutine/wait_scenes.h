@@ -14,7 +14,7 @@
 
 namespace tornado::test {
 
-/// Counts those that live, so that one that is lost or doubled shows.
+/// Counts its live objects, so that a lost or doubled one shows.
 class Item {
  public:
   explicit Item(int number) : number_(number) { ++live; }
@@ -41,7 +41,7 @@ class Item {
   int number_;
 };
 
-/// A task that waits, and what is done to it. `served` tells what has come of it.
+/// A waiting task, and the act on it. `served` tells whether it got its result.
 struct Waiter {
   explicit Waiter(IOLoop& loop) : group(std::make_unique<TaskGroup>(loop)) {}
   std::unique_ptr<TaskGroup> group;

@@ -161,7 +161,7 @@ std::uint64_t blocks_in_use() {
   return allocations - deallocations;
 }
 
-/// `push()` and `pop()` of what is a chain of chunks: after a great backlog, and when
+/// `push()` and `pop()` of a chain of chunks: after a large backlog, and when
 /// as much of it as is kept is used again.
 template <class Push, class Pop>
 void expect_some_chunks_to_be_kept(Push push, Pop pop) {

@@ -123,7 +123,7 @@ TEST_F(CallbackLists, destroy_what_did_not_run) {
   expect_run(300);
 }
 
-// Whoever throws from a callback leaves the list as whoever returns.
+// A callback that throws leaves the list as a callback that returns.
 TEST_F(CallbackLists, let_an_exception_pass) {
   CallbackList list;
   list.push_back([] { throw 1; }, here);

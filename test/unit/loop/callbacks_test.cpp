@@ -122,7 +122,7 @@ TEST_P(Callbacks, of_a_bounded_turn_are_not_more_than_sixty_four) {
 }
 
 // 20 microseconds are over after four more of them, and a busy machine makes it fewer:
-// what is ready waits for 25, and never for the 100 that would be noticed.
+// a ready descriptor waits for 25 callbacks, and never for 100, which would show.
 TEST_P(Callbacks, of_a_bounded_turn_give_way_after_20_microseconds) {
   for (const int callbacks : callbacks_between_looks(GetParam(), 5us)) {
     EXPECT_LE(callbacks, 5);

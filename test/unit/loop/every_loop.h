@@ -32,7 +32,7 @@ class EveryLoop : public testing::TestWithParam<PollerKind> {
     loop.start();
     loop.remove_timeout(alarm);
   }
-  /// Runs what is there now, looks at the descriptors once, and runs what that brings.
+  /// Runs what waits now, looks at the descriptors once, and runs their handlers.
   void turn() {
     loop.add_callback([this] { loop.add_callback([this] { loop.stop(); }); });
     start();

@@ -138,7 +138,7 @@ TEST_P(HandlersPosix, beyond_the_limit_of_select_are_refused_by_it) {
 
 TEST_P(HandlersPosix, of_a_closed_number_are_not_called_for_its_next_owner) {
   // Two descriptors are ready at once. The first handler closes the other, and opens
-  // something on its number, which is ready as well: nobody may be called for it.
+  // something on its number, which is ready as well: no handler may be called for it.
   FdPair a = make_socket_pair();
   FdPair b = make_socket_pair();
   FdPair c = make_socket_pair();

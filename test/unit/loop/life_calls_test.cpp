@@ -56,7 +56,7 @@ std::function<Answer(Scene&)> tells(F f) {
 
 constexpr auto ignore = [](NativeFd, Events) {};
 
-// In the order of the header. Those that take back come first: what they took back
+// In the order of the header. Calls that take back come first: what they took back
 // stays so.
 const std::vector<Call>& calls() {
   using enum Answer;

@@ -130,7 +130,7 @@ TEST_P(LifePosix, a_waker_that_cannot_be_rebuilt_does_not_stop_callbacks) {
         one.add_callback([&] { one.stop(); });
       });
       one.start();
-      // Farther away than a loop may sleep that nobody can wake.
+      // Farther away than a loop without a waker may sleep.
       one.call_later(1h, [] {});
     }
     one.call_later(1ms, [&] { one.stop(); });

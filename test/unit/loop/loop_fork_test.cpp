@@ -92,7 +92,7 @@ TEST_P(Forked, forgets_what_was_closed_without_being_removed) {
   loop.add_handler(closed.get(), read, Events::read);
   loop.add_handler(open.first.get(), read, Events::read);
   EXPECT_TRUE(passes_in_child([&] {
-    closed.reset();  // and nobody takes so great a number
+    closed.reset();  // and no other code takes so large a number
     loop.after_fork();
     EXPECT_EQ(::write(open.second.get(), "x", 1), 1);
     start();

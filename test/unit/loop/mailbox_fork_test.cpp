@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Forks at each moment of a post by another thread, among them those when it holds the
-// lock of the queue, which nobody in the child can let go.
+// lock of the queue, which no thread of the child can release.
 #include <memory>
 #include <semaphore>
 #include <thread>

@@ -89,7 +89,7 @@ TEST_F(TimerQueueMemory,
   EXPECT_EQ(count_due(at_ms(1000)), many / 2);
 }
 
-// Half of what is there goes, again and again, until more keys are stale than not.
+// Removes half of the timers, again and again, until most keys are stale.
 TEST_F(TimerQueueMemory, of_what_is_nearly_due_is_swept_and_stays_in_order) {
   EXPECT_EQ(count_due(at_ms(1000)), 0u);
   const int many = 1009;
@@ -135,7 +135,7 @@ TEST_F(TimerQueueMemory, of_a_crowd_that_is_far_is_not_told_to_be_due_now) {
 TEST_F(TimerQueueMemory, of_a_crowd_that_is_gone_is_told_no_more) {
   const auto crowd = add_many(1000, at_ms(60'000));
   take(crowd, 0, 1);
-  EXPECT_LT(queue_.next_deadline(), at_ms(60'000)) << "a time when nobody is due";
+  EXPECT_LT(queue_.next_deadline(), at_ms(60'000)) << "a time at which no timer is due";
   take(crowd, 1, 1000);
   add(at_ms(70'000));
   EXPECT_EQ(queue_.next_deadline(), at_ms(70'000));

@@ -121,7 +121,8 @@ class TimerQueueModel {
     if (!model_.empty()) {
       EXPECT_LE(next, model_.begin()->first.first);
     }
-    // Going there must not loop for ever: it makes something due, or is known better.
+    // A step to there must end: a timer is due, or the deadline is known more
+    // precisely.
     if (next > now_ && next < end_of_time) {
       now_ = next;
       fire();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cases of Tornado 4.5.3's ioloop_test.py, class TestIOLoop, under their own names.
-// What is left out, and why: docs/differences.md.
+// docs/differences.md names the cases that are left out, with reasons.
 #include <array>
 #include <stdexcept>
 #include <thread>

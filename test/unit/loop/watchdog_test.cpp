@@ -224,7 +224,8 @@ TEST_P(Blocked, by_the_destructor_of_a_handler_is_logged_without_a_callback) {
 
 /// Why the child of a process that has a watchdog cannot have one here. Null if it can.
 const char* why_no_child_goes_on() {
-  // Its allocator's lock may be the watchdog's at the fork, and the child's for ever.
+  // The watchdog may hold the allocator's lock at the fork. The child never gets it
+  // then.
   if (under_address_sanitizer()) return "the sanitizer is not fork-safe";
   // qemu-user ends when a child of several threads makes one.
   if (!passes_in_child([] { Thread([] {}).join(); })) {

@@ -10,7 +10,7 @@
 
 namespace {
 
-int interrupted_fd = -1;  // whose close shall be interrupted
+int interrupted_fd = -1;  // its close is interrupted
 int calls = 0;
 
 }  // namespace

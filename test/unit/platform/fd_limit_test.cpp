@@ -17,7 +17,8 @@ class EveryMakerAtTheLimit : public testing::TestWithParam<Maker> {
   }
 };
 
-/// With 0, 1 and 2 open or closed, under every limit near what is open.
+/// With 0, 1 and 2 open or closed, under every limit near the number of open
+/// descriptors.
 void sweep(const Maker& maker) {
   const std::set<int> before = open_numbers();
   bool succeeded = false;

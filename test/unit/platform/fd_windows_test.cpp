@@ -194,7 +194,7 @@ TEST(OpenFile, opens_creates_and_appends_by_the_flags_of_open) {
   std::filesystem::remove(file);
   try {
     (void)open_file(name.c_str(), _O_RDONLY);
-    ADD_FAILURE() << "opened what is not there";
+    ADD_FAILURE() << "opened a file that does not exist";
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code(), std::errc::no_such_file_or_directory);
     EXPECT_EQ(std::string(error.what()).find("open " + name), 0u);

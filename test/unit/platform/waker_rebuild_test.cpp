@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A waker whose other end died: found, told once, and made anew under its numbers.
+// A waker whose other end died: it is found, reported once, and rebuilt under its
+// numbers.
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -164,7 +165,7 @@ TEST_P(EveryWakerRebuilt, can_be_slept_on_at_once) {
   waker_.rebuild();
   waker_.wake();
   EXPECT_TRUE(is_readable(waker_.fileno()))
-      << "whoever sleeps and consumes, and never arms, must hear of this wake";
+      << "a thread that sleeps and consumes, and never arms, must get this wake";
 }
 
 TEST_P(EveryWakerRebuilt, cannot_be_when_there_is_no_room_and_then_nothing_changed) {

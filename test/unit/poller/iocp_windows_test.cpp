@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is particular to the poller by a completion port.
+// Tests of the poller that uses a completion port.
 #include <winsock2.h>
 
 #include <algorithm>
@@ -225,7 +225,7 @@ TEST_F(IocpPort, is_closed_by_the_last_one_out) {
     Thread two(wake);
     waker.close();
   };
-  for (int i = 0; i < 20; ++i) run();  // what is opened once and kept, now or then
+  for (int i = 0; i < 20; ++i) run();  // opens everything that is opened once and kept
   const std::set<NativeFd> before = open_numbers();
   for (int i = 0; i < 20; ++i) run();
   // Windows lets go of a thread somewhat later than whoever joins it: also one of

@@ -80,7 +80,7 @@ TEST(Audit, names_the_kinds) {
   }
 }
 
-// What is said of a device that nobody opened; nothing where none can be made.
+// The text for a device that is not open; empty where no device can be made.
 DescriptorInfo info_of_device(mode_t mode, unsigned major) {
   const std::string path =
       testing::TempDir() + "audit_device_" + std::to_string(::getpid());

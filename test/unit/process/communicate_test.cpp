@@ -97,7 +97,7 @@ TEST(Subprocess, goes_on_communicating_after_a_deadline) {
   EXPECT_EQ(child.communicate("x\n", patience).out, "first\nsecond x\n");
 }
 
-// The result came, and nobody was there to take it.
+// The result came when no callback was set.
 TEST(Subprocess, keeps_a_result_that_comes_after_the_deadline) {
   IOLoop loop;
   Subprocess child({.shell = "echo text", .out = STREAM});

@@ -19,7 +19,7 @@ struct Place {
 using Table = std::map<int, Place>;
 
 /// What a child does by `plan` with a parent's table in which each number is open, and
-/// marked. Fails for a move of what is not open.
+/// marked. Fails for a move of a number that is not open.
 Table result_of(const DescriptorPlan& plan) {
   Table table;
   const auto end = static_cast<int>(plan.first_unneeded);

@@ -27,7 +27,7 @@ FdPair pipe_to(int number) {
   return pipe;
 }
 
-/// That what is written there comes out of the pipe.
+/// Checks that bytes written there come out of the pipe.
 void expect_leads_into(const FdPair& pipe, int number) {
   EXPECT_EQ(::write(number, "x", 1), 1);
   EXPECT_EQ(drain(pipe.first.get()), 1u);
@@ -42,7 +42,7 @@ TEST(LowCopy, is_none_of_a_number_below_64) {
   }));
 }
 
-// Those that are kept are open already: a copy there opens no number.
+// The reserved numbers are open already: a copy there opens no number.
 TEST(LowCopy, of_64_and_above_has_a_number_that_is_kept_for_it) {
   EXPECT_TRUE(passes_in_child([] {
     reserve_spawn_slots();

@@ -16,7 +16,7 @@ const char* child_reporter_path();
 
 /// What it told.
 struct Reported {
-  std::map<std::string, std::string> values;  // those that stand once
+  std::map<std::string, std::string> values;  // keys that occur once
   std::vector<Descriptor> descriptors;        // without the one it reported on
   std::vector<std::string> arguments;
   std::map<std::string, std::string> environment;

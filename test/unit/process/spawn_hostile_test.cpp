@@ -52,7 +52,7 @@ std::uint64_t spawns() {
   return text ? std::strtoull(text, nullptr, 0) : scaled(600);
 }
 
-// 100 at a time; those that have more than they were given are counted and shown.
+// 100 at a time. Counts and shows the children that have more than they were given.
 void spawn_beside_hostile_threads(std::uint64_t total) {
   const HostileThreads hostile(4);
   std::uint64_t leaks = 0;
@@ -138,7 +138,7 @@ TEST(SpawnHostile, nothing_leaks_where_proc_is_missing_as_well) {
   }));
 }
 
-/// Of the first child, and of those that share the table of descriptors.
+/// Of the first child, and of the children that share the descriptor table.
 bool deny_pidfds_at_birth(int error) {
   constexpr unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
   return deny({{SYS_clone, error, {{0, flags}}},

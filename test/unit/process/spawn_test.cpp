@@ -337,7 +337,8 @@ TEST(Spawn, a_child_with_a_death_signal_dies_with_its_parent) {
   });
   EXPECT_EQ(result.output, "spawned");
   alive.second.reset();
-  EXPECT_EQ(read_to_end(alive.first.get()), "") << "end of file: nobody holds the pipe";
+  EXPECT_EQ(read_to_end(alive.first.get()), "")
+      << "end of file: no process holds the pipe";
 }
 
 }  // namespace

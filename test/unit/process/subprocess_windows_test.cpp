@@ -275,7 +275,7 @@ TEST_F(Subprocesses, leave_nothing_behind_when_the_loop_cannot_watch_them) {
 TEST_F(Subprocesses, hear_of_ctrl_break_by_a_signal_handler) {
   SpawnOptions options = reporter({"await_break"});
   options.out = STREAM;
-  options.process_group = 0;  // so that nobody else hears of it
+  options.process_group = 0;  // so that no other process gets it
   Subprocess child(options);
   ASSERT_TRUE(becomes_readable(child.out().get()));
   const bool sent =

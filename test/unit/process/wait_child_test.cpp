@@ -86,7 +86,7 @@ class TracedCat {
 TEST(WaitChild, leaves_the_stop_of_a_traced_child_to_its_tracer) {
   EXPECT_TRUE(passes_in_child([] {
     TracedCat cat;
-    if (!cat.is_traced()) return;  // nobody may be traced here
+    if (!cat.is_traced()) return;  // tracing is forbidden here
     for (const NativeFd process : {cat.child.process.get(), invalid_fd}) {
       EXPECT_FALSE(reap(cat.child.pid, process, WaitFor::nothing));
       EXPECT_TRUE(cat.has_stopped());
@@ -100,7 +100,7 @@ TEST(WaitChild, takes_no_stop_of_a_traced_child_for_its_end) {
   for (const bool by_descriptor : {true, false}) {
     EXPECT_TRUE(passes_in_child([by_descriptor] {
       TracedCat cat;
-      if (!cat.is_traced()) return;  // nobody may be traced here
+      if (!cat.is_traced()) return;  // tracing is forbidden here
       if (!by_descriptor) cat.child.process.reset();
       std::atomic<pid_t> waits{0};
       std::atomic<int> returncode{-1};

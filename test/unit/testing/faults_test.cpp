@@ -331,7 +331,7 @@ TEST(FaultInjection, of_a_number_that_is_another_file_by_now_is_told_of_the_chan
   const NativeFd fd = first.first.get();
   poller->add(fd, Events::read, 1);
   ASSERT_EQ(::dup2(second.first.get(), fd), fd);
-  // To change what is not there fails by itself; then to add it.
+  // A change of an unknown descriptor fails by itself. The next call adds it.
   const FaultInjection injection({.call = "epoll_ctl", .error = ENOSPC, .nth = 2});
   EXPECT_THROW(poller->modify(fd, Events::read, 1), std::system_error);
   EXPECT_EQ(injection.struck(), 1u);

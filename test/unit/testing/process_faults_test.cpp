@@ -236,7 +236,7 @@ TEST(ProcessFaults, leaves_a_spawn_its_high_descriptors_without_low_ones) {
   }
 }
 
-// Those that are kept are open already: a copy there opens no number.
+// The reserved numbers are open already: a copy there opens no number.
 TEST(ProcessFaults, leaves_all_low_numbers_to_later_copies) {
   EXPECT_TRUE(passes_in_child([] {
     const FdPair pipe = make_pipe();
@@ -259,7 +259,7 @@ TEST(ProcessFaults, leaves_all_low_numbers_to_later_copies) {
   }));
 }
 
-// Who waits for the end of file would wait for ever.
+// A reader would wait for the end of file without end.
 TEST(ProcessFaults, leaves_no_copy_of_a_pipe_that_was_lent_a_number) {
   EXPECT_TRUE(passes_in_child([] {
     FdPair pipe = make_pipe();

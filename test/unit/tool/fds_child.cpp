@@ -74,7 +74,7 @@ void fork_prepare_and_execute() {
 }
 
 void vfork_and_execute() {
-  // NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): it is what is tested.
+  // NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): the test is about vfork.
   const pid_t pid = need(::vfork());
   if (pid == 0) {
     ::execl("/bin/true", "/bin/true", nullptr);

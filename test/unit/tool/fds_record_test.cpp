@@ -19,7 +19,7 @@ Crossing crossing(int fd, OriginPtr origin) {
 }
 
 // A thread opens, another one forks, the child executes, and only then does the first
-// thread's call return: a rare order, and one that nobody can force from outside.
+// thread's call return: a rare order, which a test cannot force.
 TEST(FdsRecord, is_told_late_who_made_what_crossed_an_exec) {
   const auto early = std::make_shared<const Origin>();
   const auto late = std::make_shared<const Origin>();

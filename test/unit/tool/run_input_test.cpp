@@ -79,7 +79,7 @@ TEST(RunInput, a_procfile_comes_from_a_pipe_whose_writer_takes_its_time) {
   });
   const Finish finish = RunSession({path}).finish();
   {
-    // Lets go of a writer whom nobody has read.
+    // Ends a writer whose output was not read.
     const UniqueFd reader = open_file(path.c_str(), O_RDONLY);
     writer.join();
   }

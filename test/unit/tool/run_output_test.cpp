@@ -91,7 +91,7 @@ TEST(RunOutput, a_long_line_comes_in_parts_and_whole) {
   EXPECT_EQ(sum, size);
 }
 
-// Nobody reads until the command, and all between, are full. Then all of it arrives.
+// The test reads only when every buffer up to the command is full. Then all arrives.
 TEST(RunOutput, a_slow_reader_makes_the_command_wait) {
   RunSession session(shell("head -c 10000000 /dev/zero | tr '\\0' '\\n'"));
   EXPECT_TRUE(session.pipe_is_full());

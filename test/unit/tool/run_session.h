@@ -30,7 +30,7 @@ class RunSession {
   /// Reads the first line of output, which is the number of a process.
   int says_a_process();
   void signal(int number) const;
-  /// Waits until what nobody reads fills the pipe.
+  /// Waits until the pipe is full of unread bytes.
   bool pipe_is_full() const;
   void close_out() { child_.out.reset(); }
   /// Waits for the end without reading.

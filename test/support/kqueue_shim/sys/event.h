@@ -3,9 +3,9 @@
 
 /// \file
 /// As much of a BSD's <sys/event.h> as the library uses, with FreeBSD's values, for a
-/// Linux that runs the tests of what is built on it.
+/// Linux that runs the tests of the code on top of kqueue.
 ///
-/// As there: what is registered goes when its number is closed, a queue is not
+/// As there: a registration goes when its number is closed, a queue is not
 /// inherited through fork, and the writing end of a pipe that nobody reads is refused
 /// with EPIPE. Not as there: data, and fflags in what is told, are always 0; an edge of
 /// one filter may be told again with that of the other; and a queue for EVFILT_PROC
