@@ -73,17 +73,17 @@ TEST(DrainStream, finds_the_end_whatever_errno_was_before) {
     FdPair pair = make_socket_pair();
     put_byte(pair.second);
     errno = before;
-    EXPECT_TRUE(drain_stream(pair.first.get()));
+    EXPECT_TRUE(wake_by_socketpair.drain(pair.first.get()));
     put_byte(pair.second);
     pair.second.reset();
     errno = before;
-    EXPECT_FALSE(drain_stream(pair.first.get()));
-    EXPECT_FALSE(drain_stream(pair.first.get()));
+    EXPECT_FALSE(wake_by_socketpair.drain(pair.first.get()));
+    EXPECT_FALSE(wake_by_socketpair.drain(pair.first.get()));
   }
 }
 
 TEST(DrainStream, tells_an_error_from_an_empty_stream) {
-  EXPECT_FALSE(drain_stream(invalid_fd));
+  EXPECT_FALSE(wake_by_socketpair.drain(invalid_fd));
 }
 
 TEST(EventfdWaker, takes_nothing_from_what_somebody_put_in_its_place) {
