@@ -54,16 +54,16 @@ class TornadoLaneTarget : public TornadoTarget {
  public:
   class Way {
    public:
-    explicit Way(Lane lane) : lane_(std::move(lane)) {}
+    explicit Way(CallbackProducer lane) : lane_(std::move(lane)) {}
     template <class F>
     void post(F closure) {
       lane_.add_callback(closure);
     }
 
    private:
-    Lane lane_;
+    CallbackProducer lane_;
   };
-  Way way() { return Way(handle().open_lane()); }
+  Way way() { return Way(handle().make_producer()); }
 };
 
 /// What users of a C library put beside its wake: a mutex and a vector.

@@ -39,7 +39,8 @@ std::string describe(const Parent& parent) {
 }
 
 void grow(const Parent& parent) {
-  reserve_spawn_slots();  // as a program with so many descriptors should, at its start
+  reserve_descriptors_for_spawn();  // as a program with so many descriptors should, at
+                                    // its start
   const std::size_t size = parent.mebibytes << 20;
   void* memory =
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

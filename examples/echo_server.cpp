@@ -26,6 +26,8 @@ using namespace std::chrono_literals;
 using tornado::Events;
 using tornado::IOLoop;
 using tornado::NativeFd;
+using tornado::Registration;
+using tornado::Timeout;
 using tornado::UniqueFd;
 
 void check(int result, const char* act) {
@@ -58,13 +60,9 @@ class EchoServer {
  public:
   EchoServer(IOLoop& loop, std::uint16_t port)
       : loop_(loop), listener_(listen_on_loopback(port)) {
-    loop_.add_handler(
-        listener_.get(), [this](NativeFd, Events) { accept_some(); }, Events::read);
-  }
-  ~EchoServer() {
-    loop_.remove_timeout(resume_);
-    loop_.remove_handler(listener_.get());
-    for (auto& [fd, connection] : connections_) loop_.remove_handler(fd);
+    accepting_ = Registration(
+        loop_, listener_.get(), [this](NativeFd, Events) { accept_some(); },
+        Events::read);
   }
   EchoServer(const EchoServer&) = delete;
   EchoServer& operator=(const EchoServer&) = delete;
@@ -76,6 +74,7 @@ class EchoServer {
  private:
   struct Connection {
     UniqueFd socket;
+    Registration serving;  // destroyed before the socket
     std::string unsent;
   };
 
@@ -96,16 +95,15 @@ class EchoServer {
   // readable, and without a pause this would be a busy loop.
   void pause(const std::system_error& error) {
     std::cerr << error.what() << "; accepting again in 100 ms" << std::endl;
-    loop_.update_handler(listener_.get(), Events::none);
-    resume_ = loop_.call_later(
-        100ms, [this] { loop_.update_handler(listener_.get(), Events::read); });
+    accepting_.update(Events::none);
+    resume_ = Timeout(loop_, 100ms, [this] { accepting_.update(Events::read); });
   }
 
   void add(UniqueFd socket) {
     const NativeFd fd = socket.get();
-    loop_.add_handler(
-        fd, [this](NativeFd ready, Events) { serve(ready); }, Events::read);
-    connections_[fd].socket = std::move(socket);
+    Registration serving(
+        loop_, fd, [this](NativeFd ready, Events) { serve(ready); }, Events::read);
+    connections_[fd] = {std::move(socket), std::move(serving), {}};
     ++clients_;
   }
 
@@ -113,11 +111,10 @@ class EchoServer {
   void serve(NativeFd fd) {
     Connection& connection = connections_.at(fd);
     if (!flush(connection) || (connection.unsent.empty() && !receive(connection))) {
-      loop_.remove_handler(fd);  // before the number is free for others
       connections_.erase(fd);
       return;
     }
-    loop_.update_handler(fd, connection.unsent.empty() ? Events::read : Events::write);
+    connection.serving.update(connection.unsent.empty() ? Events::read : Events::write);
   }
 
   // False: the client has finished, or is gone.
@@ -144,8 +141,9 @@ class EchoServer {
 
   IOLoop& loop_;
   UniqueFd listener_;
+  Registration accepting_;
   std::map<NativeFd, Connection> connections_;
-  tornado::TimeoutHandle resume_;
+  Timeout resume_;
   std::size_t clients_ = 0;
   std::size_t bytes_ = 0;
 };

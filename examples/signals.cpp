@@ -15,7 +15,7 @@ tornado::IOLoop* the_loop = nullptr;
 
 // A real signal handler. add_callback_from_signal is all that it may call.
 void on_usr1(int) {
-  the_loop->add_callback_from_signal([] { std::cout << "poked" << std::endl; });
+  (void)the_loop->add_callback_from_signal([] { std::cout << "poked" << std::endl; });
 }
 
 }  // namespace

@@ -92,24 +92,25 @@ bool Model::from_signal(SignalCall call) {
   return !closed_;
 }
 
-TimeoutHandle Model::call_at(TimePoint deadline, Call call) {
+std::size_t Model::call_at(TimePoint deadline, Call call) {
   check();
   timers_.emplace(Due(deadline, ++timers_added_), std::move(call));
-  return {1, 0, timers_added_};
+  order_of_.push_back(timers_added_);
+  return order_of_.size() - 1;
 }
 
-bool Model::remove_timeout(TimeoutHandle timeout) {
+bool Model::remove_timeout(std::size_t timeout) {
   return std::erase_if(timers_, [&](const auto& one) {
-           return one.first.second == timeout.sequence;
+           return one.first.second == order_of_[timeout];
          }) > 0;
 }
 
-bool Model::update_timeout(TimeoutHandle& timeout, TimePoint deadline) {
+bool Model::update_timeout(std::size_t timeout, TimePoint deadline) {
   const auto at = std::ranges::find_if(
-      timers_, [&](const auto& one) { return one.first.second == timeout.sequence; });
+      timers_, [&](const auto& one) { return one.first.second == order_of_[timeout]; });
   if (at == timers_.end()) return false;
   auto moved = timers_.extract(at);
-  moved.key() = Due(deadline, timeout.sequence = ++timers_added_);
+  moved.key() = Due(deadline, order_of_[timeout] = ++timers_added_);
   timers_.insert(std::move(moved));
   return true;
 }

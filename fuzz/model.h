@@ -39,9 +39,9 @@ class Model final : public Subject {
   bool add_callback(Call call) override;
   bool spawn_callback(Call call) override;
   bool from_signal(SignalCall call) override;
-  TimeoutHandle call_at(TimePoint deadline, Call call) override;
-  bool remove_timeout(TimeoutHandle timeout) override;
-  bool update_timeout(TimeoutHandle& timeout, TimePoint deadline) override;
+  std::size_t call_at(TimePoint deadline, Call call) override;
+  bool remove_timeout(std::size_t timeout) override;
+  bool update_timeout(std::size_t timeout, TimePoint deadline) override;
   void set_policy(Policy policy, Call handler) override;
   void stop() override { stop_ = true; }
   void start() override;
@@ -69,7 +69,7 @@ class Model final : public Subject {
     bool paused = false;  // had no interest in them for a while: may be left out
     [[nodiscard]] Events told() const;
   };
-  using Due = std::pair<TimePoint, std::uint32_t>;
+  using Due = std::pair<TimePoint, std::uint32_t>;  // deadline and order of adding
 
   void check() const;
   void look();
@@ -83,6 +83,7 @@ class Model final : public Subject {
   std::deque<Ready> ready_;
   std::deque<Call> from_signals_, callbacks_, batch_;
   std::map<Due, Call> timers_;
+  std::vector<std::uint32_t> order_of_;  // of each timeout, by number
   std::deque<Due> due_;
   std::uint32_t timers_added_ = 0;
   Policy policy_ = Policy::log;

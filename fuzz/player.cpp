@@ -137,10 +137,10 @@ void Player::call_all_when_closed() {
     // An open one would be taken from close(true).
     if (!s.is_open(place)) s.remove_handler(place);
   }
-  for (TimeoutHandle handle : timeouts_) {
-    expect("update_timeout", !s.update_timeout(handle, far_));
-    (void)s.remove_timeout(handle);
-    expect("remove_timeout", !s.remove_timeout(handle));
+  for (const std::size_t timeout : timeouts_) {
+    expect("update_timeout", !s.update_timeout(timeout, far_));
+    (void)s.remove_timeout(timeout);
+    expect("remove_timeout", !s.remove_timeout(timeout));
   }
   s.stop();
   s.close_loop(false);
@@ -239,11 +239,11 @@ void Player::call_at(const Op& op) {
 void Player::update_timeout(const Op& op) {
   if (timeouts_.empty()) return;
   const auto backwards = op.place % timeouts_.size();
-  TimeoutHandle& handle = timeouts_[timeouts_.size() - 1 - backwards];
+  const std::size_t timeout = timeouts_[timeouts_.size() - 1 - backwards];
   attempt("timeout", [&] {
     const bool done = op.kind == Kind::remove_timeout
-                          ? subject_->remove_timeout(handle)
-                          : subject_->update_timeout(handle, deadline_of(op));
+                          ? subject_->remove_timeout(timeout)
+                          : subject_->update_timeout(timeout, deadline_of(op));
     note(done ? "there" : "gone");
   });
   note("callables " + std::to_string(callables_.use_count() - 1));

@@ -71,7 +71,7 @@ class Player {
   Subject* subject_ = nullptr;
   Trace trace_;
   std::array<Place, places> places_{};
-  std::vector<TimeoutHandle> timeouts_;
+  std::vector<std::size_t> timeouts_;
   std::shared_ptr<int> callables_ = std::make_shared<int>();  // each has a share
   int added_ = 0;
   int writes_ = 0;

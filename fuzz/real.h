@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "fuzz/program.h"
 #include "fuzz/subject.h"
@@ -38,14 +39,15 @@ class Real final : public Subject {
   bool from_signal(SignalCall call) override {
     return loop_.add_callback_from_signal(call);
   }
-  TimeoutHandle call_at(TimePoint deadline, Call call) override {
-    return loop_.call_at(deadline, std::move(call));
+  std::size_t call_at(TimePoint deadline, Call call) override {
+    timeouts_.push_back(loop_.call_at(deadline, std::move(call)));
+    return timeouts_.size() - 1;
   }
-  bool remove_timeout(TimeoutHandle timeout) override {
-    return loop_.remove_timeout(timeout);
+  bool remove_timeout(std::size_t timeout) override {
+    return loop_.remove_timeout(timeouts_[timeout]);
   }
-  bool update_timeout(TimeoutHandle& timeout, TimePoint deadline) override {
-    return loop_.update_timeout(timeout, deadline);
+  bool update_timeout(std::size_t timeout, TimePoint deadline) override {
+    return loop_.update_timeout(timeouts_[timeout], deadline);
   }
   void set_policy(Policy policy, Call handler) override;
   void stop() override { loop_.stop(); }
@@ -59,6 +61,7 @@ class Real final : public Subject {
   void disown_closed();
 
   std::array<UniqueFd, places> fds_;
+  std::vector<TimeoutHandle> timeouts_;
   IOLoop loop_;
 };
 

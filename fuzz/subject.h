@@ -42,9 +42,10 @@ class Subject {
   virtual bool add_callback(Call call) = 0;
   virtual bool spawn_callback(Call call) = 0;
   virtual bool from_signal(SignalCall call) = 0;
-  virtual TimeoutHandle call_at(TimePoint deadline, Call call) = 0;
-  virtual bool remove_timeout(TimeoutHandle timeout) = 0;
-  virtual bool update_timeout(TimeoutHandle& timeout, TimePoint deadline) = 0;
+  /// The number of the timeout: how many were added before.
+  virtual std::size_t call_at(TimePoint deadline, Call call) = 0;
+  virtual bool remove_timeout(std::size_t timeout) = 0;
+  virtual bool update_timeout(std::size_t timeout, TimePoint deadline) = 0;
   virtual void set_policy(Policy policy, Call handler) = 0;
   virtual void stop() = 0;
   virtual void start() = 0;

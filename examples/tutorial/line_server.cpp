@@ -13,6 +13,7 @@
 
 using tornado::Events;
 using tornado::NativeFd;
+using tornado::Registration;
 using tornado::UniqueFd;
 
 namespace {
@@ -37,15 +38,9 @@ UniqueFd listen_on_loopback() {
 // [listen]
 LineServer::LineServer(tornado::IOLoop& loop, OnLine on_line)
     : loop_(loop), on_line_(std::move(on_line)), listener_(listen_on_loopback()) {
-  loop_.add_handler(
-      listener_.get(), [this](NativeFd, Events) { accept_some(); }, Events::read);
-}
-
-LineServer::~LineServer() {
-  stop_accepting();
-  for (auto& [client, connection] : connections_) {
-    loop_.remove_handler(connection.socket.get());
-  }
+  accepting_ = Registration(
+      loop_, listener_.get(), [this](NativeFd, Events) { accept_some(); },
+      Events::read);
 }
 
 void LineServer::accept_some() try {
@@ -59,9 +54,10 @@ void LineServer::accept_some() try {
 
 void LineServer::add(UniqueFd socket) {
   const Client client = ++last_client_;
-  loop_.add_handler(
-      socket.get(), [this, client](NativeFd, Events) { serve(client); }, Events::read);
-  connections_[client].socket = std::move(socket);
+  Registration serving(
+      loop_, socket.get(), [this, client](NativeFd, Events) { serve(client); },
+      Events::read);
+  connections_[client] = {std::move(socket), std::move(serving), {}, {}};
 }
 // [listen]
 
@@ -74,18 +70,14 @@ std::uint16_t LineServer::port() const {
 }
 
 void LineServer::stop_accepting() {
-  if (!listener_) return;
-  loop_.remove_handler(listener_.get());
+  accepting_.reset();
   listener_.reset();
 }
 
 // [serve]
 void LineServer::serve(Client client) {
   if (receive(client)) return;
-  const auto found = connections_.find(client);
-  if (found == connections_.end()) return;
-  loop_.remove_handler(found->second.socket.get());  // before the number is free
-  connections_.erase(found);
+  connections_.erase(client);
 }
 
 // False when the client has left.
@@ -113,9 +105,8 @@ void LineServer::send(Client client, const std::string& line) {
   Connection& connection = found->second;
   connection.unsent += line + '\n';
   if (!flush(connection)) return;  // the next read reports the end
-  loop_.update_handler(connection.socket.get(), connection.unsent.empty()
-                                                    ? Events::read
-                                                    : Events::read | Events::write);
+  connection.serving.update(connection.unsent.empty() ? Events::read
+                                                      : Events::read | Events::write);
 }
 // [serve]
 

@@ -16,7 +16,6 @@ class LineServer {
   using OnLine = std::function<void(Client, const std::string&)>;
 
   LineServer(tornado::IOLoop& loop, OnLine on_line);
-  ~LineServer();
   LineServer(const LineServer&) = delete;
   LineServer& operator=(const LineServer&) = delete;
 
@@ -28,6 +27,7 @@ class LineServer {
  private:
   struct Connection {
     tornado::UniqueFd socket;
+    tornado::Registration serving;  // destroyed before the socket
     std::string received;
     std::string unsent;
   };
@@ -41,6 +41,7 @@ class LineServer {
   tornado::IOLoop& loop_;
   OnLine on_line_;
   tornado::UniqueFd listener_;
+  tornado::Registration accepting_;
   std::map<Client, Connection> connections_;
   Client last_client_ = 0;
 };

@@ -4,11 +4,8 @@
 /// \file
 /// A callable that is owned, moved and called, and need not be copyable.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <functional>
-#include <memory>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -18,7 +15,9 @@ namespace tornado {
 template <class Signature, std::size_t InlineSize = 48>
 class UniqueFunction;
 
-/// How a UniqueFunction treats what it holds; the same however much room it has.
+namespace detail {
+
+/// How a UniqueFunction treats its callable; independent of its inline size.
 template <class Signature>
 struct CallableOps;
 
@@ -30,8 +29,8 @@ struct CallableOps<R(Args...)> {
   std::size_t size;  // of what is stored, in whole pointers
 };
 
-/// One CallableOps for each type that is held. Apart, since they are constants of a
-/// type that has to be complete (clang 16).
+/// One CallableOps for each type of callable. A class of its own, since clang 16 needs
+/// the type of these constants to be complete.
 template <class Signature>
 struct CallableOpsOf;
 
@@ -44,9 +43,9 @@ struct CallableOpsOf<R(Args...)> {
   template <class D>
   static R call(D& callable, Args&&... args) {
     if constexpr (std::is_void_v<R>) {
-      std::invoke(callable, std::forward<Args>(args)...);
+      callable(std::forward<Args>(args)...);
     } else {
-      return std::invoke(callable, std::forward<Args>(args)...);
+      return callable(std::forward<Args>(args)...);
     }
   }
   template <class D>
@@ -84,29 +83,37 @@ struct CallableOpsOf<R(Args...)> {
                                                        &destroy_heap<D>, sizeof(void*)};
 };
 
-/// Holds any callable of the signature. Callables of up to InlineSize bytes that move
-/// without throwing live inside; larger ones cost one allocation. Calling an empty one
-/// is undefined; a null function pointer or an empty std::function makes an empty one.
-/// Not thread-safe.
+/// What the loop's queues ask of a callable. Not for programs.
+struct CallableAccess;
+
+}  // namespace detail
+
+/// Owns one function, lambda or function object of the signature. It can be moved, but
+/// not copied. Not thread-safe.
+///
+/// Callables of up to InlineSize bytes that move without throwing live inside the
+/// object; larger ones cost one allocation. A null function pointer or an empty
+/// std::function makes an empty object. Calling an empty object is undefined. Pointers
+/// to members are refused: pass a lambda.
 template <class R, class... Args, std::size_t InlineSize>
 class UniqueFunction<R(Args...), InlineSize> {
  public:
-  using Ops = CallableOps<R(Args...)>;
-  using OpsOf = CallableOpsOf<R(Args...)>;
   static constexpr std::size_t inline_size = InlineSize;
 
   UniqueFunction() noexcept = default;
   UniqueFunction(std::nullptr_t) noexcept {}  // NOLINT(google-explicit-constructor)
 
   template <class F, class D = std::decay_t<F>>
-  requires(!std::is_same_v<D, UniqueFunction> && std::is_invocable_r_v<R, D&, Args...>)
+  requires(!std::is_same_v<D, UniqueFunction> && !std::is_member_pointer_v<D> &&
+           std::is_invocable_r_v<R, D&, Args...>)
       UniqueFunction(F&& f) {  // NOLINT(google-explicit-constructor)
     // A function itself is never null, and compilers warn of the question.
     if constexpr (!std::is_function_v<std::remove_reference_t<F>> &&
                   requires { static_cast<bool>(f == nullptr); }) {
       if (f == nullptr) return;
     }
-    if constexpr (!fits<D> || sizeof(D) < few) std::memset(storage_, 0, few);
+    if constexpr (!fits<D> || sizeof(D) < copy_size)
+      std::memset(storage_, 0, copy_size);
     if constexpr (fits<D>) {
       ::new (static_cast<void*>(storage_)) D(std::forward<F>(f));
       ops_ = &OpsOf::template for_inline<D>;
@@ -115,8 +122,8 @@ class UniqueFunction<R(Args...), InlineSize> {
       ops_ = &OpsOf::template for_heap<D>;
     }
   }
-  /// One with another room. What does not fit goes to the heap: then this may throw
-  /// std::bad_alloc, and `other` keeps it.
+  /// Takes the callable of a function with another inline size. A callable that does
+  /// not fit moves to the heap: this may throw std::bad_alloc, and `other` keeps it.
   template <std::size_t Other>
   requires(Other != InlineSize) UniqueFunction(  // NOLINT(google-explicit-constructor)
       UniqueFunction<R(Args...), Other>&& other) {
@@ -141,23 +148,13 @@ class UniqueFunction<R(Args...), InlineSize> {
   ~UniqueFunction() { reset(); }
 
   explicit operator bool() const noexcept { return ops_ != nullptr; }
-  /// Whether to destroy what it holds is to do nothing.
-  [[nodiscard]] bool is_plain() const noexcept { return !ops_ || !ops_->destroy; }
 
   R operator()(Args... args) {  // NOLINT(performance-unnecessary-value-param)
     return ops_->invoke(storage_, std::forward<Args>(args)...);
   }
 
-  /// Moves what is stored to `to`, which has room for inline_size bytes and is aligned
-  /// as a pointer; what is returned calls and destroys it there. Not for empty ones.
-  const Ops* release_into(std::byte* to) noexcept {
-    const Ops* ops = std::exchange(ops_, nullptr);
-    relocate(ops, to, storage_);
-    return ops;
-  }
-
-  /// Destroys the callable. The object is empty before the destructor runs, which may
-  /// therefore use it.
+  /// Destroys the callable. The object is empty before the destructor of the callable
+  /// runs, so that destructor may use the object.
   void reset() noexcept {
     if (const Ops* ops = std::exchange(ops_, nullptr); ops && ops->destroy) {
       ops->destroy(storage_);
@@ -165,12 +162,15 @@ class UniqueFunction<R(Args...), InlineSize> {
   }
 
  private:
+  using Ops = detail::CallableOps<R(Args...)>;
+  using OpsOf = detail::CallableOpsOf<R(Args...)>;
   template <class Signature, std::size_t Room>
   friend class UniqueFunction;
+  friend struct detail::CallableAccess;
 
-  // Copied whole, as a size that the compiler knows is the fastest; most callables are
-  // of two pointers at most.
-  static constexpr std::size_t few = InlineSize < 16 ? InlineSize : 16;
+  // Copied whole, as a size that the compiler knows is the fastest; most callables have
+  // two pointers at most.
+  static constexpr std::size_t copy_size = InlineSize < 16 ? InlineSize : 16;
   template <class D>
   static constexpr bool fits =
       sizeof(D) <= InlineSize &&
@@ -178,7 +178,8 @@ class UniqueFunction<R(Args...), InlineSize> {
   template <std::size_t Other>
   void take(UniqueFunction<R(Args...), Other>& other) noexcept {
     ops_ = std::exchange(other.ops_, nullptr);
-    if (ops_) relocate<(std::min)(InlineSize, Other)>(ops_, storage_, other.storage_);
+    constexpr std::size_t room = InlineSize < Other ? InlineSize : Other;
+    if (ops_) relocate<room>(ops_, storage_, other.storage_);
   }
   template <std::size_t Other>
   void take_or_box(UniqueFunction<R(Args...), Other>& other) {
@@ -196,8 +197,9 @@ class UniqueFunction<R(Args...), InlineSize> {
     if (ops->relocate) {
       ops->relocate(to, from);
     } else {
-      std::memcpy(to, from, few);
-      if (ops->size > few) std::memcpy(to + few, from + few, Room - few);
+      std::memcpy(to, from, copy_size);
+      if (ops->size > copy_size)
+        std::memcpy(to + copy_size, from + copy_size, Room - copy_size);
     }
   }
 
@@ -205,7 +207,27 @@ class UniqueFunction<R(Args...), InlineSize> {
   alignas(void*) std::byte storage_[InlineSize];
 };
 
-/// What add_callback, call_later and their kin take.
+namespace detail {
+
+struct CallableAccess {
+  template <class F>
+  [[nodiscard]] static bool is_trivially_destroyed(const F& function) noexcept {
+    return !function.ops_ || !function.ops_->destroy;
+  }
+  /// Moves the callable of `function`, which is not empty, to `to`. `to` has room for
+  /// inline_size bytes and the alignment of a pointer. The operations that this returns
+  /// call and destroy the callable there.
+  template <class F>
+  static const auto* release_into(std::byte* to, F& function) noexcept {
+    const auto* const ops = std::exchange(function.ops_, nullptr);
+    F::relocate(ops, to, function.storage_);
+    return ops;
+  }
+};
+
+}  // namespace detail
+
+/// The callable of add_callback(), call_later() and the like.
 using Callback = UniqueFunction<void()>;
 
 }  // namespace tornado

@@ -12,7 +12,6 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "tornado/error.h"
 #include "tornado/loop_handle.h"
@@ -20,9 +19,12 @@
 
 namespace tornado {
 
+template <class T>
+class Completion;
+
 namespace detail {
+
 class UntilWait;
-}
 
 /// What is known of a result that a loop or a task waits for, whatever its type.
 class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingResult> {
@@ -50,10 +52,10 @@ class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingRes
   void give_up() noexcept { phase_ = Phase::over; }
   /// @}
 
-  detail::UntilWait* wait = nullptr;  // of the loop's thread: the task that waits
-  bool for_task = false;              // set before there is a Completion
-  TimeoutHandle alarm;                // of the loop's thread
-  std::exception_ptr exception;       // of the one that has claimed the result
+  UntilWait* wait = nullptr;     // of the loop's thread: the task that waits
+  bool for_task = false;         // set before there is a Completion
+  TimeoutHandle alarm;           // of the loop's thread
+  std::exception_ptr exception;  // of the one that has claimed the result
 
  private:
   enum class Phase : std::uint8_t { open, claimed, there, over };
@@ -70,42 +72,56 @@ class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingRes
 /// A result of type T, on its way.
 template <class T>
 struct Outcome : PendingResult {
-  using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+  struct Nothing {};
+  using Value = std::conditional_t<std::is_void_v<T>, Nothing, T>;
   using PendingResult::PendingResult;
+
+  [[nodiscard]] Completion<T> completion() {
+    return Completion<T>(std::static_pointer_cast<Outcome>(shared_from_this()));
+  }
+  /// The result, or its exception is thrown.
+  T get() {
+    if (exception) std::rethrow_exception(exception);
+    if constexpr (!std::is_void_v<T>) return std::move(*value);
+  }
 
   std::optional<Value> value;
 };
 
-/// Finishes a run_sync, or an until(). Copies share one result; the first to set it
-/// wins. If every copy is dropped without one, the wait throws Errc::abandoned.
+}  // namespace detail
+
+/// Finishes a run_sync() or an until(). Copies share one result, which the first call
+/// sets. If every copy is destroyed without a result, the wait throws Errc::abandoned.
 /// Thread-safe.
 template <class T>
 class Completion {
- public:
-  explicit Completion(std::shared_ptr<Outcome<T>> outcome)
-      : promise_(std::make_shared<Promise>(std::move(outcome))) {}
+  using Outcome = detail::Outcome<T>;
 
-  /// True if this was the first, and not too late: run_sync then gives this result.
+ public:
+  /// True if this call set the result. False if there is a result already, or if the
+  /// wait has ended.
   template <class... U>
-  requires(std::is_constructible_v<typename Outcome<T>::Value, U...>) bool set_value(
+  requires(std::is_constructible_v<typename Outcome::Value, U...>) bool set_value(
       U&&... value) const {
-    Outcome<T>& outcome = *promise_->outcome;
+    Outcome& outcome = *promise_->outcome;
     if (!outcome.claim()) return false;
     try {
       outcome.value.emplace(std::forward<U>(value)...);
     } catch (...) {
-      pass_end_of_thread();
+      detail::pass_end_of_thread();
       outcome.exception = std::current_exception();
     }
     return outcome.publish();
   }
+  /// As set_value(). The wait throws `exception`.
   bool set_exception(std::exception_ptr exception) const {
     return promise_->outcome->fail(std::move(exception));
   }
 
  private:
+  friend Outcome;
   struct Promise {
-    explicit Promise(std::shared_ptr<Outcome<T>> o) : outcome(std::move(o)) {}
+    explicit Promise(std::shared_ptr<Outcome> o) : outcome(std::move(o)) {}
     Promise(const Promise&) = delete;
     Promise& operator=(const Promise&) = delete;
     ~Promise() {
@@ -117,8 +133,11 @@ class Completion {
         outcome->fail(std::current_exception());
       }
     }
-    std::shared_ptr<Outcome<T>> outcome;
+    std::shared_ptr<Outcome> outcome;
   };
+
+  explicit Completion(std::shared_ptr<Outcome> outcome)
+      : promise_(std::make_shared<Promise>(std::move(outcome))) {}
 
   std::shared_ptr<Promise> promise_;
 };

@@ -36,11 +36,13 @@ enum class Errc {
 /// Category named "tornado"; Errc::timed_out also equals std::errc::timed_out.
 TORNADO_API const std::error_category& error_category() noexcept;
 
-/// First in a catch (...) that swallows: lets the end of the thread pass (pthread_exit
-/// and cancellation unwind the stack; to swallow that ends the program).
+namespace detail {
+/// The first statement of a catch (...) that does not throw again. pthread_exit() and
+/// the cancellation of a thread unwind the stack, and must not be caught.
 inline void pass_end_of_thread() {
   if (!std::current_exception()) throw;
 }
+}  // namespace detail
 
 inline std::error_code make_error_code(Errc e) noexcept {
   return {static_cast<int>(e), error_category()};

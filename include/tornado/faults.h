@@ -34,7 +34,7 @@ struct Fault {
   std::uint32_t nth = 1;  ///< the first that fails, counted from the injection on
   /// All after that one as well; but what the kernel says now and then only, such as
   /// EINTR, is said sixty-four times.
-  bool for_ever = false;
+  bool persistent = false;
 };
 
 /// As long as it lives calls are counted and one fails, on all threads of this process
@@ -53,7 +53,7 @@ class TORNADO_API FaultInjection {
   FaultInjection& operator=(const FaultInjection&) = delete;
 
   /// How many calls have failed for it.
-  [[nodiscard]] std::uint32_t struck() const noexcept;
+  [[nodiscard]] std::uint32_t failures() const noexcept;
   /// How many have been made. Throws std::invalid_argument.
   [[nodiscard]] std::uint32_t count(std::string_view call) const;
 };

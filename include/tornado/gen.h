@@ -113,12 +113,9 @@ class UntilAwait final : public UntilWait {
   void suspend() {
     outcome_ = std::make_shared<Outcome<T>>(loop_handle(*frame));
     expect(outcome_);
-    begin_(Completion<T>(outcome_));
+    begin_(outcome_->completion());
   }
-  T result() {
-    if (outcome_->exception) std::rethrow_exception(outcome_->exception);
-    if constexpr (!std::is_void_v<T>) return std::move(*outcome_->value);
-  }
+  T result() { return outcome_->get(); }
 
  private:
   F begin_;

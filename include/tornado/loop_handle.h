@@ -2,102 +2,117 @@
 #pragma once
 
 /// \file
-/// How other threads and signal handlers reach a loop that may be gone already.
+/// References to a loop, for other threads, for signal handlers, and for objects that
+/// may outlive the loop.
 
 #include <cstddef>
 #include <memory>
 #include <source_location>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "tornado/callback.h"
 #include "tornado/native.h"
 
 namespace tornado {
 
+class CallbackProducer;
 class IOLoop;
 class Mailbox;
-class Lane;
+template <class T>
+class Task;
 
-/// May be copied byte by byte into a slot that was made beforehand.
+/// A callable that a signal handler may post: it is copied byte by byte into memory
+/// that the loop has allocated beforehand.
 template <class F>
 concept SignalSafeCallable = std::is_trivially_copyable_v<F> &&
                                  std::is_trivially_destructible_v<F> &&
                                  std::is_invocable_v<F&> && sizeof(F) <= 32 &&
                              alignof(F) <= alignof(void*);
 
-/// A weak reference to a loop. Cheap to copy; keeps no loop alive, only its mailbox.
-/// Thread-safe as shared_ptr is: use it from any thread, assign it from one. An empty
-/// one answers as a closed loop.
+/// A weak reference to a loop: it does not keep the loop open. Cheap to copy. An empty
+/// handle behaves as the handle of a closed loop.
+///
+/// Threads: any thread may use a handle. Only one thread at a time may assign to it.
 class TORNADO_API LoopHandle {
  public:
   using Location = std::source_location;
 
   LoopHandle() noexcept = default;
-  explicit LoopHandle(std::shared_ptr<Mailbox> mailbox) noexcept
-      : mailbox_(std::move(mailbox)) {}
 
-  /// As IOLoop::add_callback: false, and the callable destroyed, if the loop is closed.
+  /// As IOLoop::add_callback(). False if the loop is closed.
   bool add_callback(Callback callback, Location where = Location::current()) const;
 
-  /// As IOLoop::add_callback_from_signal.
+  /// As IOLoop::spawn_callback(): starts the task on the loop. False, and the task is
+  /// destroyed, if the loop is closed.
+  bool spawn_callback(Task<void> task, Location where = Location::current()) const;
+
+  /// As IOLoop::add_callback_from_signal(). False if its room is full, or if the loop
+  /// is closed.
   template <SignalSafeCallable F>
-  bool add_callback_from_signal(F callback) const noexcept {
+  [[nodiscard]] bool add_callback_from_signal(F callback) const noexcept {
     return post_from_signal([](void* bytes) { (*static_cast<F*>(bytes))(); }, &callback,
                             sizeof callback);
   }
 
-  /// A way in for one thread, with an order of its own. The first of a process may take
-  /// some milliseconds (membarrier(2) has to be told of its threads).
-  [[nodiscard]] Lane open_lane() const;
+  /// A queue into the loop for one thread. The first call in a process may take some
+  /// milliseconds, as membarrier(2) has to register the threads.
+  [[nodiscard]] CallbackProducer make_producer() const;
 
-  /// As IOLoop::stop. Nothing, if the loop is closed.
+  /// As IOLoop::stop(). Does nothing if the loop is closed.
   void stop() const noexcept;
 
-  /// Whether posts are refused: the loop is closed, or is the parent process's.
+  /// Whether the loop refuses callbacks: it is closed, or it is the parent process's.
   [[nodiscard]] bool closed() const noexcept;
 
-  /// The loop, or nullptr once it is closed. For objects that may outlive their loop.
-  /// Only the loop's thread may use the result, because others may close it meanwhile.
+  /// The loop, or nullptr once the loop is closed. For objects that may outlive their
+  /// loop. Only the loop's thread may use the result, as that thread may close the
+  /// loop.
   [[nodiscard]] IOLoop* loop() const noexcept;
-  /// The loop, or throws Errc::loop_closed with a text that names `act`.
+  /// As loop(), but throws Errc::loop_closed with a text that names `act`.
   [[nodiscard]] IOLoop& open_loop(std::string_view act) const;
 
-  /// Whether another thread runs the loop now, so that this one may only post. In a
-  /// forked child: whether another thread did at the fork.
+  /// Whether another thread runs the loop now, so that this thread may only post. In a
+  /// forked child: whether another thread ran the loop at the fork.
   [[nodiscard]] bool runs_elsewhere() const noexcept;
 
  private:
+  friend class IOLoop;
+  explicit LoopHandle(std::shared_ptr<Mailbox> mailbox) noexcept
+      : mailbox_(std::move(mailbox)) {}
   bool post_from_signal(void (*invoke)(void*), const void* bytes,
                         std::size_t size) const noexcept;
 
   std::shared_ptr<Mailbox> mailbox_;
 };
 
-/// One thread's own way into a loop, for those who post millions: cheaper than
-/// LoopHandle::add_callback, as there is no lock, and other threads are not in the way.
-/// In return only the order within one lane is kept: a callback may overtake one that
-/// another thread has added before, by its own lane or without.
+/// Posts the callbacks of one thread to a loop. It is faster than
+/// LoopHandle::add_callback() for millions of callbacks, as it takes no lock. In
+/// return, only the order within one producer is kept. A callback may overtake a
+/// callback that another producer, or add_callback(), has added before.
 ///
-/// To be used by one thread at a time, which may be the loop's. What was added before
-/// the lane is destroyed still runs. May outlive the loop. An empty one answers as a
-/// closed loop.
-class TORNADO_API Lane {
+/// One thread at a time may use a producer, also the loop's thread. Callbacks that were
+/// added before the producer is destroyed still run. A producer may outlive its loop.
+/// An empty producer behaves as the producer of a closed loop.
+class TORNADO_API CallbackProducer {
  public:
   using Location = std::source_location;
 
-  Lane() noexcept;
-  explicit Lane(std::shared_ptr<Mailbox> mailbox);
-  Lane(Lane&&) noexcept;
-  Lane& operator=(Lane&&) noexcept;
-  ~Lane();
+  CallbackProducer() noexcept;
+  CallbackProducer(CallbackProducer&&) noexcept;
+  CallbackProducer& operator=(CallbackProducer&&) noexcept;
+  ~CallbackProducer();
 
-  /// As LoopHandle::add_callback; not counted in LoopCounters::queue_depth. What has
-  /// not run when the loop closes is destroyed then, or, if it was added at that very
-  /// moment, with the lane.
+  /// As LoopHandle::add_callback(), but LoopCounters::queue_depth does not count the
+  /// callback. Closing the loop destroys callbacks that have not run. A callback that
+  /// is added at the very moment of closing lives until the producer is destroyed.
   bool add_callback(Callback callback, Location where = Location::current());
 
  private:
+  friend class LoopHandle;
+  explicit CallbackProducer(std::shared_ptr<Mailbox> mailbox);
+
   struct State;
   std::unique_ptr<State> state_;
 };

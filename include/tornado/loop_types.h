@@ -5,7 +5,9 @@
 /// The small values that go into an IOLoop and come out of it.
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "tornado/poller_kind.h"
@@ -53,23 +55,48 @@ enum class ExceptionPolicy : std::uint8_t {
   rethrow,  ///< leaves start(); nothing else is lost, and start() may be called again
 };
 
-/// Names one timeout of one loop. Trivial to copy, never dangles.
-struct TimeoutHandle {
-  std::uint32_t loop = 0;
-  std::uint32_t slot = 0;
-  std::uint32_t sequence = 0;
+class IOLoop;
+
+/// Names one timeout of one loop, also after the timeout has run or was removed. A
+/// default-constructed handle is empty: it names none. Trivial to copy, never dangles.
+class TimeoutHandle {
+ public:
+  constexpr TimeoutHandle() noexcept = default;
+  /// False if the handle is empty.
+  constexpr explicit operator bool() const noexcept { return sequence_ != 0; }
+  friend constexpr bool operator==(TimeoutHandle, TimeoutHandle) noexcept = default;
+
+ private:
+  friend class IOLoop;
+  friend struct std::hash<TimeoutHandle>;
+  constexpr TimeoutHandle(std::uint32_t loop, std::uint32_t slot,
+                          std::uint32_t sequence) noexcept
+      : loop_(loop), slot_(slot), sequence_(sequence) {}
+
+  std::uint32_t loop_ = 0;
+  std::uint32_t slot_ = 0;
+  std::uint32_t sequence_ = 0;
 };
 
 /// Counts since construction.
 struct LoopCounters {
   std::uint64_t turns = 0;
-  std::uint64_t callbacks = 0;       ///< callbacks run, those from signals included
-  std::uint64_t timeouts = 0;        ///< timeouts run
-  std::uint64_t events = 0;          ///< handlers called
-  std::uint64_t queue_depth = 0;     ///< callbacks waiting now, but for those in lanes
+  std::uint64_t callbacks = 0;    ///< callbacks run, those from signals included
+  std::uint64_t timeouts = 0;     ///< timeouts run
+  std::uint64_t events = 0;       ///< handlers called
+  std::uint64_t queue_depth = 0;  ///< callbacks waiting now, without those of producers
   std::uint64_t poller_rebuilt = 0;  ///< kernel sets made anew to shed an orphan
   std::chrono::nanoseconds asleep{0};
   WakerCounters waker;
 };
 
 }  // namespace tornado
+
+template <>
+struct std::hash<tornado::TimeoutHandle> {
+  std::size_t operator()(tornado::TimeoutHandle timeout) const noexcept {
+    const std::uint64_t in_loop =
+        std::uint64_t{timeout.slot_} << 32 | timeout.sequence_;
+    return std::hash<std::uint64_t>()(in_loop ^ std::uint64_t{timeout.loop_} << 16);
+  }
+};

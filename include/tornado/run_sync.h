@@ -36,16 +36,15 @@ requires(std::invocable<F&> && !AnyTaskFunction<F>)
 template <class T, class F>
 requires std::invocable<F&, Completion<T>> T
 IOLoop::run_sync(F func, std::optional<Delay> timeout, Location where) {
-  const auto outcome = std::make_shared<Outcome<T>>(handle());
+  const auto outcome = std::make_shared<detail::Outcome<T>>(handle());
   // It keeps a copy until what `func` throws is caught, or dropping the last one would
   // be the result.
   auto first = [&func, outcome, copy = std::optional<Completion<T>>()]() mutable {
-    copy.emplace(outcome);
+    copy = outcome->completion();
     func(Completion<T>(*copy));
   };
   run_until(outcome, std::move(first), timeout, where);
-  if (outcome->exception) std::rethrow_exception(outcome->exception);
-  if constexpr (!std::is_void_v<T>) return std::move(*outcome->value);
+  return outcome->get();
 }
 
 }  // namespace tornado

@@ -124,10 +124,10 @@ struct Child {
 /// before a child exists for what can be known to be wrong.
 ///
 /// On Linux the cost depends neither on the memory of this process nor on how many
-/// descriptors it has open; see reserve_spawn_slots(). The first spawn finds out which
-/// calls the kernel and the sandbox grant, and costs more. Children may live in a pid
-/// namespace that this process is not in, also from the first on. Thread-safe, except
-/// against changes to the environment, as getenv is.
+/// descriptors it has open; see reserve_descriptors_for_spawn(). The first spawn finds
+/// out which calls the kernel and the sandbox grant, and costs more. Children may live
+/// in a pid namespace that this process is not in, also from the first on. Thread-safe,
+/// except against changes to the environment, as getenv is.
 [[nodiscard]] TORNADO_API Child spawn(const SpawnOptions& options);
 /// The same, with the error in `ec` instead, and then pid -1. Still throws
 /// std::bad_alloc.
@@ -153,6 +153,6 @@ TORNADO_API int wait_child(Child& child);
 /// Each spawn makes sure that four are reserved. A program that opens thousands of
 /// descriptors before it spawns should call this at its start. A program may close the
 /// reserved numbers, as closefrom(3) does, and use them: spawn looks whose they are.
-TORNADO_API void reserve_spawn_slots();
+TORNADO_API void reserve_descriptors_for_spawn();
 
 }  // namespace tornado

@@ -5,7 +5,6 @@
 /// Functions that are coroutines. A loop takes them without knowing what a task is.
 
 #include <concepts>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -29,9 +28,8 @@ inline constexpr bool is_task<Task<T>> = true;
 
 /// Makes a Task<void> when it is called: see tornado/task.h.
 template <class F, class... Args>
-concept TaskFunction = requires(std::decay_t<F>& function, std::decay_t<Args>... args) {
-  { std::invoke(function, std::move(args)...) } -> std::same_as<Task<void>>;
-};
+concept TaskFunction = std::same_as < typename std::invoke_result < std::decay_t<F>
+&, std::decay_t<Args>... > ::type, Task < void >> ;
 /// Makes a task of any type.
 template <class F>
 concept AnyTaskFunction =

@@ -16,6 +16,7 @@
 #include "tornado/callback.h"
 #include "tornado/ioloop.h"
 #include "tornado/loop_types.h"
+#include "tornado/registration.h"
 #include "tornado/time.h"
 
 namespace tornado {
@@ -108,25 +109,16 @@ class SimulatedLoop : public Base {
   /// Runs the loop until it is stopped.
   void run(Delay limit = std::chrono::hours(1000)) {
     bool late = false;
-    const Alarm alarm{loop, loop.call_later(limit, [this, &late] {
-                        late = true;
-                        loop.stop();
-                      })};
+    const Timeout alarm(loop, limit, [this, &late] {
+      late = true;
+      loop.stop();
+    });
     loop.start();
     if (late) throw std::system_error(Errc::timed_out, "SimulatedLoop::run");
   }
 
   Simulation simulation;
   IOLoop loop{simulation.options()};
-
- private:
-  struct Alarm {
-    IOLoop& loop;
-    TimeoutHandle timeout;
-    ~Alarm() {
-      if (!loop.handle().closed()) loop.remove_timeout(timeout);
-    }
-  };
 };
 
 }  // namespace tornado

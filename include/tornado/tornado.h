@@ -29,6 +29,7 @@
 #include "tornado/poller_kind.h"
 #include "tornado/promise.h"
 #include "tornado/queues.h"
+#include "tornado/registration.h"
 #include "tornado/ring_buffer.h"
 #include "tornado/run_sync.h"
 #include "tornado/spawn.h"

@@ -164,7 +164,7 @@ void ChannelWait::time_out() noexcept {
 }
 
 void ChannelWait::disarm() noexcept {
-  if (alarm_.sequence == 0) return;
+  if (!alarm_) return;
   frame->scope->scheduler()->loop().remove_timeout(std::exchange(alarm_, {}));
 }
 

@@ -5,24 +5,25 @@
 
 #include "loop/loop_core.h"
 #include "platform/system_error.h"
+#include "tornado/registration.h"
 
 namespace tornado {
 
-bool IOLoop::spawn_callback(Task<void> task, Location where) {
-  detail::TaskScheduler& tasks = detail::TaskScheduler::of(*this);
-  tasks.check_task("spawn_callback", task.frame());
-  if (handle().closed()) return false;
-  if (!tasks.runs_here()) {
-    return add_callback(
-        [&tasks, posted = std::move(task)]() mutable {
-          tasks.spawn(*posted.release());
-        },
-        where);
-  }
-  detail::TaskFrame& root = *task.release();
-  root.where = where;
-  tasks.spawn(root);
+bool LoopHandle::spawn_callback(Task<void> task, Location where) const {
+  detail::TaskScheduler::check_task("spawn_callback", task.frame());
+  if (closed()) return false;
+  task.frame()->where = where;
+  IOLoop* const target = loop();
+  auto spawn = [target, owned = std::move(task)]() mutable {
+    detail::TaskScheduler::of(*target).spawn(*owned.release());
+  };
+  if (!mailbox_->runs_here()) return mailbox_->post(std::move(spawn), where);
+  spawn();
   return true;
+}
+
+bool IOLoop::spawn_callback(Task<void> task, Location where) {
+  return handle().spawn_callback(std::move(task), where);
 }
 
 std::vector<TaskInfo> IOLoop::tasks() const {
@@ -65,27 +66,21 @@ void SyncScope::run(TaskFrame& root, std::optional<Delay> timeout,
   root.where = where;
   adopt(root);
   scheduler()->make_ready(root);
-  struct Alarm {
-    IOLoop& loop;
-    TimeoutHandle timeout = {};
-    bool passed = false;
-    ~Alarm() { loop.remove_timeout(timeout); }
-  } alarm{loop_};
+  bool passed = false;
+  Timeout alarm;
   if (timeout) {
-    alarm.timeout = loop_.call_later(
-        *timeout,
-        [this, &alarm, where] {
-          alarm.passed = true;
-          cancel({CancelReason::timed_out, where});
-        },
-        where);
+    auto pass = [this, &passed, where] {
+      passed = true;
+      cancel({CancelReason::timed_out, where});
+    };
+    alarm = Timeout(loop_, *timeout, std::move(pass), where);
   }
   loop_.start();
   if (!ended_) {
     const bool closed = loop_.handle().closed();
     throw_error(closed ? Errc::loop_closed : Errc::loop_stopped, "run_sync");
   }
-  if (alarm.passed && ended_->ended_by_cancelling) {
+  if (passed && ended_->ended_by_cancelling) {
     throw_error(Errc::timed_out, "run_sync");
   }
 }

@@ -39,7 +39,7 @@ void LineWait::finish(End end) noexcept {
 }
 
 void LineWait::disarm() noexcept {
-  if (alarm_.sequence == 0) return;
+  if (!alarm_) return;
   frame->scope->scheduler()->loop().remove_timeout(std::exchange(alarm_, {}));
 }
 

@@ -21,7 +21,8 @@ class PackedCallback {
   /// Leaves `callback`, which is not empty, so.
   static PackedCallback* pack(std::byte* to, Callback&& callback,
                               const std::source_location& where) noexcept {
-    const auto* ops = callback.release_into(to + sizeof(PackedCallback));
+    const Ops* ops =
+        detail::CallableAccess::release_into(to + sizeof(PackedCallback), callback);
     return ::new (to) PackedCallback(ops, where);
   }
   static PackedCallback* at(std::byte* bytes) noexcept {
@@ -38,11 +39,13 @@ class PackedCallback {
   }
 
  private:
-  PackedCallback(const Callback::Ops* ops, const std::source_location& where) noexcept
+  using Ops = detail::CallableOps<void()>;
+
+  PackedCallback(const Ops* ops, const std::source_location& where) noexcept
       : ops_(ops), where_(where) {}
   std::byte* callable() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 
-  const Callback::Ops* ops_;
+  const Ops* ops_;
   std::source_location where_;
 };
 static_assert(sizeof(PackedCallback) + Callback::inline_size ==

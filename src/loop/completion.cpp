@@ -6,7 +6,7 @@
 
 #include "tornado/gen.h"
 
-namespace tornado {
+namespace tornado::detail {
 
 bool PendingResult::claim() noexcept {
   Phase open = Phase::open;
@@ -70,4 +70,4 @@ bool PendingResult::take() noexcept {
   return phase_.exchange(Phase::over) == Phase::there;
 }
 
-}  // namespace tornado
+}  // namespace tornado::detail

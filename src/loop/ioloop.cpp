@@ -96,10 +96,9 @@ class IOLoop::Impl::Run {
   LoopHandle previous_;
 };
 
-template <class F>
-void IOLoop::Impl::ask_to_take_back(F take_back) noexcept {
+void IOLoop::Impl::post_taking_back(Mailbox& mailbox, Callback act) noexcept {
   try {
-    mailbox->post(std::move(take_back), Location::current());
+    mailbox.post(std::move(act), Location::current());
   } catch (const std::exception& error) {
     log(LogLevel::error, std::string("IOLoop: could not take back: ") + error.what());
   }
@@ -113,7 +112,7 @@ IOLoop::IOLoop(const Options& options)
         }
         return new Impl(*this, options);
       }()) {
-  impl_->mailbox->set_loop(*this);
+  impl_->mailbox->set_owner(this);
   if (options.make_current.value_or(!open_current_loop())) make_current();
 }
 
@@ -162,14 +161,13 @@ void IOLoop::update_handler(NativeFd fd, Events events) {
 }
 
 void IOLoop::remove_handler(NativeFd fd) noexcept {
-  if (!impl_->mailbox->runs_elsewhere()) {
-    if (HandlerTable::Entry* entry = impl_->handlers.find(fd)) impl_->remove(*entry);
-    return;
-  }
-  // Not one that is added meanwhile.
-  impl_->ask_to_take_back([impl = impl_, fd, latest = impl_->handlers.latest()] {
-    HandlerTable::Entry* const entry = impl->handlers.find(fd);
-    if (entry && !HandlerTable::is_newer(*entry, latest)) impl->remove(*entry);
+  // Not a handler that is added before the loop's thread gets there.
+  const auto latest = impl_->handlers.latest();
+  Impl::take_back(*impl_->mailbox, [fd, latest](Impl& impl) {
+    HandlerTable::Entry* const entry = impl.handlers.find(fd);
+    if (!entry || HandlerTable::is_newer(*entry, latest)) return false;
+    impl.remove(*entry);
+    return true;
   });
 }
 
@@ -183,7 +181,7 @@ bool IOLoop::spawn_callback(Callback callback, Location where) {
     try {
       inner();
     } catch (...) {
-      pass_end_of_thread();
+      detail::pass_end_of_thread();
       log_exception(where);
     }
   };
@@ -206,16 +204,15 @@ TimeoutHandle IOLoop::call_later(Delay delay, Callback callback, Location where)
 }
 
 bool IOLoop::remove_timeout(TimeoutHandle timeout) noexcept {
-  if (!impl_->mailbox->runs_elsewhere()) return impl_->remove(timeout);
-  impl_->ask_to_take_back([impl = impl_, timeout] { impl->remove(timeout); });
-  return false;
+  return Impl::take_back(*impl_->mailbox,
+                         [timeout](Impl& impl) { return impl.remove(timeout); });
 }
 
 bool IOLoop::update_timeout(TimeoutHandle& timeout, TimePoint deadline) {
   if (impl_->mailbox->closed()) return false;
   impl_->check("update_timeout");
-  if (timeout.loop != impl_->id) return false;
-  const auto id = impl_->timers.move({timeout.slot, timeout.sequence}, deadline);
+  if (timeout.loop_ != impl_->id) return false;
+  const auto id = impl_->timers.move({timeout.slot_, timeout.sequence_}, deadline);
   if (id.sequence == 0) return false;
   timeout = {impl_->id, id.slot, id.sequence};
   return true;
@@ -241,8 +238,10 @@ void IOLoop::add_signal_handler(int signal, SignalHandler handler, Location wher
 }
 
 void IOLoop::remove_signal_handler(int signal) noexcept {
-  if (!impl_->mailbox->runs_elsewhere()) return impl_->remove_signal(signal);
-  impl_->ask_to_take_back([impl = impl_, signal] { impl->remove_signal(signal); });
+  Impl::take_back(*impl_->mailbox, [signal](Impl& impl) {
+    impl.remove_signal(signal);
+    return true;
+  });
 }
 
 void IOLoop::start() {
@@ -252,15 +251,16 @@ void IOLoop::start() {
   if (!impl_->mailbox->take_stop()) impl_->run();
 }
 
-void IOLoop::run_until(const std::shared_ptr<PendingResult>& result, Callback first,
-                       std::optional<Delay> timeout, const Location& where) {
+void IOLoop::run_until(const std::shared_ptr<detail::PendingResult>& result,
+                       Callback first, std::optional<Delay> timeout,
+                       const Location& where) {
   impl_->check("run_sync");
   if (impl_->running) throw_error(Errc::loop_running, "run_sync");
   std::optional<TimePoint> deadline;
   if (timeout) deadline = timeout->after(time());
   struct End {
     IOLoop& loop;
-    PendingResult& result;
+    detail::PendingResult& result;
     ~End() {
       result.give_up();
       loop.remove_timeout(result.alarm);
@@ -275,7 +275,7 @@ void IOLoop::run_until(const std::shared_ptr<PendingResult>& result, Callback fi
       }
       act();
     } catch (...) {
-      pass_end_of_thread();
+      detail::pass_end_of_thread();
       if (!result->fail(std::current_exception())) throw;
     }
   };

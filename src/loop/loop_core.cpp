@@ -191,9 +191,9 @@ void IOLoop::Impl::remove(HandlerTable::Entry& entry) noexcept {
 }
 
 bool IOLoop::Impl::remove(TimeoutHandle timeout) noexcept {
-  if (timeout.loop != id) return false;
+  if (timeout.loop_ != id) return false;
   TimeoutCallback removed;
-  return timers.remove({timeout.slot, timeout.sequence}, removed);
+  return timers.remove({timeout.slot_, timeout.sequence_}, removed);
 }
 
 void IOLoop::Impl::remove_signal(int signal) noexcept {
@@ -297,6 +297,7 @@ void IOLoop::Impl::close(bool all_fds) noexcept {
   if (all_fds) close_descriptors();
   handlers.for_each([this](HandlerTable::Entry& entry) { handlers.remove(entry); });
   handlers.reclaim();
+  mailbox->set_owner(nullptr);
   const auto unrun = std::exchange(batch, {});
   batch_waiting = 0;
   const auto never = timers.clear();

@@ -48,9 +48,17 @@ struct IOLoop::Impl {
     if (closed || !mailbox->ours() || (running && !mailbox->runs_here())) refuse(act);
   }
   [[noreturn]] void refuse(std::string_view act) const;
-  /// Has the loop's thread take something back, for a thread that may not.
+  /// Calls `act(impl)`, which takes something back, and gives its result. While another
+  /// thread runs the loop, that thread calls it in its next turn, and this gives false.
   template <class F>
-  void ask_to_take_back(F take_back) noexcept;
+  static bool take_back(Mailbox& mailbox, F act) noexcept {
+    IOLoop* const loop = mailbox.owner();
+    if (!loop) return false;
+    if (!mailbox.runs_elsewhere()) return act(*loop->impl_);
+    post_taking_back(mailbox, [loop, act] { act(*loop->impl_); });
+    return false;
+  }
+  static void post_taking_back(Mailbox& mailbox, Callback act) noexcept;
   void add(NativeFd fd, Handler handler, Events events, const Location& where);
   void check_new(NativeFd fd, Events events) const;
   void watch(HandlerTable::Entry& entry, Events events);

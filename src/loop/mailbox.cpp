@@ -121,7 +121,6 @@ void Mailbox::stop() noexcept {
 
 void Mailbox::close() {
   closed_.store(true);
-  loop_.store(nullptr);
   sync_point(SyncPoint::refusal_began);
   // A thread of the parent may hold the lock, and is not here to let it go.
   if (!ours()) (void)queue_.after_fork();

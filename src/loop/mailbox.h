@@ -54,7 +54,11 @@ class Mailbox {
     return runner != std::thread::id() && runner != std::this_thread::get_id();
   }
   /// Null once the loop is closed.
-  [[nodiscard]] IOLoop* loop() const noexcept { return loop_.load(); }
+  [[nodiscard]] IOLoop* loop() const noexcept {
+    return closed_.load() ? nullptr : owner();
+  }
+  /// Null once the loop has nothing left that can be taken back.
+  [[nodiscard]] IOLoop* owner() const noexcept { return loop_.load(); }
 
   // The loop's thread.
   /// Whether whoever woke the loop last did so on this very processor.
@@ -62,7 +66,7 @@ class Mailbox {
     const int cpu = waking_cpu_.load(std::memory_order_relaxed);
     return cpu != -1 && cpu == current_cpu();
   }
-  void set_loop(IOLoop& loop) noexcept { loop_.store(&loop); }
+  void set_owner(IOLoop* loop) noexcept { loop_.store(loop); }
   void set_runner(std::thread::id runner) noexcept { runner_.store(runner); }
   [[nodiscard]] LoopWaker& waker() noexcept { return waker_; }
   [[nodiscard]] CallbackQueue& queue() noexcept { return queue_; }

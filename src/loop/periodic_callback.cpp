@@ -35,11 +35,10 @@ struct PeriodicCallback::State : std::enable_shared_from_this<State> {
     IOLoop& loop = handle.open_loop("PeriodicCallback");
     next = next_tick(next, loop.time(), step());
     timeout = loop.call_at(next, [self = shared_from_this()] { self->tick(); });
-    pending = true;
   }
 
   void tick() {
-    pending = false;
+    timeout = {};
     if (!running) return;
     try {
       callback();
@@ -53,12 +52,12 @@ struct PeriodicCallback::State : std::enable_shared_from_this<State> {
   // The callback may have stopped it, or started it again, or forked: a child's loop
   // refuses.
   void go_on() {
-    if (running && !pending && !handle.closed()) schedule();
+    if (running && !timeout && !handle.closed()) schedule();
   }
 
   void take_back() noexcept {
-    IOLoop* const open = handle.loop();
-    if (std::exchange(pending, false) && open) open->remove_timeout(timeout);
+    const TimeoutHandle old = std::exchange(timeout, {});
+    if (IOLoop* const open = handle.loop()) open->remove_timeout(old);
   }
 
   // Another thread must not touch what belongs to the loop's.
@@ -81,8 +80,7 @@ struct PeriodicCallback::State : std::enable_shared_from_this<State> {
   // The loop's thread:
   std::minstd_rand random{std::random_device{}()};
   TimePoint next{};
-  TimeoutHandle timeout;
-  bool pending = false;  // whether `timeout` is still to come
+  TimeoutHandle timeout;  // empty during a tick
 };
 
 PeriodicCallback::PeriodicCallback(Callback callback, Delay period, double jitter)

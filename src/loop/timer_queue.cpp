@@ -32,7 +32,8 @@ TimerQueue::Id TimerQueue::add(TimePoint deadline, Callback&& callback,
   Node& fresh = node(slot);
   this->callback(slot).callback = std::move(callback);
   this->callback(slot).where = where;
-  plain(slot) = this->callback(slot).callback.is_plain();
+  plain(slot) =
+      detail::CallableAccess::is_trivially_destroyed(this->callback(slot).callback);
   free_ = fresh.link;
   if (free_ != none) prefetch_line(&this->callback(free_));  // the next add's
   fresh.deadline = deadline;

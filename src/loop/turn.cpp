@@ -372,7 +372,7 @@ void IOLoop::Impl::call(const Location& where, F&& function) {
     function();
   } catch (...) {
     monitor.running.store({}, std::memory_order_relaxed);
-    pass_end_of_thread();
+    detail::pass_end_of_thread();
     on_exception(where);
   }
   monitor.running.store({}, std::memory_order_relaxed);

@@ -146,7 +146,7 @@ LowCopy::~LowCopy() {
   if (slot_) slots().give_back(*slot_, number_);
 }
 
-void reserve_spawn_slots() {
+void reserve_descriptors_for_spawn() {
   slots().fill();
 }
 

@@ -230,7 +230,7 @@ std::string Preparation::failed_act() const {
 
 Child start_child(const SpawnOptions& options) {
   reap_abandoned();
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   Preparation preparation(options);
   sync_point(SyncPoint::spawn_prepared);
   Launched launched = launch(preparation.task());

@@ -218,6 +218,6 @@ Child start_child(const SpawnOptions& options) {
 }
 
 // Windows has no descriptor numbers to reserve.
-void reserve_spawn_slots() {}
+void reserve_descriptors_for_spawn() {}
 
 }  // namespace tornado

@@ -115,7 +115,7 @@ int strike(std::size_t call) noexcept {
   const std::uint32_t nth = page.counts[call].fetch_add(1) + 1;
   const Fault& fault = page.fault;
   if (call != page.call || nth < fault.nth) return 0;
-  if (nth > fault.nth && !fault.for_ever) return 0;
+  if (nth > fault.nth && !fault.persistent) return 0;
   if (is_transient(fault.error) && nth >= fault.nth + transient_times) return 0;
   page.struck.fetch_add(1);
   return fault.error;

@@ -59,7 +59,7 @@ FaultInjection::~FaultInjection() {
   there_is_one = false;
 }
 
-std::uint32_t FaultInjection::struck() const noexcept {
+std::uint32_t FaultInjection::failures() const noexcept {
   return faults::struck();
 }
 

@@ -30,8 +30,8 @@ TEST(Examples, wake_from_threads_loses_no_result) {
                 "a post to the closed loop: refused\n");
 }
 
-TEST(Examples, lane_loses_no_callback) {
-  expect_output("lane", "1000000 callbacks, sum 500000500000\n");
+TEST(Examples, producer_loses_no_callback) {
+  expect_output("producer", "1000000 callbacks, sum 500000500000\n");
 }
 
 TEST(Examples, periodic_work_skips_what_it_missed) {

@@ -132,17 +132,17 @@ TEST_P(EveryLoopPaused, hears_a_post_while_another_thread_stands_amid_its_own) {
 }
 
 TEST_P(EveryLoopPaused, hears_of_lanes_that_are_opened_and_used) {
-  Lane lane;
+  CallbackProducer lane;
   play(
       [&] {
         const int slept = arrivals_at(SyncPoint::sign_fenced);
-        lane = loop_->handle().open_lane();
+        lane = loop_->handle().make_producer();
         EXPECT_TRUE(
             wait_until([&] { return arrivals_at(SyncPoint::sign_fenced) > slept; }));
         EXPECT_TRUE(lane.add_callback([this] { told(); }));
       },
       [&] {
-        Lane other = loop_->handle().open_lane();
+        CallbackProducer other = loop_->handle().make_producer();
         EXPECT_TRUE(other.add_callback([this] { also(); }));
       });
 }
@@ -295,7 +295,7 @@ TEST_P(EveryLoopPaused, that_closes_runs_no_post_and_destroys_each) {
         on_another_thread([&] {
           post(handle);
           handle.stop();
-          handle.add_callback_from_signal([] {});
+          (void)handle.add_callback_from_signal([] {});
         });
       });
   EXPECT_GT(played, 5);

@@ -160,7 +160,7 @@ bool spawned_into_namespace(const Means&) {
 
 /// The numbers that spawn keeps are other files' by now.
 bool spawned_beside_reused_numbers(const Means& means) {
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   for (int number = 3; number < 64; ++number) ::close(number);
   std::vector<UniqueFd> files;
   std::vector<std::uint64_t> before;
@@ -234,7 +234,7 @@ bool old_lanes(const Means& means) {
   become_old();
   Stage stage(means);
   Helper poster(stage.loop, [&, handle = stage.loop.handle()] {
-    Lane lane = handle.open_lane();
+    CallbackProducer lane = handle.make_producer();
     lane.add_callback(
         [&] { stage.loop.call_later(100us, [&] { stage.loop.stop(); }); });
   });

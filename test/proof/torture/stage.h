@@ -21,12 +21,11 @@ struct Stage {
   /// False if it was not stopped in time.
   bool run() {
     bool late = false;
-    const TimeoutHandle end = loop.call_later(patience, [&] {
+    const Timeout end(loop, patience, [&] {
       late = true;
       loop.stop();
     });
     loop.start();
-    loop.remove_timeout(end);
     return !late;
   }
 

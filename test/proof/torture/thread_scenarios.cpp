@@ -38,7 +38,7 @@ bool lanes(const Means& means) {
   Stage stage(means);
   int ran = 0;
   Helper poster(stage.loop, [&, handle = stage.loop.handle()] {
-    Lane lane = handle.open_lane();
+    CallbackProducer lane = handle.make_producer();
     for (int i = 0; i < 3; ++i) lane.add_callback([&] { ++ran; });
     lane.add_callback([&] { stage.loop.stop(); });
   });
@@ -56,7 +56,7 @@ bool producers(const Means& means) {
     if (++ran == 3 * posts) stage.loop.stop();
   };
   const auto body = [&, handle = stage.loop.handle()] {
-    Lane lane = handle.open_lane();
+    CallbackProducer lane = handle.make_producer();
     for (int i = 0; i < posts; ++i) lane.add_callback(count);
   };
   Helper first(stage.loop, body);
@@ -113,7 +113,7 @@ bool from_signal(const Means& means) {
   Stage stage(means);
   for_handler = stage.loop.handle();
   std::signal(SIGUSR2, [](int) {
-    for_handler.add_callback_from_signal([] { for_handler.stop(); });
+    (void)for_handler.add_callback_from_signal([] { for_handler.stop(); });
   });
   Helper other(stage.loop, [] { ::raise(SIGUSR2); });
   const bool right = stage.run();
@@ -197,7 +197,7 @@ bool forked_busy(const Means& means) {
   stage.loop.set_blocking_log_threshold(1s);
   stage.loop.add_callback(step);
   stage.loop.call_later(100us, step);
-  Lane lane = stage.loop.handle().open_lane();
+  CallbackProducer lane = stage.loop.handle().make_producer();
   lane.add_callback(step);
   stage.loop.add_signal_handler(SIGUSR1, [&](int) { step(); });
   const auto writable = [&](NativeFd fd, Events) {

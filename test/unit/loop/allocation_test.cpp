@@ -120,7 +120,7 @@ TEST_F(Allocations, of_callbacks_of_others_beside_the_loops_own_are_none) {
 
 TEST_F(Allocations, of_callbacks_by_a_lane_are_none) {
   EXPECT_EQ(of_another_thread([this] {
-              return [this, lane = loop.handle().open_lane()]() mutable {
+              return [this, lane = loop.handle().make_producer()]() mutable {
                 lane.add_callback(Large{&ran});
               };
             }),

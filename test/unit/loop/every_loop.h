@@ -8,6 +8,7 @@
 #include "support/pollers.h"
 #include "tornado/fd.h"
 #include "tornado/ioloop.h"
+#include "tornado/registration.h"
 
 namespace tornado::test {
 
@@ -25,12 +26,11 @@ class EveryLoop : public testing::TestWithParam<PollerKind> {
 
   /// Ends start() with a failure when a test that ought to stop the loop does not.
   void start() {
-    const TimeoutHandle alarm = loop.call_later(60s, [this] {
+    const Timeout alarm(loop, 60s, [this] {
       ADD_FAILURE() << "the loop was not stopped";
       loop.stop();
     });
     loop.start();
-    loop.remove_timeout(alarm);
   }
   /// Runs what waits now, looks at the descriptors once, and runs their handlers.
   void turn() {

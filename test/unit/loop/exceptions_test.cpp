@@ -23,7 +23,7 @@ class Exceptions : public EveryLoop {
     put_byte(pipe_.second);
     loop.add_callback([=] { throw thrown; });
     loop.call_later(0ms, [=] { throw thrown; });
-    loop.add_callback_from_signal([] { throw T(); });
+    EXPECT_TRUE(loop.add_callback_from_signal([] { throw T(); }));
     loop.add_signal_handler(a_signal, [this, thrown](int signal) {
       loop.remove_signal_handler(signal);
       throw thrown;

@@ -15,7 +15,7 @@ namespace {
 class LanesPosix : public EveryLoop {};
 
 TEST_P(LanesPosix, of_a_parent_refuse_until_the_loop_is_made_the_childs) {
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   int runs = 0;
   EXPECT_TRUE(lane.add_callback([&] { ++runs; }));
   EXPECT_TRUE(passes_in_child([&] {
@@ -31,7 +31,7 @@ TEST_P(LanesPosix, of_a_parent_refuse_until_the_loop_is_made_the_childs) {
 // open.
 TEST_P(LanesPosix, lose_no_wake_where_membarrier_is_refused) {
   if (!can_deny()) GTEST_SKIP() << "system calls cannot be denied here";
-  const auto exchange = [this](Lane& lane) {
+  const auto exchange = [this](CallbackProducer& lane) {
     // From within the loop and from another thread, to a loop that sleeps.
     for (int i = 0; i < 100; ++i) {
       std::thread poster([&] { lane.add_callback([this] { loop.stop(); }); });
@@ -42,10 +42,10 @@ TEST_P(LanesPosix, lose_no_wake_where_membarrier_is_refused) {
   for (const bool late : {false, true}) {
     EXPECT_TRUE(passes_in_child([&] {
       loop.after_fork();
-      std::optional<Lane> lane;
-      if (late) lane = loop.handle().open_lane();
+      std::optional<CallbackProducer> lane;
+      if (late) lane = loop.handle().make_producer();
       ASSERT_TRUE(deny({{SYS_membarrier, EPERM}}));
-      if (!late) lane = loop.handle().open_lane();
+      if (!late) lane = loop.handle().make_producer();
       exchange(*lane);
     }));
   }

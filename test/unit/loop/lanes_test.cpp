@@ -23,7 +23,7 @@ TEST_P(Lanes, keep_the_order_of_each) {
   std::vector<std::thread> posters;
   for (std::size_t id = 0; id < threads; ++id) {
     posters.emplace_back([&, id] {
-      Lane lane = loop.handle().open_lane();
+      CallbackProducer lane = loop.handle().make_producer();
       for (std::size_t i = 0; i < share; ++i) {
         lane.add_callback([&, id, i] { in_order &= next[id]++ == i; });
       }
@@ -42,8 +42,8 @@ TEST_P(Lanes, keep_the_order_of_each) {
 TEST_P(Lanes, wake_a_sleeping_loop_each_time) {
   const auto trips = static_cast<std::size_t>(scaled(20'000));
   IOLoop other(LoopOptions{GetParam(), WakerKind::best, false});
-  Lane there = other.handle().open_lane();
-  Lane here = loop.handle().open_lane();
+  CallbackProducer there = other.handle().make_producer();
+  CallbackProducer here = loop.handle().make_producer();
   std::size_t left = trips;
   std::thread thread([&] { other.start(); });
   const std::function<void()> serve = [&] {
@@ -57,7 +57,7 @@ TEST_P(Lanes, wake_a_sleeping_loop_each_time) {
 }
 
 TEST_P(Lanes, hold_callables_of_any_kind_and_size) {
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   std::size_t sum = 0;
   for (std::size_t i = 0; i < 1000; ++i) {
     lane.add_callback([&sum] { ++sum; });
@@ -75,7 +75,7 @@ TEST_P(Lanes, hold_callables_of_any_kind_and_size) {
 }
 
 TEST_P(Lanes, run_what_is_added_meanwhile_in_the_next_turn) {
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   std::uint64_t first = 0;
   std::uint64_t second = 0;
   lane.add_callback([&] {
@@ -92,7 +92,7 @@ TEST_P(Lanes, run_what_is_added_meanwhile_in_the_next_turn) {
 TEST_P(Lanes, still_run_what_was_added_before_they_were_destroyed) {
   int runs = 0;
   for (int i = 0; i < 100; ++i) {
-    loop.handle().open_lane().add_callback([&] {
+    loop.handle().make_producer().add_callback([&] {
       if (++runs == 100) loop.stop();
     });
   }
@@ -102,9 +102,9 @@ TEST_P(Lanes, still_run_what_was_added_before_they_were_destroyed) {
 
 TEST_P(Lanes, may_be_moved) {
   int runs = 0;
-  Lane first = loop.handle().open_lane();
+  CallbackProducer first = loop.handle().make_producer();
   first.add_callback([&] { EXPECT_EQ(++runs, 1); });
-  Lane second = std::move(first);
+  CallbackProducer second = std::move(first);
   second.add_callback([&] { EXPECT_EQ(++runs, 2); });
   second.add_callback([&] { loop.stop(); });
   start();
@@ -113,7 +113,7 @@ TEST_P(Lanes, may_be_moved) {
 
 TEST_P(Lanes, lose_nothing_to_an_exception) {
   loop.set_exception_policy(ExceptionPolicy::rethrow);
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   int runs = 0;
   for (int i = 0; i < 3; ++i) {
     lane.add_callback([&] {
@@ -132,7 +132,7 @@ TEST_P(Lanes, lose_nothing_to_an_exception) {
 
 TEST_P(Lanes, refuse_after_the_loop_has_closed_and_destroy_what_waits) {
   const auto alive = std::make_shared<int>();
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   EXPECT_TRUE(lane.add_callback([alive] {}));
   EXPECT_TRUE(
       lane.add_callback([alive, large = std::array<int, 100>()] { (void)large; }));
@@ -144,22 +144,22 @@ TEST_P(Lanes, refuse_after_the_loop_has_closed_and_destroy_what_waits) {
 }
 
 TEST_P(Lanes, may_close_the_loop_that_runs_them) {
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   lane.add_callback([&] { loop.close(); });
   lane.add_callback([] { FAIL() << "ran after close()"; });
   loop.start();
   EXPECT_FALSE(lane.add_callback([] {}));
 }
 
-TEST(Lane, of_no_loop_refuses) {
-  Lane none;
+TEST(CallbackProducer, of_no_loop_refuses) {
+  CallbackProducer none;
   EXPECT_FALSE(none.add_callback([] {}));
-  EXPECT_FALSE(LoopHandle().open_lane().add_callback([] {}));
+  EXPECT_FALSE(LoopHandle().make_producer().add_callback([] {}));
 }
 
-TEST(Lane, without_a_callable_is_an_error) {
+TEST(CallbackProducer, without_a_callable_is_an_error) {
   IOLoop loop;
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   EXPECT_THROW(lane.add_callback(nullptr), std::system_error);
 }
 
@@ -168,9 +168,9 @@ TEST_P(Lanes, run_what_they_were_given_before_another_was_moved_onto_them) {
   const auto count = [&] {
     if (++ran == 2) loop.stop();
   };
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   lane.add_callback(count);
-  lane = loop.handle().open_lane();
+  lane = loop.handle().make_producer();
   lane.add_callback(count);
   start();
   EXPECT_EQ(ran, 2);
@@ -179,7 +179,7 @@ TEST_P(Lanes, run_what_they_were_given_before_another_was_moved_onto_them) {
 // More than they keep for the next time.
 TEST_P(Lanes, give_the_memory_of_a_great_backlog_back) {
   constexpr int many = 100'000;
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   int ran = 0;
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < many; ++i) lane.add_callback([&] { ++ran; });

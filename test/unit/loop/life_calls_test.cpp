@@ -10,6 +10,7 @@
 #include "support/wait.h"
 #include "tornado/log.h"
 #include "tornado/periodic_callback.h"
+#include "tornado/task.h"
 
 namespace tornado::test {
 namespace {
@@ -22,12 +23,18 @@ struct Scene {
     loop.add_signal_handler(a_signal, [](int) {});
     ticks->start();
   }
+  Scene(const Scene&) = delete;
+  Scene& operator=(const Scene&) = delete;
 
   FdPair pipe = make_pipe();
   FdPair other = make_pipe();
   IOLoop loop;
   TimeoutHandle timeout = loop.call_later(1h, [] {});
-  Lane lane = loop.handle().open_lane();
+  Registration owned{loop, other.second.get(), [](NativeFd, Events) {}, Events::none};
+  Registration kept{loop, pipe.second.get(), [](NativeFd, Events) {}, Events::none};
+  Timeout owned_timeout{loop, 1h, [] {}};
+  Timeout kept_timeout{loop, 1h, [] {}};
+  CallbackProducer lane = loop.handle().make_producer();
   std::unique_ptr<PeriodicCallback> ticks = std::make_unique<PeriodicCallback>(
       loop, [] {}, 1h);
   PeriodicCallback stopped{loop, [] {}, 1h};
@@ -71,6 +78,12 @@ const std::vector<Call>& calls() {
        nothing, nothing},
       {"remove_timeout again",
        tells([](Scene& s) { return s.loop.remove_timeout(s.timeout); }), no, no},
+      {"Registration::reset", quiet([](Scene& s) { s.owned.reset(); }), nothing,
+       nothing},
+      {"Timeout::reset", quiet([](Scene& s) { s.owned_timeout.reset(); }), nothing,
+       nothing},
+      {"Timeout::reset again", tells([](Scene& s) { return s.owned_timeout.reset(); }),
+       no, no},
       {"remove_signal_handler",
        quiet([](Scene& s) { s.loop.remove_signal_handler(a_signal); }), nothing,
        nothing},
@@ -93,6 +106,10 @@ const std::vector<Call>& calls() {
       {"update_handler",
        quiet([](Scene& s) { s.loop.update_handler(s.pipe.first.get(), Events::none); }),
        refused, refused},
+      {"Registration::update", quiet([](Scene& s) { s.kept.update(Events::read); }),
+       refused, refused},
+      {"Timeout::update",
+       tells([](Scene& s) { return s.kept_timeout.update(TimePoint()); }), no, refused},
       {"add_callback", tells([](Scene& s) { return s.loop.add_callback([] {}); }), no,
        yes},
       {"spawn_callback", tells([](Scene& s) { return s.loop.spawn_callback([] {}); }),
@@ -101,10 +118,14 @@ const std::vector<Call>& calls() {
        tells([](Scene& s) { return s.loop.add_callback_from_signal([] {}); }), no, yes},
       {"LoopHandle::add_callback",
        tells([](Scene& s) { return s.loop.handle().add_callback([] {}); }), no, yes},
-      {"Lane::add_callback", tells([](Scene& s) { return s.lane.add_callback([] {}); }),
+      {"LoopHandle::spawn_callback", tells([](Scene& s) {
+         return s.loop.handle().spawn_callback([]() -> Task<> { co_return; }());
+       }),
        no, yes},
-      {"open_lane", quiet([](Scene& s) { (void)s.loop.handle().open_lane(); }), nothing,
-       nothing},
+      {"CallbackProducer::add_callback",
+       tells([](Scene& s) { return s.lane.add_callback([] {}); }), no, yes},
+      {"make_producer", quiet([](Scene& s) { (void)s.loop.handle().make_producer(); }),
+       nothing, nothing},
       {"LoopHandle::closed", tells([](Scene& s) { return s.loop.handle().closed(); }),
        yes, no},
       {"call_at", quiet([](Scene& s) { s.loop.call_at(TimePoint(), [] {}); }), refused,

@@ -158,11 +158,11 @@ TEST_P(Life, close_lets_nothing_more_of_the_turn_run) {
     }
   });
   only_one_runs([](IOLoop& one, auto close) {
-    for (int i = 0; i < 2; ++i) one.add_callback_from_signal(close);
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(one.add_callback_from_signal(close));
   });
   only_one_runs([](IOLoop& one, auto close) {
     one.add_callback(close);
-    one.handle().open_lane().add_callback(close);
+    one.handle().make_producer().add_callback(close);
   });
   options.turns = TurnPolicy::bounded;
   only_one_runs([](IOLoop& one, auto close) {

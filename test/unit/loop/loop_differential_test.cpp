@@ -189,7 +189,7 @@ class Script {
     far_.pop_back();
   }
   void from_signal() {
-    loop_->add_callback_from_signal([this] { note("s"); });
+    (void)loop_->add_callback_from_signal([this] { note("s"); });
   }
   void stop() { loop_->stop(); }
 

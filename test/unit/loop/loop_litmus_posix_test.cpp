@@ -20,7 +20,7 @@ TEST_P(LostWakesOfSignals, none_of_a_signal_handler_that_posts_to_a_loop_that_sl
   heard = 0;
   const std::uint64_t rounds = scaled(2000);
   const SignalScope handler(SIGUSR1, [](int) {
-    target.load()->add_callback_from_signal([] { heard.fetch_add(1); });
+    (void)target.load()->add_callback_from_signal([] { heard.fetch_add(1); });
   });
   Thread poster([&] {
     for (std::uint64_t i = 0; i < rounds; ++i) {

@@ -10,6 +10,7 @@
 #include "platform/thread.h"
 #include "support/child.h"
 #include "support/wait.h"
+#include "tornado/ioloop.h"
 #include "tornado/loop_handle.h"
 
 namespace tornado::test {
@@ -130,19 +131,19 @@ void expect_to_refuse(const LoopHandle& handle) {
   EXPECT_TRUE(handle.closed());
   EXPECT_FALSE(handle.add_callback([] {}));
   EXPECT_FALSE(handle.add_callback_from_signal([] {}));
-  EXPECT_FALSE(handle.open_lane().add_callback([] {}));
+  EXPECT_FALSE(handle.make_producer().add_callback([] {}));
   handle.stop();
 }
 
 TEST(LoopHandles, that_are_empty_answer_as_those_of_a_closed_loop) {
   expect_to_refuse(LoopHandle());
-  const auto mailbox = std::make_shared<Mailbox>(WakerKind::best);
-  const LoopHandle handle(mailbox);
+  IOLoop loop(IOLoop::Options{{}, {}, false});
+  const LoopHandle handle = loop.handle();
   EXPECT_FALSE(handle.closed());
   EXPECT_TRUE(handle.add_callback([] {}));
   EXPECT_TRUE(handle.add_callback_from_signal([] {}));
-  EXPECT_TRUE(handle.open_lane().add_callback([] {}));
-  mailbox->close();
+  EXPECT_TRUE(handle.make_producer().add_callback([] {}));
+  loop.close();
   expect_to_refuse(handle);
 }
 

@@ -158,7 +158,7 @@ TEST(LoopHandle, opens_no_lane_into_a_closed_loop) {
   loop.close();
   std::weak_ptr<int> held;
   {
-    Lane lane = loop.handle().open_lane();
+    CallbackProducer lane = loop.handle().make_producer();
     auto one = std::make_shared<int>();
     held = one;
     EXPECT_FALSE(lane.add_callback([one = std::move(one)] {}));

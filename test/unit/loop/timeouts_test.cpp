@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "every_loop.h"
@@ -159,6 +160,22 @@ TEST_P(Timeouts, of_another_loop_are_not_touched) {
   EXPECT_FALSE(other.remove_timeout(mine));
   EXPECT_TRUE(loop.remove_timeout(mine));
   EXPECT_TRUE(other.remove_timeout(theirs));
+}
+
+TEST_P(Timeouts, have_handles_that_compare_and_hash_and_may_be_empty) {
+  TimeoutHandle one = loop.call_later(1h, [] {});
+  const TimeoutHandle two = loop.call_later(1h, [] {});
+  const TimeoutHandle first = one;
+  EXPECT_TRUE(one);
+  EXPECT_FALSE(TimeoutHandle());
+  EXPECT_EQ(first, one);
+  EXPECT_NE(one, two);
+  EXPECT_NE(one, TimeoutHandle());
+  std::unordered_map<TimeoutHandle, int> names = {{one, 1}, {two, 2}};
+  EXPECT_EQ(names.at(one) * 10 + names.at(two), 12);
+  EXPECT_TRUE(loop.update_timeout(one, loop.time()));
+  EXPECT_NE(first, one) << "a moved timeout has another name";
+  EXPECT_FALSE(names.contains(one));
 }
 
 TEST_P(Timeouts, may_be_moved) {

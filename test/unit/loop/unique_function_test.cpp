@@ -69,15 +69,27 @@ TEST(UniqueFunction, survives_being_moved_to_itself) {
   EXPECT_EQ(alive.use_count(), 2);
 }
 
-TEST(UniqueFunction, is_plain_if_to_destroy_it_is_to_do_nothing) {
+TEST(UniqueFunction, knows_a_callable_that_needs_no_destructor) {
+  const auto trivial = [](const Function& function) {
+    return detail::CallableAccess::is_trivially_destroyed(function);
+  };
   const auto alive = std::make_shared<int>(0);
-  EXPECT_TRUE(Function().is_plain());
-  EXPECT_TRUE(Function([](int n) { return n; }).is_plain());
-  EXPECT_FALSE(Function([alive](int n) { return n; }).is_plain());
-  EXPECT_FALSE(Function([big = std::array<char, 200>{}](int n) {
-                 return n + big[0];
-               }).is_plain())
+  EXPECT_TRUE(trivial(Function()));
+  EXPECT_TRUE(trivial([](int n) { return n; }));
+  EXPECT_FALSE(trivial([alive](int n) { return n; }));
+  EXPECT_FALSE(trivial([big = std::array<char, 200>{}](int n) { return n + big[0]; }))
       << "it is on the heap";
+}
+
+TEST(UniqueFunction, refuses_pointers_to_members) {
+  struct Holder {
+    int member;
+    int call() { return member; }
+  };
+  using OfHolder = UniqueFunction<int(Holder&)>;
+  EXPECT_FALSE((std::is_constructible_v<OfHolder, int Holder::*>));
+  EXPECT_FALSE((std::is_constructible_v<OfHolder, int (Holder::*)()>));
+  EXPECT_TRUE((std::is_constructible_v<OfHolder, int (*)(Holder&)>));
 }
 
 TEST(UniqueFunction, moves_to_one_with_another_room) {

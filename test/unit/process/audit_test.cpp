@@ -304,7 +304,7 @@ TEST(Audit, lists_a_file_whose_path_is_too_long_to_be_told) {
 TEST(Audit, names_no_maker_of_a_number_that_was_closed_otherwise_and_used_again) {
   EXPECT_TRUE(passes_in_child([] {
     Child child = spawn({.argv = {"cat"}, .in = Stdio::pipe()});
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const auto made = [] {
       const auto all = audit_descriptors();
       return std::count_if(all.begin(), all.end(),

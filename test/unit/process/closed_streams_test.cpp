@@ -94,9 +94,9 @@ std::vector<Opener> openers() {
          Subprocess child(cat, *loop);
          return hold(std::pair(std::move(loop), std::move(child)));
        }},
-      {"reserve_spawn_slots",
+      {"reserve_descriptors_for_spawn",
        [] {
-         reserve_spawn_slots();
+         reserve_descriptors_for_spawn();
          return std::shared_ptr<void>();
        }},
       {"fork_processes", fork_a_worker},

@@ -45,7 +45,7 @@ TEST(LowCopy, is_none_of_a_number_below_64) {
 // The reserved numbers are open already: a copy there opens no number.
 TEST(LowCopy, of_64_and_above_has_a_number_that_is_kept_for_it) {
   EXPECT_TRUE(passes_in_child([] {
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const FdPair pipe = pipe_to(64);
     ASSERT_EQ(pipe.second.get(), 64);
     const std::set<int> before = open_numbers();
@@ -62,7 +62,7 @@ TEST(LowCopy, of_64_and_above_has_a_number_that_is_kept_for_it) {
 
 TEST(LowCopy, lends_three_numbers_at_a_time_and_copies_more_while_it_lives) {
   EXPECT_TRUE(passes_in_child([] {
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const FdPair pipe = pipe_to(100);
     const std::set<int> before = open_numbers();
     for (int round = 0; round < 3; ++round) {
@@ -100,7 +100,7 @@ TEST(LowCopy, leaves_nothing_of_a_pipe_in_the_numbers_that_were_lent) {
 
 TEST(LowCopy, keeps_out_of_the_numbers_of_the_streams) {
   EXPECT_TRUE(passes_in_child([] {
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const FdPair pipe = pipe_to(100);
     std::vector<LowCopy> copies;
     ::close(STDIN_FILENO);
@@ -133,7 +133,7 @@ std::vector<std::uint64_t> files_under_low_numbers() {
 
 TEST(LowCopy, overwrites_no_file_that_took_a_number_kept_before) {
   EXPECT_TRUE(passes_in_child([] {
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const auto files = close_and_reuse_low_numbers();
     const UniqueFd high(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 200));
     for (int i = 0; i < 2; ++i) {
@@ -143,7 +143,7 @@ TEST(LowCopy, overwrites_no_file_that_took_a_number_kept_before) {
         EXPECT_EQ(files_under_low_numbers(), files);
       }
       EXPECT_EQ(files_under_low_numbers(), files);
-      reserve_spawn_slots();
+      reserve_descriptors_for_spawn();
       EXPECT_EQ(files_under_low_numbers(), files);
     }
     for (int n = 0; n < 3; ++n) {
@@ -160,7 +160,7 @@ TEST(LowCopy, overwrites_no_file_that_took_a_number_kept_before) {
 
 TEST(LowCopy, overwrites_no_file_that_took_a_number_lent_at_that_time) {
   EXPECT_TRUE(passes_in_child([] {
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const UniqueFd high(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 200));
     std::vector<std::uint64_t> files;
     {
@@ -174,10 +174,10 @@ TEST(LowCopy, overwrites_no_file_that_took_a_number_lent_at_that_time) {
 
 TEST(LowCopy, has_numbers_kept_for_it_again_after_they_were_closed) {
   EXPECT_TRUE(passes_in_child([] {
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     for (int number = 3; number < 100; ++number) ::close(number);
     const UniqueFd high(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 200));
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const std::set<int> before = open_numbers();
     std::vector<LowCopy> copies;
     for (int i = 0; i < 3; ++i) copies.emplace_back(high.get());
@@ -187,7 +187,7 @@ TEST(LowCopy, has_numbers_kept_for_it_again_after_they_were_closed) {
 
 TEST(LowCopy, is_none_where_all_lower_numbers_are_in_use) {
   EXPECT_TRUE(passes_in_child([] {
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     FdPair pipe = make_pipe();
     std::vector<UniqueFd> filling;
     while (filling.empty() || filling.back().get() < 100) {

@@ -68,7 +68,7 @@ TEST(SpawnByFork, loses_no_report_to_what_the_child_is_given) {
 
 TEST(SpawnByFork, is_refused_when_the_child_is_given_every_number_there_is) {
   if (!descriptor_limit_holds()) GTEST_SKIP() << "not every call keeps to a limit here";
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   const UniqueFd given = open_file("/dev/null", O_RDWR);
   const std::set<int> before = open_numbers();
   const int all = *before.rbegin() + 10;
@@ -83,7 +83,7 @@ TEST(SpawnByFork, is_refused_when_the_child_is_given_every_number_there_is) {
 }
 
 TEST(SpawnByFork, reports_what_the_child_could_not_do) {
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   const std::set<int> before = open_numbers();
   const auto message = [](const SpawnOptions& options) -> std::string {
     try {

@@ -33,7 +33,7 @@ void expect_failure(const SpawnOptions& options, const std::string& message, int
                     std::uint64_t times = 3) {
   const SignalScope count(SIGCHLD, [](int) { child_signals = child_signals + 1; });
   child_signals = 0;
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   const std::set<int> before = open_numbers();
   for (std::uint64_t i = 0; i < times; ++i) {
     try {
@@ -314,7 +314,7 @@ TEST(SpawnFailure, bad_descriptors_are_refused_before_there_is_a_child) {
 TEST(SpawnFailure, too_few_descriptors_leave_nothing_behind) {
   const int needed = shown_means().memory_shared ? 6 : 7;  // a pipe to report on
   EXPECT_TRUE(passes_in_child([needed] {
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const std::set<int> before = open_numbers();
     for (int limit_at = 3, room = 0; room < 12; ++limit_at) {
       if (before.count(limit_at - 1) == 0) ++room;  // numbers free below the limit

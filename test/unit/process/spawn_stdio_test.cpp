@@ -242,7 +242,7 @@ TEST(SpawnStdio, descriptors_below_the_slots_come_out_right) {
     while (filling.empty() || filling.back().get() < 200) {
       filling.push_back(named_memory("filling"));
     }
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const UniqueFd memory = named_memory("given");
     ASSERT_EQ(::dup3(memory.get(), 70, O_CLOEXEC), 70);
     const Reported report = report_of({.descriptors = {{5, 70}}});
@@ -252,7 +252,7 @@ TEST(SpawnStdio, descriptors_below_the_slots_come_out_right) {
 
 // The pipes' ends lie behind a thousand others, then, and go through low numbers.
 TEST(SpawnStdio, pipes_behind_many_descriptors_come_out_right) {
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   const std::set<int> before = open_numbers();
   {
     std::vector<UniqueFd> many;

@@ -140,7 +140,7 @@ TEST(Subprocess, is_reaped_by_a_thread_after_its_loop_was_closed) {
 }
 
 TEST(Subprocess, outlives_a_loop_that_closes_all_descriptors) {
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   const std::set<int> before = open_numbers();
   {
     std::optional<IOLoop> loop(std::in_place);
@@ -157,7 +157,7 @@ TEST(Subprocess, outlives_a_loop_that_closes_all_descriptors) {
 }
 
 TEST(Subprocess, outlives_a_closed_loop_while_it_communicates) {
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   const std::set<int> before = open_numbers();
   {
     std::optional<IOLoop> loop(std::in_place);
@@ -392,7 +392,7 @@ TEST(Subprocess, leaves_nothing_behind_when_the_loop_cannot_watch_it) {
   EXPECT_TRUE(passes_in_child([] {
     IOLoop loop;
     loop.close();
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const std::set<int> before = open_numbers();
     try {
       Subprocess child({.argv = {"sleep", "1000"}, .in = STREAM}, loop);

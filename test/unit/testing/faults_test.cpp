@@ -34,7 +34,7 @@ TEST(FaultInjection, makes_the_call_of_that_number_fail_and_no_other) {
   EXPECT_EQ(::write(pipe.second.get(), "b", 1), -1);
   EXPECT_EQ(errno, ENOSPC);
   EXPECT_EQ(::write(pipe.second.get(), "c", 1), 1);
-  EXPECT_EQ(injection.struck(), 1u);
+  EXPECT_EQ(injection.failures(), 1u);
   EXPECT_EQ(injection.count("write"), 3u);
 }
 
@@ -42,9 +42,9 @@ TEST(FaultInjection, lasts_for_ever_if_asked_and_ends_with_its_life) {
   const FdPair pipe = make_pipe();
   {
     const FaultInjection injection(
-        {.call = "write", .error = EPIPE, .nth = 1, .for_ever = true});
+        {.call = "write", .error = EPIPE, .nth = 1, .persistent = true});
     for (int i = 0; i < 100; ++i) EXPECT_EQ(::write(pipe.second.get(), "a", 1), -1);
-    EXPECT_EQ(injection.struck(), 100u);
+    EXPECT_EQ(injection.failures(), 100u);
   }
   EXPECT_EQ(::write(pipe.second.get(), "a", 1), 1);
 }
@@ -64,7 +64,7 @@ TEST(FaultInjection, reaches_below_the_library) {
     try {
       loop.add_handler(
           pipe.first.get(), [](NativeFd, Events) {}, Events::read);
-      EXPECT_EQ(injection.struck(), 0u) << "of another poller";
+      EXPECT_EQ(injection.failures(), 0u) << "of another poller";
     } catch (const std::system_error& error) {
       EXPECT_EQ(error.code(), std::errc::no_space_on_device);
     }
@@ -79,7 +79,7 @@ TEST(FaultInjection, of_the_look_whether_a_mode_sticks_is_told) {
   std::error_code error;
   set_nonblocking(pipe.first.get(), true, error);
   EXPECT_EQ(error, std::errc::bad_file_descriptor);
-  EXPECT_EQ(injection.struck(), 1u);
+  EXPECT_EQ(injection.failures(), 1u);
 }
 
 TEST(FaultInjection, refuses_memory) {
@@ -146,7 +146,7 @@ TEST(FaultInjection, says_what_a_close_itself_says_if_that_fails) {
   const FaultInjection injection({.call = "close", .error = EIO});
   EXPECT_EQ(::close(-1), -1);
   EXPECT_EQ(errno, EBADF);
-  EXPECT_EQ(injection.struck(), 1u);
+  EXPECT_EQ(injection.failures(), 1u);
 }
 
 TEST(FaultInjection, takes_no_status_of_what_is_no_child) {
@@ -252,13 +252,13 @@ TEST(FaultInjection, does_not_make_a_loop_spin_that_has_no_descriptor_for_its_se
   const LogCapture log;
   {
     const FaultInjection injection(
-        {.call = "epoll_create1", .error = EMFILE, .for_ever = true});
+        {.call = "epoll_create1", .error = EMFILE, .persistent = true});
     put_byte(level.second);
     EXPECT_LT(run_for(std::chrono::milliseconds(250)), 50u);
     EXPECT_EQ(levels, 1) << "poll stands in";
     EXPECT_EQ(edges, 0) << "which has no edges";
     EXPECT_EQ(log.count(LogLevel::error), 1u);
-    EXPECT_LT(injection.struck(), 10u) << "tried now and then";
+    EXPECT_LT(injection.failures(), 10u) << "tried now and then";
     // Changes keep until the loop has its poller back.
     loop.update_handler(edge.first.get(), Events::read);
     loop.update_handler(edge.first.get(), Events::read | Events::edge);
@@ -292,7 +292,7 @@ TEST(FaultInjection, leaves_a_loop_that_could_not_be_taken_over_for_another_try)
         const FaultInjection injection(
             {.call = "epoll_ctl", .error = ENOMEM, .nth = nth});
         EXPECT_THROW(loop.after_fork(), std::system_error);
-        EXPECT_EQ(injection.struck(), 1u);
+        EXPECT_EQ(injection.failures(), 1u);
       }
       loop.after_fork();
       loop.call_later(patience, [] { ADD_FAILURE() << "not woken"; });
@@ -321,7 +321,7 @@ TEST(FaultInjection, of_a_change_of_interest_reaches_a_handler_that_stops_the_lo
   loop.add_callback([&] { loop.update_handler(pipe.first.get(), Events::write); });
   loop.start();
   EXPECT_EQ(reported, 1);
-  EXPECT_EQ(injection.struck(), 1u);
+  EXPECT_EQ(injection.failures(), 1u);
 }
 
 TEST(FaultInjection, of_a_number_that_is_another_file_by_now_is_told_of_the_change) {
@@ -334,21 +334,21 @@ TEST(FaultInjection, of_a_number_that_is_another_file_by_now_is_told_of_the_chan
   // A change of an unknown descriptor fails by itself. The next call adds it.
   const FaultInjection injection({.call = "epoll_ctl", .error = ENOSPC, .nth = 2});
   EXPECT_THROW(poller->modify(fd, Events::read, 1), std::system_error);
-  EXPECT_EQ(injection.struck(), 1u);
+  EXPECT_EQ(injection.failures(), 1u);
 }
 
 TEST(FaultInjection, of_membarrier_once_is_made_good_by_another_registration) {
   IOLoop loop;
-  const auto post_and_run = [&](Lane& lane) {
+  const auto post_and_run = [&](CallbackProducer& lane) {
     std::thread poster([&] { lane.add_callback([&] { loop.stop(); }); });
     loop.start();
     poster.join();
   };
-  Lane lane = loop.handle().open_lane();
+  CallbackProducer lane = loop.handle().make_producer();
   post_and_run(lane);
   const FaultInjection injection({.call = "syscall membarrier", .error = EPERM});
   post_and_run(lane);
-  if (injection.struck() == 0) GTEST_SKIP() << "membarrier is not used here";
+  if (injection.failures() == 0) GTEST_SKIP() << "membarrier is not used here";
   const std::uint32_t before = injection.count("syscall membarrier");
   post_and_run(lane);
   EXPECT_GT(injection.count("syscall membarrier"), before) << "it is used still";
@@ -362,7 +362,7 @@ TEST(FaultInjection, counts_in_forked_children_as_well) {
   int status = -1;
   ASSERT_EQ(::waitpid(pid, &status, 0), pid);
   EXPECT_EQ(status, 0);
-  EXPECT_EQ(injection.struck(), 1u);
+  EXPECT_EQ(injection.failures(), 1u);
   EXPECT_EQ(injection.count("fork"), 1u);
 }
 

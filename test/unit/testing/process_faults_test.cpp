@@ -63,7 +63,7 @@ TEST(ProcessFaults, leaves_a_spawn_whose_clone_failed_for_another_try) {
       {
         const FaultInjection injection({.call = "clone", .error = EAGAIN, .nth = nth});
         std::error_code error;
-        while (injection.struck() == 0) error = error_of_spawn();
+        while (injection.failures() == 0) error = error_of_spawn();
         EXPECT_EQ(error, std::errc::resource_unavailable_try_again);
       }
       EXPECT_FALSE(error_of_spawn());
@@ -77,7 +77,8 @@ TEST(ProcessFaults, gives_up_where_every_kind_of_clone_is_refused) {
   if (!memory_is_shared_here()) GTEST_SKIP() << "children are made by fork here";
   EXPECT_TRUE(passes_in_child([] {
     EXPECT_FALSE(error_of_spawn());
-    const FaultInjection injection({.call = "clone", .error = EPERM, .for_ever = true});
+    const FaultInjection injection(
+        {.call = "clone", .error = EPERM, .persistent = true});
     EXPECT_EQ(error_of_spawn(), std::errc::operation_not_permitted);
     EXPECT_FALSE(has_children());
   }));
@@ -87,13 +88,13 @@ TEST(ProcessFaults, leaves_a_child_without_a_descriptor_that_cannot_be_lifted) {
   const UniqueFd stream = open_file("/dev/null", O_RDWR);
   for (const bool first : {true, false}) {
     EXPECT_TRUE(passes_in_child([&stream, first] {
-      reserve_spawn_slots();
+      reserve_descriptors_for_spawn();
       if (!first) {
         EXPECT_FALSE(error_of_spawn());
       }
       ::close(STDIN_FILENO);
       const FaultInjection injection(
-          {.call = "fcntl F_DUPFD_CLOEXEC", .error = EMFILE, .for_ever = true});
+          {.call = "fcntl F_DUPFD_CLOEXEC", .error = EMFILE, .persistent = true});
       std::error_code error;
       Child child =
           spawn({.argv = {"true"}, .in = Stdio::descriptor(stream.get())}, error);
@@ -101,7 +102,7 @@ TEST(ProcessFaults, leaves_a_child_without_a_descriptor_that_cannot_be_lifted) {
         EXPECT_FALSE(child.process);
         EXPECT_EQ(wait_child(child), 0);
       }
-      EXPECT_NE(injection.struck(), 0u);
+      EXPECT_NE(injection.failures(), 0u);
       EXPECT_FALSE(has_children());
     }));
   }
@@ -113,7 +114,7 @@ TEST(ProcessFaults, of_a_childs_moves_are_told_unless_they_pass) {
     const FaultInjection injection(fault);
     const std::error_code error =
         error_of_spawn({.descriptors = {{child, given.get()}}});
-    EXPECT_EQ(injection.struck(), 1u) << fault.call;
+    EXPECT_EQ(injection.failures(), 1u) << fault.call;
     return error.value();
   };
   EXPECT_EQ(error_of({.call = "syscall dup3", .error = EINTR}, 50), 0);
@@ -135,7 +136,7 @@ TEST(ProcessFaults, leaves_a_spawn_the_next_entry_of_the_path) {
     Child child = spawn({.argv = {"true"},
                          .environment_changes = {{"PATH", "/usr/bin:/bin:/usr/bin"}}});
     EXPECT_EQ(wait_child(child), 0) << error;
-    EXPECT_EQ(injection.struck(), 1u);
+    EXPECT_EQ(injection.failures(), 1u);
   }
 }
 
@@ -152,7 +153,7 @@ TEST(ProcessFaults, fails_a_childs_stack_that_cannot_be_guarded) {
 
 TEST(ProcessFaults, leaves_nothing_of_a_spawn_whose_fork_failed) {
   const SpawnOptions options{.argv = {"true"}, .in = Stdio::pipe()};
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   const std::set<int> before = open_numbers();
   {
     Preparation preparation(options);
@@ -179,7 +180,7 @@ TEST(ProcessFaults, leaves_a_child_that_no_thread_awaits_to_a_later_spawn) {
       const FaultInjection injection({.call = "pthread_create", .error = EAGAIN});
       const UniqueFd in = std::move(child.in());
       { const Subprocess ended = std::move(child); }
-      EXPECT_EQ(injection.struck(), 1u);
+      EXPECT_EQ(injection.failures(), 1u);
     }
     EXPECT_TRUE(log.contains(
         "child " + std::to_string(pid) + " will be reaped by a later spawn: ",
@@ -206,7 +207,7 @@ TEST(ProcessFaults, leaves_a_worker_that_could_not_be_forked_for_another_try) {
     EXPECT_EQ(forked.signal, 0);
     EXPECT_EQ(drain(runs.first.get()), 2u);
     EXPECT_TRUE(log.contains("child 0: fork: ", LogLevel::warning));
-    EXPECT_EQ(injection.struck(), 1u);
+    EXPECT_EQ(injection.failures(), 1u);
   }));
 }
 
@@ -219,7 +220,7 @@ TEST(ProcessFaults, leaves_a_spawn_its_high_descriptors_without_low_ones) {
     high.emplace_back(::fcntl(pipe.second.get(), F_DUPFD_CLOEXEC, 100));
     options.descriptors.push_back({4 + i, high.back().get()});
   }
-  reserve_spawn_slots();
+  reserve_descriptors_for_spawn();
   const std::set<int> before = open_numbers();
   for (const Fault& fault :
        {Fault{.call = "dup3", .error = EBUSY}, Fault{.call = "dup3", .error = EINTR},
@@ -229,7 +230,7 @@ TEST(ProcessFaults, leaves_a_spawn_its_high_descriptors_without_low_ones) {
       const FaultInjection injection(fault);
       Child child = spawn(options);
       EXPECT_EQ(wait_child(child), 0);
-      EXPECT_EQ(injection.struck(), 1u) << fault.call;
+      EXPECT_EQ(injection.failures(), 1u) << fault.call;
     }
     EXPECT_EQ(drain(pipe.first.get()), 8u) << fault.call;
     EXPECT_EQ(open_numbers(), before);
@@ -241,7 +242,7 @@ TEST(ProcessFaults, leaves_all_low_numbers_to_later_copies) {
   EXPECT_TRUE(passes_in_child([] {
     const FdPair pipe = make_pipe();
     const UniqueFd high(::fcntl(pipe.second.get(), F_DUPFD_CLOEXEC, 100));
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const std::set<int> before = open_numbers();
     const auto opened_by_copies = [&](std::size_t count) {
       std::vector<LowCopy> copies;
@@ -265,11 +266,11 @@ TEST(ProcessFaults, leaves_no_copy_of_a_pipe_that_was_lent_a_number) {
     FdPair pipe = make_pipe();
     UniqueFd high(::fcntl(pipe.second.get(), F_DUPFD_CLOEXEC, 100));
     pipe.second.reset();
-    reserve_spawn_slots();
+    reserve_descriptors_for_spawn();
     const FaultInjection injection({.call = "dup3", .error = EMFILE, .nth = 2});
     Child child = spawn({.argv = {"true"}, .descriptors = {{10, high.get()}}});
     EXPECT_EQ(wait_child(child), 0);
-    EXPECT_EQ(injection.struck(), 1u);
+    EXPECT_EQ(injection.failures(), 1u);
     high.reset();
     EXPECT_EQ(read_to_end(pipe.first.get()), "");
   }));

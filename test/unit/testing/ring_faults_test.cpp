@@ -34,7 +34,7 @@ class RingFaults : public testing::Test {
     }
   }
   static Fault no_submit() {
-    return {.call = "io_uring_submit", .error = ENXIO, .nth = 1, .for_ever = true};
+    return {.call = "io_uring_submit", .error = ENXIO, .nth = 1, .persistent = true};
   }
 
   static constexpr std::chrono::nanoseconds at_once{0};
@@ -50,7 +50,7 @@ TEST_F(RingFaults, lose_no_request_that_there_was_no_room_for) {
     for (const Ready& one : poller_->wait(patience)) found.insert(one.token);
   }
   EXPECT_EQ(found.size(), watched_.size());
-  EXPECT_GT(injection.struck(), 0u);
+  EXPECT_GT(injection.failures(), 0u);
 }
 
 TEST_F(RingFaults, bring_no_event_of_what_could_not_be_withdrawn) {

@@ -22,7 +22,7 @@ TEST(FaultInjection, does_not_end_the_watchdog_of_a_loop_that_is_blocked) {
   loop.set_blocking_log_threshold(std::chrono::milliseconds(1));
   loop.add_callback([&] {
     const FaultInjection injection(
-        {.call = "operator new", .error = ENOMEM, .for_ever = true});
+        {.call = "operator new", .error = ENOMEM, .persistent = true});
     EXPECT_TRUE(wait_until([] { return told.load(); }));
     loop.stop();
   });
@@ -46,7 +46,7 @@ TEST(FaultInjection,
   {
     const FaultInjection injection({.call = "pthread_sigqueue", .error = EAGAIN});
     EXPECT_FALSE(probe_stack(probed, running, hurried));
-    EXPECT_EQ(injection.struck(), 1u);
+    EXPECT_EQ(injection.failures(), 1u);
   }
   EXPECT_TRUE(probe_stack(probed, running, hurried));
   done = true;

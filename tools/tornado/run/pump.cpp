@@ -22,19 +22,14 @@ std::string wall_clock() {
 
 }  // namespace
 
-Pump::~Pump() {
-  pause();
-  for (Stream& stream : streams_) forget_prompt(stream);
-}
-
 void Pump::add(UniqueFd from, int to, const Label& label) {
   streams_.push_back({std::move(from), to, label});
   if (!paused_) watch(std::prev(streams_.end()));
 }
 
 void Pump::watch(Place stream) {
-  loop_.add_handler(
-      stream->from.get(),
+  stream->reading = Registration(
+      loop_, stream->from.get(),
       [this, stream](NativeFd, Events) {
         read_some(stream);
         if (!paused_ && writer_.full()) pause();
@@ -43,7 +38,7 @@ void Pump::watch(Place stream) {
 }
 
 void Pump::pause() {
-  for (const Stream& stream : streams_) loop_.remove_handler(stream.from.get());
+  for (Stream& stream : streams_) stream.reading.reset();
   paused_ = true;
 }
 
@@ -82,10 +77,9 @@ bool Pump::read_some(Place stream) {
 }
 
 void Pump::await_rest(Place stream) {
-  forget_prompt(*stream);
+  stream->prompt.reset();
   if (!stream->lines.has_part()) return;
-  stream->prompt = loop_.call_later(prompt_delay, [this, stream] {
-    stream->prompt.reset();
+  stream->prompt = Timeout(loop_, prompt_delay, [this, stream] {
     std::string text;
     stream->lines.flush(
         [&](std::string_view line, bool more) { add_line(text, *stream, line, more); });
@@ -93,18 +87,11 @@ void Pump::await_rest(Place stream) {
   });
 }
 
-void Pump::forget_prompt(Stream& stream) {
-  if (stream.prompt) loop_.remove_timeout(*stream.prompt);
-  stream.prompt.reset();
-}
-
 void Pump::end(Place stream) {
-  forget_prompt(*stream);
   std::string text;
   stream->lines.end(
       [&](std::string_view line, bool more) { add_line(text, *stream, line, more); });
   writer_.put(stream->to, text);
-  loop_.remove_handler(stream->from.get());
   streams_.erase(stream);
 }
 

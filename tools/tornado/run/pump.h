@@ -32,7 +32,7 @@ class Pump {
  public:
   Pump(IOLoop& loop, Writer& writer, LineStyle style)
       : loop_(loop), writer_(writer), style_(style) {}
-  ~Pump();
+  ~Pump() = default;
   Pump(const Pump&) = delete;
   Pump& operator=(const Pump&) = delete;
 
@@ -52,7 +52,8 @@ class Pump {
     Label label;
     LineCutter lines = {};
     bool goes_on = false;  // the line before was a part
-    std::optional<TimeoutHandle> prompt = {};
+    Timeout prompt = {};
+    Registration reading = {};
   };
   using Place = std::list<Stream>::iterator;
 
@@ -63,7 +64,6 @@ class Pump {
   void end(Place stream);
   /// Shows the beginning of a line, such as a prompt, unless more of it comes soon.
   void await_rest(Place stream);
-  void forget_prompt(Stream& stream);
   [[nodiscard]] std::string prefix(int to, const Label& label, char mark) const;
   void add_line(std::string& text, Stream& stream, std::string_view line,
                 bool more) const;

@@ -144,7 +144,7 @@ void Supervisor::on_exit(Worker& worker, ExitStatus status) {
   if (worker.phase != Phase::leaving || worker.asked_to_stop) return;
   // Many are about to end, such as those that the command has just killed.
   worker.kill_timer =
-      loop_.call_later(between_looks, [this, &worker] { stop_the_rest(worker); });
+      Timeout(loop_, between_looks, [this, &worker] { stop_the_rest(worker); });
 }
 
 void Supervisor::stop_the_rest(Worker& worker) {
@@ -154,7 +154,7 @@ void Supervisor::stop_the_rest(Worker& worker) {
 }
 
 void Supervisor::finished(Worker& worker) {
-  cancel(worker.kill_timer);
+  worker.kill_timer.reset();
   worker.phase = Phase::over;
   if (stopping_) {
     stop_next();
@@ -191,7 +191,7 @@ bool Supervisor::try_again(Worker& worker, bool failed) {
   say(worker, "starts again in " + short_time(worker.delay));
   worker.phase = Phase::waiting;
   worker.restart_timer =
-      loop_.call_later(worker.delay, [this, &worker] { start(worker); });
+      Timeout(loop_, worker.delay, [this, &worker] { start(worker); });
   return true;
 }
 
@@ -258,7 +258,7 @@ void Supervisor::look_at_groups() {
     }
   }
   if (!waits || group_timer_) return;
-  group_timer_ = loop_.call_later(between_looks, [this] {
+  group_timer_ = Timeout(loop_, between_looks, [this] {
     group_timer_.reset();
     look_at_groups();
   });
@@ -274,7 +274,7 @@ void Supervisor::stop(int status) {
   if (std::exchange(stopping_, true)) return;
   for (const auto& worker : workers_) {
     if (worker->phase != Phase::waiting) continue;
-    cancel(worker->restart_timer);
+    worker->restart_timer.reset();
     worker->phase = Phase::over;
   }
   stop_next();
@@ -293,12 +293,12 @@ void Supervisor::stop_next() {
 
 void Supervisor::ask_to_stop(Worker& worker) {
   worker.asked_to_stop = true;
-  cancel(worker.kill_timer);
+  worker.kill_timer.reset();
   if (send(worker, SIGTERM) == Delivery::forbidden) {
     return give_up(worker, "cannot be stopped: Operation not permitted; left running");
   }
   send(worker, SIGCONT);
-  worker.kill_timer = loop_.call_later(options_.grace, [this, &worker] {
+  worker.kill_timer = Timeout(loop_, options_.grace, [this, &worker] {
     worker.kill_timer.reset();
     if (kill(worker)) {
       say(worker,
@@ -309,12 +309,12 @@ void Supervisor::ask_to_stop(Worker& worker) {
 
 bool Supervisor::kill(Worker& worker) {
   worker.asked_to_stop = true;
-  cancel(worker.kill_timer);
+  worker.kill_timer.reset();
   if (send(worker, SIGKILL) == Delivery::forbidden) {
     give_up(worker, "cannot be killed: Operation not permitted; left running");
     return false;
   }
-  worker.kill_timer = loop_.call_later(to_die, [this, &worker] {
+  worker.kill_timer = Timeout(loop_, to_die, [this, &worker] {
     worker.kill_timer.reset();
     give_up(worker, "is still there after SIGKILL; left alone");
   });
@@ -340,11 +340,6 @@ Delivery Supervisor::send(const Worker& worker, int signal) {
 
 void Supervisor::send_to_all(int signal) {
   for (const auto& worker : workers_) send(*worker, signal);
-}
-
-void Supervisor::cancel(std::optional<TimeoutHandle>& timer) {
-  if (timer) loop_.remove_timeout(*timer);
-  timer.reset();
 }
 
 void Supervisor::end_if_over() {

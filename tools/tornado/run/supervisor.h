@@ -69,8 +69,8 @@ class Supervisor {
     TimePoint started = {};
     unsigned restarts = 0;
     std::chrono::nanoseconds delay = {};
-    std::optional<TimeoutHandle> restart_timer = {};
-    std::optional<TimeoutHandle> kill_timer = {};
+    Timeout restart_timer = {};
+    Timeout kill_timer = {};
     bool asked_to_stop = false;
 
     [[nodiscard]] bool has_leader() const { return child && !child->returncode(); }
@@ -105,7 +105,6 @@ class Supervisor {
   void give_up(Worker& worker, std::string_view why);
   Delivery send(const Worker& worker, int signal);
   void send_to_all(int signal);
-  void cancel(std::optional<TimeoutHandle>& timer);
   void end_if_over();
   void end();
   void say(const Worker& worker, std::string_view text);
@@ -117,7 +116,7 @@ class Supervisor {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<int> status_;  // of the first failure, or of what stopped all
   std::optional<std::string> write_error_;
-  std::optional<TimeoutHandle> group_timer_;
+  Timeout group_timer_;
   bool stopping_ = false;
   bool interrupted_ = false;
   bool ended_ = false;
