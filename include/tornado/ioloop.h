@@ -97,9 +97,9 @@ class TORNADO_API IOLoop {
         object.fileno(), std::move(call), [&object] { object.close(); }, events, where);
   }
   /// Changes the events before the loop next waits. Any number of changes until then
-  /// costs one system call at most. On error nothing changes. If the kernel refuses the
-  /// change later, for want of memory, the loop reports it once as an exception of a
-  /// callback, and pauses the handler.
+  /// costs one system call at most. On error nothing changes. If the kernel lacks
+  /// memory for the change, the loop reports that as an exception and pauses the
+  /// handler.
   void update_handler(NativeFd fd, Events events);
   template <FileObject T>
   void update_handler(T& object, Events events) {
@@ -141,9 +141,9 @@ class TORNADO_API IOLoop {
   /// to handle_callback_exception. Throws std::errc::invalid_argument for an empty
   /// task, and for the task of a lambda with captures: pass the lambda itself.
   bool spawn_callback(Task<void> task, Location where = Location::current());
-  /// Async-signal-safe. The loop has room for 256 such callbacks. False if the room is
-  /// full, so that the callback is lost, or if the loop is closed. For callables of up
-  /// to 32 bytes that are copied byte by byte, such as a lambda that captures pointers.
+  /// Async-signal-safe. The loop has room for 256 such callbacks. False if it is full,
+  /// which loses the callback, or if the loop is closed. For callables of up to 32
+  /// bytes that are copied byte by byte, such as a lambda that captures pointers.
   template <SignalSafeCallable F>
   [[nodiscard]] bool add_callback_from_signal(F callback) noexcept {
     return handle().add_callback_from_signal(callback);
@@ -246,8 +246,7 @@ class TORNADO_API IOLoop {
 
   /// Gives everything back. With `all_fds` it also closes the registered descriptors,
   /// and calls close() of file objects. In a callback, or on another thread while the
-  /// loop runs, it stops the loop, and the loop closes when start() returns. A second
-  /// call does nothing.
+  /// loop runs, it stops the loop, and the loop closes when start() returns.
   void close(bool all_fds = false) noexcept;
 
   /// In a forked child: makes the loop the child's own. The loop gets new kernel
@@ -276,7 +275,7 @@ class TORNADO_API IOLoop {
   [[nodiscard]] const LoopHandle& handle() const noexcept;
   [[nodiscard]] PollerKind poller() const noexcept;
   [[nodiscard]] LoopCounters counters() const;
-  /// Where each task is, and what it waits for. For the loop's thread.
+  /// For the loop's thread.
   [[nodiscard]] std::vector<TaskInfo> tasks() const;
 
  private:

@@ -28,7 +28,7 @@ int error_of(const std::string& name) {
 std::string to_string(const Fault& fault) {
   if (fault.call.empty()) return "none";
   return std::string(fault.call) + "." + std::to_string(fault.nth) + " " +
-         error_name(fault.error) + (fault.for_ever ? " for-ever" : " once");
+         error_name(fault.error) + (fault.persistent ? " for-ever" : " once");
 }
 
 Fault parse_fault(const std::string& text) {

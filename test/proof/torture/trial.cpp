@@ -166,7 +166,7 @@ Verdict run_in_child(const Trial& trial, milliseconds patience, milliseconds dea
 bool is_healthy(const Fault& fault) {
   constexpr int healthy[] = {0,       EINTR,  EMFILE, ENFILE,
                              ENOBUFS, ENOMEM, ENOSYS, moves_one_byte};
-  return !fault.for_ever &&
+  return !fault.persistent &&
          std::ranges::find(healthy, fault.error) != std::end(healthy);
 }
 
