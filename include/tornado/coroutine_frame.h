@@ -73,6 +73,7 @@ struct TORNADO_API TaskFrame : ListLink<InScope>, ListLink<InReadyList> {
   bool begun = false;
   bool of_closure = false;           // a coroutine of a lambda with captures
   bool ended_by_cancelling = false;  // the exception is a Cancelled
+  bool ending = false;               // its chain is being destroyed
   bool shielded = false;             // from cancellations of the frame that awaits it
 
   /// Keeps the current exception. Lets the unwinding of a thread's cancellation pass.
@@ -199,6 +200,8 @@ class TORNADO_API TaskScheduler {
   [[nodiscard]] TaskFrame* running() const noexcept { return running_; }
   /// The loop owns the task alone, and reports its exception.
   void spawn(TaskFrame& root) noexcept;
+  /// Destroys a chain from the last frame up. `top` has no parent and no scope.
+  void destroy(TaskFrame& top) noexcept;
   /// Hands the exception of a task to the loop's policy.
   void report(const std::source_location& function, const std::exception_ptr& failure);
   /// An exception has left `frame`.

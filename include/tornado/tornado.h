@@ -4,6 +4,7 @@
 /// \file
 /// Everything.
 
+#include "tornado/async_generator.h"
 #include "tornado/audit.h"
 #include "tornado/callback.h"
 #include "tornado/channel.h"

@@ -77,22 +77,9 @@ void TaskScope::destroy_tasks() noexcept {
   while (roots_.linked()) destroy_chain(static_cast<TaskFrame&>(*roots_.previous));
 }
 
-// From the last frame up, so that a long chain needs no stack. A chain that runs cannot
-// be destroyed: it goes on as a cancelled task of the loop.
 void TaskScope::destroy_chain(TaskFrame& root) noexcept {
-  TaskFrame* last = &root;
-  const auto child = [&] {
-    return last->suspension ? last->suspension->child() : nullptr;
-  };
-  while (TaskFrame* const below = child()) last = below;
   release(root);
-  if (last == scheduler_->running()) return scheduler_->abandon(root);
-  for (TaskFrame* frame = last; frame;) {
-    TaskFrame* const parent = frame->parent;
-    if (parent) parent->suspension->forget_child();
-    frame->handle.destroy();
-    frame = parent;
-  }
+  scheduler_->destroy(root);
 }
 
 void TaskScope::cancel(const Cancelled& why) noexcept {
@@ -315,6 +302,24 @@ void TaskScheduler::spawn(TaskFrame& root) noexcept {
 
 void TaskScheduler::run_soon(TaskFrame& frame) noexcept {
   link(frame).link_behind(running_tasks_ ? soon_ : ready_);
+}
+
+// From the last frame up, so that a long chain needs no stack. A chain that runs cannot
+// be destroyed: it goes on as a cancelled task of the loop.
+void TaskScheduler::destroy(TaskFrame& top) noexcept {
+  TaskFrame* last = &top;
+  const auto child = [&] {
+    return last->suspension ? last->suspension->child() : nullptr;
+  };
+  while (TaskFrame* const below = child()) last = below;
+  if (last == running_) return abandon(top);
+  for (TaskFrame* frame = last; frame; frame = frame->parent) frame->ending = true;
+  for (TaskFrame* frame = last; frame;) {
+    TaskFrame* const parent = frame->parent;
+    if (parent) parent->suspension->forget_child();
+    frame->handle.destroy();
+    frame = parent;
+  }
 }
 
 // Each task of the chain has to find the new scope.

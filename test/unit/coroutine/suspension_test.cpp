@@ -14,6 +14,7 @@
 
 #include "support/log_capture.h"
 #include "support/scale.h"
+#include "tornado/async_generator.h"
 #include "tornado/executor.h"
 #include "tornado/gen.h"
 #include "tornado/locks.h"
@@ -157,6 +158,20 @@ Task<> iterates() {
   while (!results.done()) (void)co_await results.next();
 }
 
+AsyncGenerator<Local> few() {
+  const Local local;
+  for (int i = 0; i < 3; ++i) {
+    (void)co_await naps(i % 2);
+    co_yield Local();
+    co_await moment();
+  }
+}
+Task<> takes_from_a_generator() {
+  const Local local;
+  auto items = few();
+  while (const auto item = co_await items.next()) co_await moment();
+}
+
 struct Scenario {
   const char* name;
   Task<> (*make)();
@@ -171,6 +186,7 @@ constexpr std::array scenarios = {
     Scenario{"shares_a_lock", shares_a_lock},
     Scenario{"passes_items", passes_items},
     Scenario{"iterates", iterates},
+    Scenario{"takes_from_a_generator", takes_from_a_generator},
 };
 
 /// One loop with two tasks of a scenario, and what disturbs them.

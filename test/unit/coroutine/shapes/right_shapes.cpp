@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "shapes.h"
+#include "tornado/async_generator.h"
 #include "tornado/queues.h"
 #include "tornado/task_group.h"
 
@@ -70,6 +71,22 @@ Options plain_options() {
   return {};
 }
 
+AsyncGenerator<Tracked> yields_objects() {
+  const Tracked t;
+  co_yield t;
+  co_yield Tracked(2);
+  co_yield co_await made();
+}
+AsyncGenerator<Options> yields_aggregate() {
+  Options options{.name = Tracked(1), .size = 1};
+  co_yield std::move(options);
+  (void)co_await step();
+}
+template <class G>
+Task<> take_all(G generator) {
+  while (const auto item = co_await generator.next()) (void)co_await step();
+}
+
 // Conditions that have a name.
 Task<> condition_of_if() {
   if (const bool set = co_await flag(true); set) (void)co_await step();
@@ -109,6 +126,10 @@ const std::array shapes = {
     Shape{"condition_of_switch", condition_of_switch},
     Shape{"loop_of_bounded_steps", loop_of_bounded_steps},
     Shape{"condition_within_try", condition_within_try},
+    Shape{"objects_that_are_yielded",
+          []() -> Task<> { co_await take_all(yields_objects()); }},
+    Shape{"aggregate_that_is_yielded",
+          []() -> Task<> { co_await take_all(yields_aggregate()); }},
     Shape{"lambda_that_has_a_name",
           []() -> Task<> {
             const Tracked t;

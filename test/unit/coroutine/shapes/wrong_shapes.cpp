@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "shapes.h"
+#include "tornado/async_generator.h"
 
 namespace tornado::test {
 namespace {
@@ -73,6 +74,15 @@ Task<> condition_of_switch() {
       break;
   }
 }
+AsyncGenerator<Options> yields_aggregate() {
+  const Tracked t;
+  co_yield Options{.name = t, .size = 1};  // wrong
+  (void)co_await step();
+}
+template <class G>
+Task<> take_all(G generator) {
+  while (const auto item = co_await generator.next()) (void)co_await step();
+}
 Task<Two> result_within_braces() {
   co_return {co_await made(), co_await made()};  // wrong
 }
@@ -85,6 +95,8 @@ const std::array shapes = {
     Shape{"condition_of_do", condition_of_do},
     Shape{"condition_of_for", condition_of_for},
     Shape{"condition_of_switch", condition_of_switch},
+    Shape{"aggregate_that_is_yielded",
+          []() -> Task<> { co_await take_all(yields_aggregate()); }},
     Shape{"lambda_that_is_passed",
           []() -> Task<> {
             const Tracked t;
