@@ -159,6 +159,10 @@ class AsyncGenerator<T>::FrameOf final : public Frame {
     static_assert(!detail::of_closure<Args...>,
                   "a generator outlives the captures of its lambda: pass them as "
                   "arguments");
+    static_assert(
+        !detail::takes_temporary<Args...>,
+        "a generator outlives an argument that is a temporary: take T instead "
+        "of T&&");
     this->handle = std::coroutine_handle<FrameOf>::from_promise(*this);
     this->function = here;
     return AsyncGenerator(*this);

@@ -72,12 +72,16 @@ struct TORNADO_API TaskFrame : ListLink<InScope>, ListLink<InReadyList> {
   std::uint32_t since = 0;  // when the wait began, in milliseconds
   bool begun = false;
   bool of_closure = false;           // a coroutine of a lambda with captures
+  bool of_temporary = false;         // it has a parameter T&&
+  bool handed_over = false;          // to a group or a loop, which may refuse it
   bool ended_by_cancelling = false;  // the exception is a Cancelled
   bool ending = false;               // its chain is being destroyed
   bool shielded = false;             // from cancellations of the frame that awaits it
 
   /// Keeps the current exception. Lets the unwinding of a thread's cancellation pass.
   void keep_exception();
+  /// Destroys the coroutine where it is suspended.
+  void destroy() noexcept;
   /// The result is there: goes on with the parent, or ends the root.
   inline void finish() noexcept;
 };
@@ -211,9 +215,9 @@ class TORNADO_API TaskScheduler {
   void restore(std::unique_ptr<TaskTrace> trace) noexcept;
   [[nodiscard]] std::vector<TaskInfo> tasks(std::chrono::nanoseconds now) const;
   /// Throws for no task, and for one of a closure.
-  static void check_task(std::string_view act, const TaskFrame* task);
+  static void check_task(std::string_view act, TaskFrame* task);
   /// The same, and unless this thread may start a task on this loop now.
-  void check_start(std::string_view act, const TaskFrame* task) const;
+  void check_start(std::string_view act, TaskFrame* task) const;
   void check_thread(std::string_view act) const;
   /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept;
@@ -278,7 +282,7 @@ inline void TaskFrame::finish() noexcept {
 TORNADO_API void* allocate_frame(std::size_t size);
 TORNADO_API void free_frame(void* frame, std::size_t size) noexcept;
 
-/// Destroys a task that was never awaited.
+/// Destroys a task that was never awaited. A library with assertions logs a warning.
 TORNADO_API void discard(TaskFrame& frame) noexcept;
 
 TORNADO_API LoopHandle loop_handle(const TaskFrame& frame);

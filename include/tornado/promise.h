@@ -105,6 +105,10 @@ inline constexpr bool of_closure<First&, Rest...> = [] {
   }
 }();
 
+/// Whether a coroutine has a parameter that refers to a temporary.
+template <class... Args>
+inline constexpr bool takes_temporary = (std::is_rvalue_reference_v<Args> || ...);
+
 template <class T>
 class PromiseResult : public TaskFrame {
  public:
@@ -193,6 +197,7 @@ class PromiseOf final : public Promise<T> {
     this->handle = std::coroutine_handle<PromiseOf>::from_promise(*this);
     this->function = here;
     this->of_closure = detail::of_closure<Args...>;
+    this->of_temporary = takes_temporary<Args...>;
     return Task<T>(*this);
   }
 };

@@ -69,7 +69,7 @@ class TaskAwait final : public Suspension {
     frame = &parent;
   }
   ~TaskAwait() {
-    if (task_) task_->handle.destroy();
+    if (task_) task_->destroy();
   }
 
   bool await_ready() noexcept {

@@ -32,7 +32,7 @@ void GeneratorOwner::take(GeneratorOwner& other) noexcept {
 }
 
 void GeneratorOwner::end() noexcept {
-  std::exchange(frame_, nullptr)->handle.destroy();
+  std::exchange(frame_, nullptr)->destroy();
 }
 
 // The wait of the task ends first, as the frame may be the one that runs.

@@ -13,7 +13,7 @@ Children::Children(TaskFrame& owner, std::source_location where, Until until) no
 
 Children::~Children() {
   destroy_tasks();
-  while (ended_.linked()) static_cast<TaskFrame*>(ended_.previous)->handle.destroy();
+  while (ended_.linked()) static_cast<TaskFrame*>(ended_.previous)->destroy();
 }
 
 void Children::on_end(TaskFrame& root) {

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tornado/task.h"
 
+#include <exception>
+#include <new>
 #include <string>
 
+#include "coroutine/task_trace.h"
 #include "loop/loop_core.h"
+#include "platform/log.h"
 #include "platform/system_error.h"
 #include "tornado/registration.h"
 
@@ -37,8 +41,33 @@ void IOLoop::set_default_executor(Executor& executor) {
 
 namespace detail {
 
+// How many unfinished coroutines this thread destroys. The tasks that they hold need no
+// warning: these would have been awaited later.
+static thread_local int unfinished = 0;
+
+void TaskFrame::destroy() noexcept {
+  const bool is_unfinished = !handle.done();
+  if (is_unfinished) ++unfinished;
+  handle.destroy();
+  if (is_unfinished) --unfinished;
+}
+
+// The exception that leaves an expression also ends the tasks that it has made.
+[[maybe_unused]] static void warn_of_discarded(const TaskFrame& frame) noexcept {
+  if (unfinished > 0 || frame.handed_over || std::uncaught_exceptions() > 0) return;
+  try {
+    log(LogLevel::warning, "task " + describe(frame.function, {}) +
+                               " was destroyed, and never awaited or started");
+  } catch (const std::bad_alloc&) {
+    log(LogLevel::warning, "a task was destroyed, and never awaited or started");
+  }
+}
+
 void discard(TaskFrame& frame) noexcept {
-  frame.handle.destroy();
+#ifndef NDEBUG
+  warn_of_discarded(frame);
+#endif
+  frame.destroy();
 }
 
 void throw_no_task(const std::source_location& where) {
@@ -58,7 +87,7 @@ SyncScope::SyncScope(IOLoop& loop, const TaskFrame* task)
 
 SyncScope::~SyncScope() {
   destroy_tasks();
-  if (ended_) ended_->handle.destroy();
+  if (ended_) ended_->destroy();
 }
 
 void SyncScope::run(TaskFrame& root, std::optional<Delay> timeout,

@@ -46,7 +46,7 @@ void TaskGroup::on_end(TaskFrame& root) {
   }
   if (size() == 0) tell_joining();
   detail::TaskScheduler& running = *scheduler();
-  root.handle.destroy();  // whose parameters may own this group
+  root.destroy();  // whose parameters may own this group
   if (failure) running.report(function, failure);
 }
 

@@ -128,7 +128,7 @@ class TaskScheduler::Detached final : public TaskScope {
   void on_end(TaskFrame& root) override {
     struct Destroyed {
       TaskFrame& frame;
-      ~Destroyed() { frame.handle.destroy(); }
+      ~Destroyed() { frame.destroy(); }
     } const at_the_end{root};
     if (!root.exception || (cancelled() && root.ended_by_cancelling)) return;
     scheduler()->report(root.function, root.exception);
@@ -193,7 +193,7 @@ bool TaskScheduler::runs_here() const noexcept {
   return loop_.impl_->mailbox->runs_here();
 }
 
-void TaskScheduler::check_start(std::string_view act, const TaskFrame* task) const {
+void TaskScheduler::check_start(std::string_view act, TaskFrame* task) const {
   check_thread(act);
   check_task(act, task);
 }
@@ -202,16 +202,23 @@ void TaskScheduler::check_thread(std::string_view act) const {
   loop_.impl_->check(act);
 }
 
-void TaskScheduler::check_task(std::string_view act, const TaskFrame* task) {
+void TaskScheduler::check_task(std::string_view act, TaskFrame* task) {
   const auto refuse = [&](const char* why) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 std::string(act) + why);
   };
   if (!task) refuse(": no task");
-  if (!task->of_closure) return;
-  refuse(
-      ": the task of a lambda with captures, which die with the lambda; pass the "
-      "lambda itself");
+  task->handed_over = true;
+  if (task->of_closure) {
+    refuse(
+        ": the task of a lambda with captures, which die with the lambda; pass the "
+        "lambda itself");
+  }
+  if (task->of_temporary) {
+    refuse(
+        ": the task of a function with a parameter T&&, whose argument may die before "
+        "the task begins; take T instead");
+  }
 }
 
 void TaskScheduler::report(const std::source_location& function,
@@ -317,7 +324,7 @@ void TaskScheduler::destroy(TaskFrame& top) noexcept {
   for (TaskFrame* frame = last; frame;) {
     TaskFrame* const parent = frame->parent;
     if (parent) parent->suspension->forget_child();
-    frame->handle.destroy();
+    frame->destroy();
     frame = parent;
   }
 }

@@ -28,7 +28,7 @@ TaskFrame& EndedTasks::front() noexcept {
 }
 
 void EndedTasks::pop() noexcept {
-  front().handle.destroy();
+  front().destroy();
 }
 
 std::size_t EndedTasks::index_of(const TaskFrame& task) const noexcept {

@@ -139,6 +139,66 @@ TEST_F(Tasks, of_lambdas_with_captures_are_refused_by_name) {
   loop.run_sync(waits(group));
 }
 
+// A parameter T&& refers to a temporary, which ends before the task begins.
+TEST_F(Tasks, of_functions_that_take_temporaries_are_refused_by_name) {
+  const auto takes = [](std::string&& text, std::size_t& size) -> Task<> {
+    size = text.size();
+    co_return;
+  };
+  std::size_t size = 0;
+  EXPECT_EQ(code_of([&] { loop.spawn_callback(takes("temporary", size)); }),
+            std::errc::invalid_argument);
+  TaskGroup group(loop);
+  EXPECT_EQ(code_of([&] { group.start(takes("temporary", size)); }),
+            std::errc::invalid_argument);
+  loop.run_sync(takes("kept until it has ended", size));
+  EXPECT_EQ(size, 23u);
+}
+
+#ifdef NDEBUG
+constexpr bool names_discarded_tasks = false;
+#else
+constexpr bool names_discarded_tasks = true;
+#endif
+
+Task<> never_runs() {
+  co_return;
+}
+
+TEST_F(Tasks, that_are_discarded_are_named_by_a_debug_build) {
+  const LogCapture log;
+  { const Task<> forgotten = never_runs(); }
+  EXPECT_EQ(log.contains("never_runs", LogLevel::warning), names_discarded_tasks);
+  EXPECT_EQ(log.contains("never awaited or started", LogLevel::warning),
+            names_discarded_tasks);
+}
+
+TEST_F(Tasks, that_end_with_what_would_have_awaited_them_draw_no_warning) {
+  const LogCapture log;
+  const auto later = [](Task<> task) -> Task<> {
+    co_await sleep(1h);
+    co_await std::move(task);
+  };
+  loop.spawn_callback(later(never_runs()));
+  loop.call_later(1s, [&] { loop.stop(); });
+  loop.start();
+  {
+    TaskGroup group(loop);
+    group.start(later(never_runs()));
+    group.start(later(never_runs()));
+    group.cancel();
+    loop.call_later(1s, [&] { loop.stop(); });
+    loop.start();
+    group.start(later(never_runs()));
+  }
+  const auto refused = []() -> Task<> { throw std::runtime_error("argument"); };
+  EXPECT_THROW((void)loop.run_sync(multi(never_runs(), refused(), never_runs())),
+               std::runtime_error);
+  loop.close();
+  loop.spawn_callback(never_runs());
+  EXPECT_FALSE(log.contains("never_runs", LogLevel::warning));
+}
+
 TEST_F(Tasks, that_are_spawned_report_their_exceptions_with_the_chain) {
   const LogCapture log;
   const auto inner = []() -> Task<> {
