@@ -25,9 +25,9 @@ class NextItem;
 class TORNADO_API GeneratorFrame : public Promise<void> {
  public:
   /// What `co_yield` waits for: the next call of next().
-  class Yield {
+  class YieldAwait {
    public:
-    explicit Yield(GeneratorFrame& frame) noexcept : frame_(frame) {}
+    explicit YieldAwait(GeneratorFrame& frame) noexcept : frame_(frame) {}
     bool await_ready() const;
     void await_suspend(std::coroutine_handle<>) noexcept;
     void await_resume() const noexcept {}
@@ -135,9 +135,9 @@ template <class T>
 class AsyncGenerator<T>::Frame : public detail::GeneratorFrame {
  public:
   template <class U = T>
-  requires std::constructible_from<T, U> Yield yield_value(U&& item) {
+  requires std::constructible_from<T, U> YieldAwait yield_value(U&& item) {
     item_.emplace(std::forward<U>(item));
-    return Yield(*this);
+    return YieldAwait(*this);
   }
   T take_item() {
     T item(std::move(*item_));

@@ -8,12 +8,12 @@
 namespace tornado::detail {
 
 // Only what destroyed the generator leaves a frame without a parent.
-bool GeneratorFrame::Yield::await_ready() const {
+bool GeneratorFrame::YieldAwait::await_ready() const {
   if (!frame_.parent) throw Cancelled(frame_.scope->why());
   return false;
 }
 
-void GeneratorFrame::Yield::await_suspend(std::coroutine_handle<>) noexcept {
+void GeneratorFrame::YieldAwait::await_suspend(std::coroutine_handle<>) noexcept {
   TaskScheduler& scheduler = *std::exchange(frame_.scope, nullptr)->scheduler();
   scheduler.go_on_with(*std::exchange(frame_.parent, nullptr));
 }

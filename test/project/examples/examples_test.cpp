@@ -38,8 +38,32 @@ TEST(Examples, periodic_work_skips_what_it_missed) {
   expect_output("periodic_work", "5 ticks in the time of 8 or more, 0 early\n");
 }
 
-TEST(Examples, tasks_share_a_queue_and_try_again) {
-  expect_output("tasks", "total 150\nended by signal 15\n");
+TEST(Examples, retry_gives_the_price_of_the_third_attempt) {
+  expect_output("retry", "attempt 1: busy\nattempt 2: busy\nprice 70\n");
+}
+
+TEST(Examples, worker_pool_loses_no_item) {
+  expect_output("worker_pool", "sum 385\n");
+}
+
+TEST(Examples, graceful_shutdown_ends_jobs_until_a_deadline) {
+  Program program("graceful_shutdown");
+  EXPECT_EQ(program.line(), "process " + std::to_string(program.pid()) + " works");
+  EXPECT_EQ(program.line(), "short job finished");
+  program.send(SIGTERM);
+  const Ending ending = program.wait();
+  EXPECT_EQ(ending.exit_status, 0);
+  EXPECT_EQ(ending.output, "signal 15\nlong job cleaned up\ndeadline: timed out\n");
+}
+
+TEST(Examples, supervisor_starts_children_again_and_ends_them) {
+  Program program("supervisor");
+  EXPECT_EQ(program.line(), "exit 3 ended: 3");
+  EXPECT_EQ(program.line(), "exit 3 ended: 3");
+  program.send(SIGTERM);
+  const Ending ending = program.wait();
+  EXPECT_EQ(ending.exit_status, 0);
+  EXPECT_TRUE(ending.output.ends_with("all have ended\n")) << ending.output;
 }
 
 TEST(Examples, descriptors_tells_what_each_flag_belongs_to) {

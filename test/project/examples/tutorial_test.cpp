@@ -71,5 +71,29 @@ TEST(Tutorial, step_5_stops_on_SIGTERM_after_its_answers) {
   expect_end(program, "answered 1 lines\n");
 }
 
+TEST(Tutorial, step_6_sends_lines_back_to_each_client) {
+  Program program("tutorial_6_tasks");
+  const std::uint16_t port = port_of(program);
+  const UniqueFd one = connect_to(port);
+  const UniqueFd other = connect_to(port);
+  EXPECT_EQ(talk(one.get(), "one\ntwo\n", 2), "one\ntwo\n");
+  EXPECT_EQ(talk(other.get(), "three\n", 1), "three\n");
+  EXPECT_EQ(talk(one.get(), "quit\n", 0), "");
+  expect_end(program, "");
+}
+
+TEST(Tutorial, step_7_answers_from_threads_and_cuts_the_last_clients_off) {
+  Program program("tutorial_7_deadlines");
+  const std::uint16_t port = port_of(program);
+  {
+    const UniqueFd gone = connect_to(port);
+    EXPECT_EQ(talk(gone.get(), "100\n", 1), "25\n");
+  }
+  const UniqueFd client = connect_to(port);
+  EXPECT_EQ(talk(client.get(), "1000\n", 1), "168\n");
+  program.send(SIGTERM);
+  expect_end(program, "the last clients were cut off\nanswered 2 lines\n");
+}
+
 }  // namespace
 }  // namespace tornado::test
