@@ -9,6 +9,7 @@
 
 #include "call_count.h"
 #include "harness.h"
+#include "neighbours.h"
 #include "usage.h"
 #include "wakeable.h"
 
@@ -39,7 +40,7 @@ class TornadoTarget {
  public:
   template <class F>
   void post(F closure) {
-    loop_.add_callback(closure);
+    loop_.add_callback(std::move(closure));
   }
   void stop() { loop_.stop(); }
   const LoopHandle& handle() const { return loop_.handle(); }
@@ -57,7 +58,7 @@ class TornadoLaneTarget : public TornadoTarget {
     explicit Way(CallbackProducer lane) : lane_(std::move(lane)) {}
     template <class F>
     void post(F closure) {
-      lane_.add_callback(closure);
+      lane_.add_callback(std::move(closure));
     }
 
    private:
@@ -75,7 +76,7 @@ class QueueTarget {
   void post(F closure) {
     {
       const std::scoped_lock lock(mutex_);
-      queue_.emplace_back(closure);
+      queue_.emplace_back(std::move(closure));
     }
     loop_.wake();
   }
@@ -126,7 +127,7 @@ class EventOnceTarget {
           const std::unique_ptr<F> mine(static_cast<F*>(it));
           (*mine)();
         },
-        new F(closure), &now);
+        new F(std::move(closure)), &now);
   }
   void stop() { loop_.stop(); }
   void run() { loop_.run(); }
@@ -141,7 +142,7 @@ class AsioTarget {
  public:
   template <class F>
   void post(F closure) {
-    asio::post(loop_.context(), closure);
+    asio::post(loop_.context(), std::move(closure));
   }
   void stop() { loop_.stop(); }
   void run() { loop_.run(); }
@@ -151,7 +152,6 @@ class AsioTarget {
 };
 #endif
 
-/// Every producer posts its share; the last one to finish posts the end.
 /// Where a thread posts: its lane, or the target itself.
 template <class Target>
 decltype(auto) way_into(Target& target) {
@@ -162,8 +162,24 @@ decltype(auto) way_into(Target& target) {
   }
 }
 
+/// What a producer does besides posting.
+void multiply(unsigned times) {
+  volatile std::uint64_t value = 3;
+  for (unsigned i = 0; i < times; ++i) value = value * 5;
+}
+
+struct Load {
+  std::size_t producers;
+  std::size_t neighbours = 0;
+  bool functions = false;  ///< each closure is posted as a std::function
+  unsigned work = 0;       ///< multiplications of the producer before each post
+};
+
+/// Every producer posts its share. The last one to finish posts the end.
 template <class Target>
-void throughput(Round& round, std::size_t producers) {
+void throughput(Round& round, Load load) {
+  const Neighbours neighbours(load.neighbours);
+  const std::size_t producers = load.producers;
   const std::size_t share = round.times(1000000) / producers;
   const std::size_t all = share * producers;
   Target target;
@@ -177,7 +193,15 @@ void throughput(Round& round, std::size_t producers) {
       auto&& way = way_into(target);
       ++ready;
       while (!go.load()) std::this_thread::yield();
-      for (std::uint32_t i = 0; i < share; ++i) way.post(Closure{&tally, id, i});
+      for (std::uint32_t i = 0; i < share; ++i) {
+        multiply(load.work);
+        const Closure closure{&tally, id, i};
+        if (load.functions) {
+          way.post(std::function<void()>(closure));
+        } else {
+          way.post(closure);
+        }
+      }
       way.post([&] {
         if (--posting == 0) target.stop();
       });
@@ -251,13 +275,13 @@ std::vector<Contestant> every_target(Make make) {
   };
 }
 
-Contest throughput_contest(std::size_t producers) {
+Contest throughput_contest(const std::string& name, Load load) {
   const auto make = [=](const char* who, Role role, auto type) {
     return Contestant{who, role, [=](Round& round) {
-                        throughput<typename decltype(type)::Type>(round, producers);
+                        throughput<typename decltype(type)::Type>(round, load);
                       }};
   };
-  return {"posts, " + std::to_string(producers) + " producers",
+  return {"posts, " + name,
           {{"posts", "millions per second", Better::higher}, {"cpu", "ns per post"}},
           every_target(make)};
 }
@@ -282,7 +306,15 @@ int main(int argc, char** argv) {
   return compete(
       {"post",
        "Closures of 16 bytes, from threads that do nothing else, to one loop.",
-       {throughput_contest(1), throughput_contest(2), throughput_contest(4),
+       {throughput_contest("1 producers", {1}), throughput_contest("2 producers", {2}),
+        throughput_contest("4 producers", {4}),
+        throughput_contest("1 producers, busy neighbours", {1, 2}),
+        throughput_contest("2 producers, busy neighbours", {2, 2}),
+        throughput_contest("4 producers, busy neighbours", {4, 2}),
+        throughput_contest("1 producers of a std::function", {1, 0, true}),
+        throughput_contest("2 producers that work", {2, 0, false, 100}),
+        throughput_contest("2 producers that work, busy neighbours",
+                           {2, 2, false, 100}),
         busy_contest()}},
       argc, argv);
 }
