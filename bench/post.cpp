@@ -43,28 +43,10 @@ class TornadoTarget {
     loop_.add_callback(std::move(closure));
   }
   void stop() { loop_.stop(); }
-  const LoopHandle& handle() const { return loop_.handle(); }
   void run() { loop_.start(); }
 
  private:
   IOLoop loop_;
-};
-
-/// With a lane for each thread that posts.
-class TornadoLaneTarget : public TornadoTarget {
- public:
-  class Way {
-   public:
-    explicit Way(CallbackProducer lane) : lane_(std::move(lane)) {}
-    template <class F>
-    void post(F closure) {
-      lane_.add_callback(std::move(closure));
-    }
-
-   private:
-    CallbackProducer lane_;
-  };
-  Way way() { return Way(handle().make_producer()); }
 };
 
 /// What users of a C library put beside its wake: a mutex and a vector.
@@ -152,16 +134,6 @@ class AsioTarget {
 };
 #endif
 
-/// Where a thread posts: its lane, or the target itself.
-template <class Target>
-decltype(auto) way_into(Target& target) {
-  if constexpr (requires { target.way(); }) {
-    return target.way();
-  } else {
-    return (target);
-  }
-}
-
 /// What a producer does besides posting.
 void multiply(unsigned times) {
   volatile std::uint64_t value = 3;
@@ -190,19 +162,18 @@ void throughput(Round& round, Load load) {
   std::vector<std::thread> threads;
   for (std::uint32_t id = 0; id < producers; ++id) {
     threads.emplace_back([&, id] {
-      auto&& way = way_into(target);
       ++ready;
       while (!go.load()) std::this_thread::yield();
       for (std::uint32_t i = 0; i < share; ++i) {
         multiply(load.work);
         const Closure closure{&tally, id, i};
         if (load.functions) {
-          way.post(std::function<void()>(closure));
+          target.post(std::function<void()>(closure));
         } else {
-          way.post(closure);
+          target.post(closure);
         }
       }
-      way.post([&] {
+      target.post([&] {
         if (--posting == 0) target.stop();
       });
     });
@@ -255,7 +226,6 @@ template <class Make>
 std::vector<Contestant> every_target(Make make) {
   return {
     make("tornado", Role::ours, LoopType<TornadoTarget>()),
-        make("tornado, lanes", Role::ours, LoopType<TornadoLaneTarget>()),
         make("mutex and vector, spinning", Role::floor,
              LoopType<QueueTarget<SpinLoop>>()),
 #if BENCH_LIBUV
@@ -306,12 +276,12 @@ int main(int argc, char** argv) {
   return compete(
       {"post",
        "Closures of 16 bytes, from threads that do nothing else, to one loop.",
-       {throughput_contest("1 producers", {1}), throughput_contest("2 producers", {2}),
+       {throughput_contest("1 producer", {1}), throughput_contest("2 producers", {2}),
         throughput_contest("4 producers", {4}),
-        throughput_contest("1 producers, busy neighbours", {1, 2}),
+        throughput_contest("1 producer, busy neighbours", {1, 2}),
         throughput_contest("2 producers, busy neighbours", {2, 2}),
         throughput_contest("4 producers, busy neighbours", {4, 2}),
-        throughput_contest("1 producers of a std::function", {1, 0, true}),
+        throughput_contest("1 producer of a std::function", {1, 0, true}),
         throughput_contest("2 producers that work", {2, 0, false, 100}),
         throughput_contest("2 producers that work, busy neighbours",
                            {2, 2, false, 100}),

@@ -17,7 +17,6 @@
 
 namespace tornado {
 
-class CallbackProducer;
 class IOLoop;
 class Mailbox;
 template <class T>
@@ -56,10 +55,6 @@ class TORNADO_API LoopHandle {
                             sizeof callback);
   }
 
-  /// A queue into the loop for one thread. The first call in a process may take some
-  /// milliseconds, as membarrier(2) has to register the threads.
-  [[nodiscard]] CallbackProducer make_producer() const;
-
   /// As IOLoop::stop(). Does nothing if the loop is closed.
   void stop() const noexcept;
 
@@ -85,36 +80,6 @@ class TORNADO_API LoopHandle {
                         std::size_t size) const noexcept;
 
   std::shared_ptr<Mailbox> mailbox_;
-};
-
-/// Posts the callbacks of one thread to a loop. It is faster than
-/// LoopHandle::add_callback() for millions of callbacks, as it takes no lock. In
-/// return, only the order within one producer is kept. A callback may overtake a
-/// callback that another producer, or add_callback(), has added before.
-///
-/// One thread at a time may use a producer, also the loop's thread. Callbacks that were
-/// added before the producer is destroyed still run. A producer may outlive its loop.
-/// An empty producer behaves as the producer of a closed loop.
-class TORNADO_API CallbackProducer {
- public:
-  using Location = std::source_location;
-
-  CallbackProducer() noexcept;
-  CallbackProducer(CallbackProducer&&) noexcept;
-  CallbackProducer& operator=(CallbackProducer&&) noexcept;
-  ~CallbackProducer();
-
-  /// As LoopHandle::add_callback(), but LoopCounters::queue_depth does not count the
-  /// callback. Closing the loop destroys callbacks that have not run. A callback that
-  /// is added at the very moment of closing lives until the producer is destroyed.
-  bool add_callback(Callback callback, Location where = Location::current());
-
- private:
-  friend class LoopHandle;
-  explicit CallbackProducer(std::shared_ptr<Mailbox> mailbox);
-
-  struct State;
-  std::unique_ptr<State> state_;
 };
 
 }  // namespace tornado

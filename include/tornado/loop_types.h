@@ -37,13 +37,11 @@ struct LoopOptions {
   /// False: do not. Unset: become current if the thread has none.
   std::optional<bool> make_current = {};
   TurnPolicy turns = TurnPolicy::strict;
-  /// How long to go on looking, without sleeping, after there was something to do. For
-  /// answers within a microsecond instead of the time that a sleeping core takes to
-  /// wake; it burns a core meanwhile. Left off while it does not pay (nothing comes in
-  /// time, again and again), and always on a machine with one processor. At any value,
-  /// a loop that has run callbacks of other threads looks for 10 microseconds, unless
-  /// they came from its own processor: whoever posts a stream need not wake it for
-  /// each.
+  /// How long the loop polls without sleeping after it has done some work. The default
+  /// is 0. A loop that polls answers within a microsecond, and uses a full core. It
+  /// backs off while polling finds no work, and never polls on a machine with one
+  /// processor. At any value the loop polls for 10 microseconds after callbacks from
+  /// threads on other processors.
   std::chrono::nanoseconds spin{0};
   /// Another clock and another way to wait, for tests.
   LoopHooksReference hooks = {};
@@ -84,7 +82,7 @@ struct LoopCounters {
   std::uint64_t callbacks = 0;    ///< callbacks run, those from signals included
   std::uint64_t timeouts = 0;     ///< timeouts run
   std::uint64_t events = 0;       ///< handlers called
-  std::uint64_t queue_depth = 0;  ///< callbacks waiting now, without those of producers
+  std::uint64_t queue_depth = 0;  ///< callbacks waiting now
   std::uint64_t poller_rebuilt = 0;  ///< kernel sets made anew to shed an orphan
   std::chrono::nanoseconds asleep{0};
   WakerCounters waker;

@@ -14,11 +14,6 @@
 namespace tornado {
 namespace {
 
-// A thread that has woken the loop is busy with that for some microseconds. Were the
-// loop asleep again by then, the thread would have to wake it for its next callback,
-// too, and so on: one at a time, each at the price of a wake.
-constexpr std::chrono::microseconds pacing{10};
-
 std::atomic<int> open_loops{0};
 std::atomic<std::uint32_t> last_id{0};
 
@@ -70,9 +65,7 @@ IOLoop::Impl::Impl(IOLoop& loop, const Options& options)
       poller(new_poller(options.poller)),
       poller_kind(poller->kind()),
       turn_policy(options.turns),
-      spin_for_all(options.spin > options.spin.zero()),
-      spin(hooks ? pacing.zero()
-                 : std::max<std::chrono::nanoseconds>(options.spin, pacing)),
+      sleep_policy(hooks ? SleepPolicy() : SleepPolicy(options.spin)),
       mailbox(std::make_shared<Mailbox>(options.waker)),
       tasks(loop) {
   watch_waker();
@@ -186,7 +179,8 @@ void IOLoop::Impl::remove(HandlerTable::Entry& entry) noexcept {
   }
   const auto doomed = closers.extract(entry.fd);
   handlers.remove(entry);
-  // A handler that runs stays whole, and events that wait are still told from orphans.
+  // A handler that runs stays whole, and events that wait are still told from stale
+  // ones.
   if (!dispatching && ready.empty()) handlers.reclaim();
 }
 

@@ -14,7 +14,7 @@
 #include "loop/loop_hooks.h"
 #include "loop/mailbox.h"
 #include "loop/signal_watch.h"
-#include "loop/spin.h"
+#include "loop/sleep_policy.h"
 #include "loop/timer_queue.h"
 #include "loop/watchdog.h"
 #include "poller/poller.h"
@@ -92,16 +92,14 @@ struct IOLoop::Impl {
   void run_from_signals();
   void run_callbacks(std::uint64_t most);
   void run_added_callbacks();
-  void run_lanes();
   void find_due_timeouts();
   void run_due_timeouts();
   void run_tasks();
-  [[nodiscard]] bool did_something() noexcept;
-  [[nodiscard]] std::size_t heard() const noexcept;
-  [[nodiscard]] bool more_to_come() const noexcept;
-  void let_posts_gather();
+  [[nodiscard]] bool ran_remote_callbacks() const noexcept;
   void wait();
-  [[nodiscard]] bool fall_asleep(std::chrono::nanoseconds& timeout) noexcept;
+  void look();
+  [[nodiscard]] bool fall_asleep() noexcept;
+  void sleep(std::chrono::nanoseconds timeout);
   [[nodiscard]] std::chrono::nanoseconds time_to_wait();
   [[nodiscard]] bool woken() const noexcept;
   void answer_waker();
@@ -110,7 +108,7 @@ struct IOLoop::Impl {
   void dispatch();
   [[nodiscard]] static Events take_events(HandlerTable::Entry& entry,
                                           Events found) noexcept;
-  void shed_orphan();
+  void drop_stale_registration();
   void heal_poller();
   void note_poller(const std::exception_ptr& failure) noexcept;
   template <class F>
@@ -123,8 +121,7 @@ struct IOLoop::Impl {
   // Another after a rebuild, if io_uring is forbidden by then.
   std::atomic<PollerKind> poller_kind;
   const TurnPolicy turn_policy;
-  const bool spin_for_all;  // not only after callbacks from other threads
-  Spin spin;
+  SleepPolicy sleep_policy;
   std::shared_ptr<Mailbox> mailbox;
   const LoopHandle handle{mailbox};
   HandlerTable handlers;
@@ -147,9 +144,6 @@ struct IOLoop::Impl {
   std::size_t due_next = 0;
   std::span<const Ready> ready;
 
-  std::size_t from_lanes = 0;     // callbacks of this turn
-  std::uint64_t done_before = 0;  // callbacks, timeouts and events by the last wait
-
   ExceptionPolicy policy = ExceptionPolicy::log;
   std::shared_ptr<ExceptionHandler> exception_handler;
   bool waker_edge = false;     // wakes arrive as edges, and nothing is ever read
@@ -157,7 +151,7 @@ struct IOLoop::Impl {
   bool poller_broken = false;  // some are not watched: tried again at next_heal
   TimePoint next_heal{};
   std::uint8_t looks = 0;  // modulo 256
-  bool orphan_seen = false;
+  bool stale_seen = false;
   bool dispatching = false;
   std::atomic<bool> running{false};
   std::atomic<bool> closing{false};

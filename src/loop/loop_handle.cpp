@@ -42,25 +42,4 @@ bool LoopHandle::post_from_signal(void (*invoke)(void*), const void* bytes,
   return mailbox_ && mailbox_->post_from_signal(invoke, bytes, size);
 }
 
-struct CallbackProducer::State {
-  std::shared_ptr<Mailbox> mailbox;
-  std::shared_ptr<LoopLane> queue = mailbox->open_lane();
-  ~State() { queue->abandon(); }
-};
-
-CallbackProducer::CallbackProducer() noexcept = default;
-CallbackProducer::CallbackProducer(std::shared_ptr<Mailbox> mailbox)
-    : state_(mailbox ? new State{std::move(mailbox)} : nullptr) {}
-CallbackProducer::CallbackProducer(CallbackProducer&&) noexcept = default;
-CallbackProducer& CallbackProducer::operator=(CallbackProducer&&) noexcept = default;
-CallbackProducer::~CallbackProducer() = default;
-
-bool CallbackProducer::add_callback(Callback callback, Location where) {
-  return state_ && state_->mailbox->post(*state_->queue, std::move(callback), where);
-}
-
-CallbackProducer LoopHandle::make_producer() const {
-  return CallbackProducer(mailbox_);
-}
-
 }  // namespace tornado

@@ -71,29 +71,6 @@ bool Mailbox::post(Callback&& callback, const std::source_location& where) {
   return true;
 }
 
-bool Mailbox::post(LoopLane& lane, Callback&& callback,
-                   const std::source_location& where) {
-  check(callback);
-  if (closed()) return false;
-  lane.push(std::move(callback), where);
-  sync_point(SyncPoint::lane_pushed);
-  if (lanes_.sign().up()) WakeDue(*this).wake_for_post();
-  return true;
-}
-
-std::shared_ptr<LoopLane> Mailbox::open_lane() {
-  use_asymmetric_fences();
-  auto lane = std::make_shared<LoopLane>();
-  if (closed_.load()) return lane;
-  lanes_.add(lane);
-  sync_point(SyncPoint::lane_added);
-  // Closed since: close() has cleared the lanes, or this does.
-  if (closed_.load()) lanes_.refuse_joined();
-  // A loop that sleeps without having looked at this lane would not hear of it.
-  waker_.wake();
-  return lane;
-}
-
 bool Mailbox::post_from_signal(void (*invoke)(void*), const void* bytes,
                                std::size_t size) noexcept {
   if (closed()) return false;
@@ -125,14 +102,12 @@ void Mailbox::close() {
   // A thread of the parent may hold the lock, and is not here to let it go.
   if (!ours()) (void)queue_.after_fork();
   const auto unrun = queue_.close();
-  lanes_.clear();
   sync_point(SyncPoint::queue_closed);
   waker_.close();
 }
 
 bool Mailbox::renew() {
   waker_.rebuild();
-  lanes_.wake_up();
   sync_point(SyncPoint::fork_waker_rebuilt);
   const bool ring_whole = ring_.after_fork();
   const bool queue_whole = queue_.after_fork();

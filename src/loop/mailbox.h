@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "loop/callback_queue.h"
-#include "loop/lanes.h"
 #include "loop/signal_ring.h"
 #include "platform/fork_epoch.h"
 #include "platform/loop_waker.h"
@@ -31,8 +30,6 @@ class Mailbox {
 
   // Any thread. False if closed or the parent process's.
   bool post(Callback&& callback, const std::source_location& where);
-  bool post(LoopLane& lane, Callback&& callback, const std::source_location& where);
-  std::shared_ptr<LoopLane> open_lane();
 
   // Any thread, any signal handler.
   bool post_from_signal(void (*invoke)(void*), const void* bytes,
@@ -70,7 +67,6 @@ class Mailbox {
   void set_runner(std::thread::id runner) noexcept { runner_.store(runner); }
   [[nodiscard]] LoopWaker& waker() noexcept { return waker_; }
   [[nodiscard]] CallbackQueue& queue() noexcept { return queue_; }
-  [[nodiscard]] Lanes& lanes() noexcept { return lanes_; }
   [[nodiscard]] SignalRing& ring() noexcept { return ring_; }
   [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(); }
   bool take_stop() noexcept {
@@ -110,7 +106,6 @@ class Mailbox {
 
   LoopWaker waker_;
   CallbackQueue queue_;
-  Lanes lanes_;
   SignalRing ring_;
   std::array<std::atomic<std::uint64_t>, (NSIG + 63) / 64> signals_{};
   std::atomic<bool> stop_{false};

@@ -18,9 +18,7 @@ constexpr nanoseconds short_wait = std::chrono::milliseconds(100);
 constexpr std::uint64_t no_limit = ~std::uint64_t{0};
 constexpr std::uint64_t most_callbacks = 64;  // a power of two
 constexpr std::chrono::microseconds longest_run{20};
-constexpr std::size_t stream = 16;  // posts by others within one turn
-constexpr std::chrono::microseconds gathering{10};
-constexpr std::size_t ahead = 8;  // timeouts whose memory is fetched beforehand
+constexpr std::size_t prefetch_distance = 8;  // timeouts
 
 // One thread writes, so that the read and the write need not be one step.
 template <class T>
@@ -61,7 +59,7 @@ class Spent {
 }  // namespace
 
 void IOLoop::Impl::run() {
-  // What was posted before the loop ran does not announce a stream of more.
+  // A callback that was posted before the loop ran does not announce more.
   mailbox->queue().fetch();
   for (;;) {
     if (monitor.begin_turn() && watchdog) watchdog->turn_began();
@@ -80,7 +78,6 @@ void IOLoop::Impl::run_ready() {
   find_due_timeouts();
   run_from_signals();
   run_callbacks(no_limit);
-  run_lanes();
   if (turn_policy == TurnPolicy::bounded) run_added_callbacks();
   run_due_timeouts();
   run_tasks();
@@ -133,18 +130,6 @@ void IOLoop::Impl::run_callbacks(std::uint64_t most) {
   }
 }
 
-void IOLoop::Impl::run_lanes() {
-  from_lanes = 0;
-  if (mailbox->lanes().none() || closing) return;
-  mailbox->lanes().run([this](LoopLane& lane) {
-    const Spent once(lane);
-    count(callbacks_run);
-    ++from_lanes;
-    call(lane.front().where(), [&lane] { lane.front().call(); });
-    return !closing;
-  });
-}
-
 void IOLoop::Impl::find_due_timeouts() {
   // The clock is read where it matters only: it costs as much as some callbacks.
   if (due_next < due.size() || timers.size() == 0) return;
@@ -156,7 +141,9 @@ void IOLoop::Impl::find_due_timeouts() {
 
 void IOLoop::Impl::run_due_timeouts() {
   while (due_next < due.size() && !closing) {
-    if (due_next + ahead < due.size()) timers.prefetch(due[due_next + ahead]);
+    if (const std::size_t later = due_next + prefetch_distance; later < due.size()) {
+      timers.prefetch(due[later]);
+    }
     TimeoutCallback next = timers.take(due[due_next++]);
     if (!next.callback) continue;  // removed by one before it
     count(timeouts_run);
@@ -174,8 +161,8 @@ void IOLoop::Impl::run_tasks() {
 }
 
 nanoseconds IOLoop::Impl::time_to_wait() {
-  const bool left_over = !batch.empty() || mailbox->queue().size() > 0 ||
-                         mailbox->lanes().waiting() || tasks.has_ready();
+  const bool left_over =
+      !batch.empty() || mailbox->queue().size() > 0 || tasks.has_ready();
   if (left_over || mailbox->stop_requested()) return nanoseconds::zero();
   nanoseconds wait{-1};
   if (const TimePoint next = timers.next_deadline(); next != (TimePoint::max)()) {
@@ -186,66 +173,48 @@ nanoseconds IOLoop::Impl::time_to_wait() {
   return broken ? no_longer_than(short_wait, wait) : wait;
 }
 
-bool IOLoop::Impl::did_something() noexcept {
-  const std::uint64_t done = callbacks_run + timeouts_run + events_dispatched;
-  return std::exchange(done_before, done) != done;
-}
-
-// Whoever posts a stream and whoever takes it are in each other's way, each time one of
-// them must have the queue's cache lines from the other. Taken in pieces, it flows
-// twice as fast.
-void IOLoop::Impl::let_posts_gather() {
-  if (!spin.on() || heard() < stream) return;
-  for (const TimePoint end = Clock::now() + gathering; Clock::now() < end;) {
-  }
-}
-
-// Callbacks from other threads in this turn.
-std::size_t IOLoop::Impl::heard() const noexcept {
-  return mailbox->queue().fetched() + from_lanes;
-}
-
-// Whether more may come if the loop looks for it. From its own processor it cannot: to
-// look is to keep whoever would post it from running.
-bool IOLoop::Impl::more_to_come() const noexcept {
-  return heard() > 0 && !mailbox->woken_from_here();
+// Whether the turn ran callbacks of threads on other processors. A thread that shares
+// this loop's processor posts nothing while the loop looks.
+bool IOLoop::Impl::ran_remote_callbacks() const noexcept {
+  return mailbox->queue().fetched() > 0 && !mailbox->woken_from_here();
 }
 
 void IOLoop::Impl::wait() {
   if (handlers.has_changes()) apply_changes();
   if (poller_broken && now() >= next_heal) heal_poller();
   ++looks;
-  let_posts_gather();
-  spin.looked(spin_for_all ? did_something() : more_to_come());
-  nanoseconds timeout = spin.on() ? nanoseconds::zero() : time_to_wait();
-  if (timeout == timeout.zero()) {
-    // Nobody needs to wake it. Whoever has tried to is answered before it sleeps.
-    ready = poller->wait(timeout);
-    if (woken() && !waker_edge) answer_waker();
-    return;
-  }
+  const std::uint64_t done = callbacks_run + timeouts_run + events_dispatched;
+  const bool may_sleep = sleep_policy.may_sleep(done, ran_remote_callbacks());
+  const nanoseconds timeout = may_sleep ? time_to_wait() : nanoseconds::zero();
+  if (timeout == timeout.zero()) return look();
   sync_point(SyncPoint::wait_timed);
-  if (fall_asleep(timeout)) {
-    sync_point(SyncPoint::wait_armed);
-    const TimePoint before = now();
-    ready = poller->wait(timeout);
-    count(nanoseconds_asleep, (now() - before).count());
-  } else {
-    ready = poller->wait(nanoseconds::zero());
-  }
+  sleep(fall_asleep() ? timeout : nanoseconds::zero());
   sync_point(SyncPoint::wait_ended);
-  mailbox->lanes().wake_up();
   answer_waker();
   sync_point(SyncPoint::wait_answered);
 }
 
-// Whoever posts from here on writes to the waker. False if some have posted already.
-bool IOLoop::Impl::fall_asleep(nanoseconds& timeout) noexcept {
-  if (!mailbox->waker().arm() || !mailbox->queue().fall_asleep()) return false;
-  if (mailbox->lanes().none()) return true;
-  const Lanes::Rest rest = mailbox->lanes().fall_asleep();
-  if (rest == Lanes::Rest::unsure) timeout = no_longer_than(short_wait, timeout);
-  return rest != Lanes::Rest::refused;
+// No thread needs to wake the loop, so the waker is answered only where its descriptor
+// would stay ready.
+void IOLoop::Impl::look() {
+  ready = poller->wait(nanoseconds::zero());
+  if (!waker_edge && woken()) answer_waker();
+}
+
+// From here on a thread that posts writes to the waker. False: one has posted already.
+bool IOLoop::Impl::fall_asleep() noexcept {
+  return mailbox->waker().arm() && mailbox->queue().fall_asleep();
+}
+
+void IOLoop::Impl::sleep(nanoseconds timeout) {
+  if (timeout == timeout.zero()) {
+    ready = poller->wait(timeout);
+    return;
+  }
+  sync_point(SyncPoint::wait_armed);
+  const TimePoint before = now();
+  ready = poller->wait(timeout);
+  count(nanoseconds_asleep, (now() - before).count());
 }
 
 bool IOLoop::Impl::woken() const noexcept {
@@ -294,12 +263,12 @@ void IOLoop::Impl::dispatch() {
     if (one.token == waker_token) continue;
     HandlerTable::Entry* entry = handlers.find_token(one.token);
     if (!entry) {
-      orphan_seen |= !handlers.knows_token(one.token);
+      stale_seen |= !handlers.knows_token(one.token);
       continue;
     }
     if (entry->interest == Events::none) {
       // Paused meanwhile; or before this look, and the poller still reports it.
-      orphan_seen |= entry->applied == Events::none && entry->unwatched != looks;
+      stale_seen |= entry->applied == Events::none && entry->unwatched != looks;
       continue;
     }
     const Events events = take_events(*entry, one.events);
@@ -308,7 +277,7 @@ void IOLoop::Impl::dispatch() {
     call(entry->where, [entry, events] { entry->handler(entry->fd, events); });
   }
   handlers.reclaim();
-  if (orphan_seen) shed_orphan();
+  if (stale_seen) drop_stale_registration();
 }
 
 // What of `found` the handler is told. A one_shot has fired by that, and is paused.
@@ -329,8 +298,8 @@ Events IOLoop::Impl::take_events(HandlerTable::Entry& entry, Events found) noexc
 // An event that belongs to nobody: its descriptor was closed before it was removed, and
 // a duplicate, perhaps in a child, keeps the file in the kernel's set, where its number
 // cannot reach it any more. It would be reported for ever.
-void IOLoop::Impl::shed_orphan() {
-  orphan_seen = false;
+void IOLoop::Impl::drop_stale_registration() {
+  stale_seen = false;
   count(pollers_rebuilt);
   try {
     return note_poller(rebuild_poller(poller_kind));

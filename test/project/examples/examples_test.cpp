@@ -30,10 +30,6 @@ TEST(Examples, wake_from_threads_loses_no_result) {
                 "a post to the closed loop: refused\n");
 }
 
-TEST(Examples, producer_loses_no_callback) {
-  expect_output("producer", "1000000 callbacks, sum 500000500000\n");
-}
-
 TEST(Examples, periodic_work_skips_what_it_missed) {
   expect_output("periodic_work", "5 ticks in the time of 8 or more, 0 early\n");
 }

@@ -187,12 +187,6 @@ struct ExploredAtomics {
     mutable rl::var<int> touched_;
   };
 
-  template <class T>
-  static void publish(Atomic<T>& to, std::type_identity_t<T> value,
-                      At at = At::current()) {
-    to.store(value, std::memory_order_seq_cst, at);
-  }
-  static bool fence_heavily() { return true; }
   static void pause(unsigned) { rl::ctx().yield(1, info()); }
 
   static rl::debug_info info(At at = At::current()) {

@@ -131,22 +131,6 @@ TEST_P(EveryLoopPaused, hears_a_post_while_another_thread_stands_amid_its_own) {
   loop_.reset();
 }
 
-TEST_P(EveryLoopPaused, hears_of_lanes_that_are_opened_and_used) {
-  CallbackProducer lane;
-  play(
-      [&] {
-        const int slept = arrivals_at(SyncPoint::sign_fenced);
-        lane = loop_->handle().make_producer();
-        EXPECT_TRUE(
-            wait_until([&] { return arrivals_at(SyncPoint::sign_fenced) > slept; }));
-        EXPECT_TRUE(lane.add_callback([this] { told(); }));
-      },
-      [&] {
-        CallbackProducer other = loop_->handle().make_producer();
-        EXPECT_TRUE(other.add_callback([this] { also(); }));
-      });
-}
-
 TEST_P(EveryLoopPaused, hears_a_signal_handler_wherever_it_interrupts) {
   const SignalScope scope(SIGUSR2, &handle_signal);
   on_signal = [&] {

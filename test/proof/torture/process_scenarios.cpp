@@ -230,19 +230,6 @@ bool old_killed(const Means& means) {
   return killed(means);
 }
 
-bool old_lanes(const Means& means) {
-  become_old();
-  Stage stage(means);
-  Helper poster(stage.loop, [&, handle = stage.loop.handle()] {
-    CallbackProducer lane = handle.make_producer();
-    lane.add_callback(
-        [&] { stage.loop.call_later(100us, [&] { stage.loop.stop(); }); });
-  });
-  const bool right = stage.run();
-  poster.join();
-  return right;
-}
-
 ForkOptions quick() {
   ForkOptions options;
   options.max_restarts = 2;
@@ -316,7 +303,6 @@ std::vector<Family> process_scenarios() {
       {"awaited", awaited, true, false},
       {"old_subprocess", old_subprocess, true, false},
       {"old_killed", old_killed, true, false},
-      {"old_lanes", old_lanes, true, true},
       {"workers", workers, false, false},
       {"workers_restarted", workers_restarted, false, false},
       {"workers_stopped", workers_stopped, false, false},

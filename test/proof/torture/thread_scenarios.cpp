@@ -34,20 +34,7 @@ bool threads(const Means& means) {
   return right && ran == 2 * posts;
 }
 
-bool lanes(const Means& means) {
-  Stage stage(means);
-  int ran = 0;
-  Helper poster(stage.loop, [&, handle = stage.loop.handle()] {
-    CallbackProducer lane = handle.make_producer();
-    for (int i = 0; i < 3; ++i) lane.add_callback([&] { ++ran; });
-    lane.add_callback([&] { stage.loop.stop(); });
-  });
-  const bool right = stage.run();
-  poster.join();
-  return right && ran == 3;
-}
-
-// More than a lane's first chunk takes, from several, and from the loop's own thread.
+// More than a first chunk takes, from several, and from the loop's own thread.
 bool producers(const Means& means) {
   Stage stage(means);
   constexpr int posts = 40;
@@ -56,8 +43,7 @@ bool producers(const Means& means) {
     if (++ran == 3 * posts) stage.loop.stop();
   };
   const auto body = [&, handle = stage.loop.handle()] {
-    CallbackProducer lane = handle.make_producer();
-    for (int i = 0; i < posts; ++i) lane.add_callback(count);
+    for (int i = 0; i < posts; ++i) handle.add_callback(count);
   };
   Helper first(stage.loop, body);
   Helper second(stage.loop, body);
@@ -197,8 +183,7 @@ bool forked_busy(const Means& means) {
   stage.loop.set_blocking_log_threshold(1s);
   stage.loop.add_callback(step);
   stage.loop.call_later(100us, step);
-  CallbackProducer lane = stage.loop.handle().make_producer();
-  lane.add_callback(step);
+  stage.loop.spawn_callback(step);
   stage.loop.add_signal_handler(SIGUSR1, [&](int) { step(); });
   const auto writable = [&](NativeFd fd, Events) {
     stage.loop.remove_handler(fd);
@@ -226,11 +211,15 @@ bool waker(const Means& means) {
 }  // namespace
 
 std::vector<Family> thread_scenarios() {
-  return {{"threads", threads},         {"lanes", lanes},
-          {"producers", producers},     {"completion", completion},
-          {"abandoned", abandoned},     {"signals", signals},
-          {"from_signal", from_signal}, {"several_loops", several_loops},
-          {"forked", forked},           {"forked_busy", forked_busy},
+  return {{"threads", threads},
+          {"producers", producers},
+          {"completion", completion},
+          {"abandoned", abandoned},
+          {"signals", signals},
+          {"from_signal", from_signal},
+          {"several_loops", several_loops},
+          {"forked", forked},
+          {"forked_busy", forked_busy},
           {"waker", waker, false}};
 }
 

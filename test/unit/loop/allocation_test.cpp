@@ -15,7 +15,6 @@
 
 #include "loop/callback_queue.h"
 #include "loop/handler_table.h"
-#include "loop/lane_queue.h"
 #include "loop/timer_queue.h"
 #include "platform/std_atomics.h"
 #include "tornado/tornado.h"
@@ -118,15 +117,6 @@ TEST_F(Allocations, of_callbacks_of_others_beside_the_loops_own_are_none) {
   EXPECT_EQ(allocations - before, 0u);
 }
 
-TEST_F(Allocations, of_callbacks_by_a_lane_are_none) {
-  EXPECT_EQ(of_another_thread([this] {
-              return [this, lane = loop.handle().make_producer()]() mutable {
-                lane.add_callback(Large{&ran});
-              };
-            }),
-            0u);
-}
-
 TEST_F(Allocations, of_callbacks_and_timeouts_from_the_loop_are_none) {
   std::uint64_t before = 0;
   int round = 0;
@@ -204,18 +194,6 @@ TEST(AllocationsOfParts, of_a_queue_are_kept_up_to_a_limit_and_given_back) {
                                     if (list.empty()) queue.take(list);
                                     list.pop_front();
                                   });
-  }
-  EXPECT_EQ(blocks_in_use(), before);
-}
-
-TEST(AllocationsOfParts, of_a_lane_are_kept_up_to_a_limit_and_given_back) {
-  const std::uint64_t before = blocks_in_use();
-  {
-    LaneQueue<StdAtomics> lane;
-    std::atomic<int> ran = 0;
-    expect_some_chunks_to_be_kept([&] { lane.push(Large{&ran}, {}); },
-                                  [&] { lane.pop_front(); });
-    for (int i = 0; i < batch; ++i) lane.push(Large{&ran}, {});
   }
   EXPECT_EQ(blocks_in_use(), before);
 }

@@ -34,7 +34,6 @@ struct Scene {
   Registration kept{loop, pipe.second.get(), [](NativeFd, Events) {}, Events::none};
   Timeout owned_timeout{loop, 1h, [] {}};
   Timeout kept_timeout{loop, 1h, [] {}};
-  CallbackProducer lane = loop.handle().make_producer();
   std::unique_ptr<PeriodicCallback> ticks = std::make_unique<PeriodicCallback>(
       loop, [] {}, 1h);
   PeriodicCallback stopped{loop, [] {}, 1h};
@@ -122,10 +121,6 @@ const std::vector<Call>& calls() {
          return s.loop.handle().spawn_callback([]() -> Task<> { co_return; }());
        }),
        no, yes},
-      {"CallbackProducer::add_callback",
-       tells([](Scene& s) { return s.lane.add_callback([] {}); }), no, yes},
-      {"make_producer", quiet([](Scene& s) { (void)s.loop.handle().make_producer(); }),
-       nothing, nothing},
       {"LoopHandle::closed", tells([](Scene& s) { return s.loop.handle().closed(); }),
        yes, no},
       {"call_at", quiet([](Scene& s) { s.loop.call_at(TimePoint(), [] {}); }), refused,
@@ -262,7 +257,6 @@ owners() {
   static const std::vector<std::pair<const char*, std::function<void(Scene&, Guard)>>>
       all = {{"callback", [](Scene& s, Guard g) { s.loop.add_callback([g] {}); }},
              {"spawned", [](Scene& s, Guard g) { s.loop.spawn_callback([g] {}); }},
-             {"lane", [](Scene& s, Guard g) { s.lane.add_callback([g] {}); }},
              {"timeout", [](Scene& s, Guard g) { s.loop.call_later(1h, [g] {}); }},
              {"handler",
               [](Scene& s, Guard g) {

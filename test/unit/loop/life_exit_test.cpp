@@ -119,7 +119,6 @@ struct EndOfThread : EveryLoop {
           l.add_signal_handler(SIGUSR1, [&](int) { end(); });
           ::raise(SIGUSR1);
         },
-        [&](IOLoop& l) { l.handle().make_producer().add_callback(end); },
     };
     for (const auto& way : ways) {
       for (const auto policy : {ExceptionPolicy::log, ExceptionPolicy::rethrow}) {

@@ -162,7 +162,7 @@ TEST_P(Life, close_lets_nothing_more_of_the_turn_run) {
   });
   only_one_runs([](IOLoop& one, auto close) {
     one.add_callback(close);
-    one.handle().make_producer().add_callback(close);
+    one.handle().add_callback(close);
   });
   options.turns = TurnPolicy::bounded;
   only_one_runs([](IOLoop& one, auto close) {

@@ -59,22 +59,8 @@ TEST_F(Mailboxes, are_not_woken_by_the_thread_that_runs_the_loop) {
   EXPECT_TRUE(woken());
 }
 
-TEST_F(Mailboxes, are_woken_when_a_lane_is_opened_and_by_its_posts_while_asleep) {
-  const auto lane = mailbox_.open_lane();
-  EXPECT_TRUE(woken());
-  mailbox_.lanes().run([](LoopLane&) { return true; });
-  EXPECT_TRUE(mailbox_.post(*lane, [] {}, {}));
-  EXPECT_FALSE(woken());
-  lane->pop_front();
-  ASSERT_EQ(mailbox_.lanes().fall_asleep(), Lanes::Rest::sound);
-  EXPECT_TRUE(mailbox_.post(*lane, [] {}, {}));
-  EXPECT_TRUE(woken());
-}
-
 TEST_F(Mailboxes, refuse_what_cannot_be_called) {
-  const auto lane = mailbox_.open_lane();
   EXPECT_THROW(mailbox_.post(nullptr, {}), std::system_error);
-  EXPECT_THROW(mailbox_.post(*lane, nullptr, {}), std::system_error);
 }
 
 TEST_F(Mailboxes, of_a_parent_refuse_until_a_child_takes_them_over) {
@@ -90,8 +76,8 @@ TEST_F(Mailboxes, of_a_parent_refuse_until_a_child_takes_them_over) {
   }));
 }
 
-TEST_F(Mailboxes, make_the_fence_of_lanes_light_where_the_system_can) {
-  const auto lane = mailbox_.open_lane();
+TEST(AsymmetricFences, are_used_where_the_system_has_them) {
+  use_asymmetric_fences();
   EXPECT_EQ(fences_are_asymmetric.load(), heavy_fence());
 }
 
@@ -131,7 +117,6 @@ void expect_to_refuse(const LoopHandle& handle) {
   EXPECT_TRUE(handle.closed());
   EXPECT_FALSE(handle.add_callback([] {}));
   EXPECT_FALSE(handle.add_callback_from_signal([] {}));
-  EXPECT_FALSE(handle.make_producer().add_callback([] {}));
   handle.stop();
 }
 
@@ -142,33 +127,22 @@ TEST(LoopHandles, that_are_empty_answer_as_those_of_a_closed_loop) {
   EXPECT_FALSE(handle.closed());
   EXPECT_TRUE(handle.add_callback([] {}));
   EXPECT_TRUE(handle.add_callback_from_signal([] {}));
-  EXPECT_TRUE(handle.make_producer().add_callback([] {}));
   loop.close();
   expect_to_refuse(handle);
 }
 
 TEST_F(Mailboxes, take_no_more_once_closed_and_destroy_what_was_there) {
   const auto alive = std::make_shared<int>();
-  const auto lane = mailbox_.open_lane();
   EXPECT_TRUE(mailbox_.post([alive] {}, {}));
-  EXPECT_TRUE(mailbox_.post(*lane, [alive] {}, {}));
   EXPECT_FALSE(mailbox_.closed());
   mailbox_.close();
   EXPECT_TRUE(mailbox_.closed());
   EXPECT_EQ(alive.use_count(), 1);
   EXPECT_EQ(mailbox_.waker().fileno(), invalid_fd);
   EXPECT_FALSE(mailbox_.post([alive] {}, {}));
-  EXPECT_FALSE(mailbox_.post(*lane, [alive] {}, {}));
   EXPECT_FALSE(mailbox_.post_from_signal([](void*) {}, nullptr, 0));
   mailbox_.stop();
   EXPECT_FALSE(mailbox_.stop_requested());
-}
-
-TEST_F(Mailboxes, forget_at_renew_that_the_parent_was_asleep) {
-  ASSERT_EQ(mailbox_.lanes().fall_asleep(), Lanes::Rest::sound);
-  EXPECT_TRUE(mailbox_.renew());
-  EXPECT_FALSE(mailbox_.lanes().sign().up());
-  EXPECT_TRUE(woken());
 }
 
 /// Runs `f` on one processor alone.

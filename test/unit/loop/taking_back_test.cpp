@@ -153,18 +153,5 @@ TEST(Periodic, outlives_its_loop) {
   ticks.stop();
 }
 
-TEST(LoopHandle, opens_no_lane_into_a_closed_loop) {
-  IOLoop loop(IOLoop::Options{{}, {}, false});
-  loop.close();
-  std::weak_ptr<int> held;
-  {
-    CallbackProducer lane = loop.handle().make_producer();
-    auto one = std::make_shared<int>();
-    held = one;
-    EXPECT_FALSE(lane.add_callback([one = std::move(one)] {}));
-  }
-  EXPECT_TRUE(held.expired());
-}
-
 }  // namespace
 }  // namespace tornado::test

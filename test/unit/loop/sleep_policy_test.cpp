@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loop/spin.h"
+#include "loop/sleep_policy.h"
 
 #include <atomic>
 #include <thread>
@@ -14,49 +14,58 @@ bool several_processors() {
   return std::thread::hardware_concurrency() > 1;
 }
 
-/// Looks, with nothing to do, until the limit is over.
-void fail(Spin& spin) {
-  while (spin.on()) spin.looked(false);
-}
-
-/// How many times something came to do until it was on again.
-int occasions(Spin& spin) {
-  int count = 0;
-  while (!spin.on()) {
-    spin.looked(true);
-    ++count;
+/// A policy, and what the turns of its loop do.
+class Turns {
+ public:
+  explicit Turns(nanoseconds spin) : policy_(spin) {}
+  bool sleep_after_work() { return policy_.may_sleep(++done_, false); }
+  bool sleep_after_remote_work() { return policy_.may_sleep(++done_, true); }
+  bool sleep_after_nothing() { return policy_.may_sleep(done_, false); }
+  void look_until_the_limit_is_over() {
+    while (!sleep_after_nothing()) {
+    }
   }
-  return count;
+  int occasions_until_it_looks_again() {
+    for (int count = 1;; ++count) {
+      if (!sleep_after_work()) return count;
+    }
+  }
+
+ private:
+  SleepPolicy policy_;
+  std::uint64_t done_ = 0;
+};
+
+TEST(SleepPolicy, without_looks_always_sleeps) {
+  SleepPolicy policy;
+  EXPECT_TRUE(policy.may_sleep(1, true));
 }
 
-TEST(Spin, without_a_limit_is_never_on) {
-  Spin spin(0ns);
-  spin.looked(true);
-  EXPECT_FALSE(spin.on());
+TEST(SleepPolicy, looks_after_any_work_where_the_loop_spins) {
+  Turns turns(1h);
+  EXPECT_TRUE(turns.sleep_after_nothing());
+  EXPECT_EQ(turns.sleep_after_work(), !several_processors());
+  EXPECT_EQ(turns.sleep_after_nothing(), !several_processors())
+      << "the limit is not over";
 }
 
-TEST(Spin, begins_when_there_was_something_to_do) {
-  Spin spin(1h);
-  EXPECT_FALSE(spin.on());
-  spin.looked(false);
-  EXPECT_FALSE(spin.on());
-  spin.looked(true);
-  EXPECT_EQ(spin.on(), several_processors());
-  spin.looked(false);
-  EXPECT_EQ(spin.on(), several_processors()) << "the limit is not over";
+TEST(SleepPolicy, looks_after_remote_callbacks_alone_by_default) {
+  Turns turns(0ns);
+  EXPECT_TRUE(turns.sleep_after_work());
+  EXPECT_EQ(turns.sleep_after_remote_work(), !several_processors());
 }
 
-TEST(Spin, that_does_not_pay_is_tried_less_and_less_until_it_pays_again) {
+TEST(SleepPolicy, looks_less_and_less_until_it_pays_again) {
   if (!several_processors()) GTEST_SKIP() << "always off on one processor";
-  Spin spin(1ns);
+  Turns turns(SleepPolicy::pacing);
   for (const int expected : {1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 257, 257}) {
-    EXPECT_EQ(occasions(spin), expected);
-    fail(spin);
+    EXPECT_EQ(turns.occasions_until_it_looks_again(), expected);
+    turns.look_until_the_limit_is_over();
   }
-  EXPECT_EQ(occasions(spin), 257);
-  spin.looked(true);  // it has paid
-  fail(spin);
-  EXPECT_EQ(occasions(spin), 2);
+  EXPECT_EQ(turns.occasions_until_it_looks_again(), 257);
+  EXPECT_FALSE(turns.sleep_after_work()) << "it has paid";
+  turns.look_until_the_limit_is_over();
+  EXPECT_EQ(turns.occasions_until_it_looks_again(), 2);
 }
 
 class SpinningLoop : public EveryLoop {};
