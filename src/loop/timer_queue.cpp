@@ -257,6 +257,7 @@ void TimerQueue::leave_in_wheel(Node& left) noexcept {
 // Builds the lists anew, in the order of memory.
 void TimerQueue::sweep_wheel() noexcept {
   wheel_.fill(Level());
+  next_known_ = false;
   for (std::uint32_t slot = slots_; slot-- > 0;) {
     const Node& seen = node(slot);
     if (seen.sequence == 0) {

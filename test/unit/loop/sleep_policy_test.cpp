@@ -17,7 +17,7 @@ bool several_processors() {
 /// A policy, and what the turns of its loop do.
 class Turns {
  public:
-  explicit Turns(nanoseconds spin) : policy_(spin) {}
+  explicit Turns(std::chrono::nanoseconds spin) : policy_(spin) {}
   bool sleep_after_work() { return policy_.may_sleep(++done_, false); }
   bool sleep_after_remote_work() { return policy_.may_sleep(++done_, true); }
   bool sleep_after_nothing() { return policy_.may_sleep(done_, false); }

@@ -147,6 +147,7 @@ class TimerQueueModel {
       model_.erase(first);
     }
     EXPECT_TRUE(model_.empty() || model_.begin()->first.first > now_) << "late";
+    EXPECT_GE(queue_.next_deadline(), now_) << "a loop would look again and again";
     EXPECT_EQ(queue_.size(), model_.size());
   }
 
@@ -257,6 +258,25 @@ TEST(TimerQueue, knows_the_next_deadline_again_when_the_first_has_moved_or_gone)
   (void)queue.take(moved);
   (void)queue.move(queue.add(at_ms(10'000), [] {}, {}), at_ms(5'000));
   EXPECT_EQ(queue.next_deadline(), at_ms(5'000));
+}
+
+TEST(TimerQueue, has_no_deadline_in_the_past_when_empty_buckets_were_swept) {
+  TimerQueue queue;
+  std::vector<TimerQueue::Id> due;
+  const auto collect_at = [&](int ms) { queue.collect_due(at_ms(ms), due); };
+  collect_at(1'000);
+  const auto moved = queue.move(queue.add(at_ms(1'050), [] {}, {}), at_ms(60'000));
+  EXPECT_LE(queue.next_deadline(), at_ms(1'052)) << "the bucket's end";
+  EXPECT_TRUE(queue.take(moved).callback);
+  queue.add(at_ms(90'000), [] {}, {});
+  // So many empty nodes that the next add sweeps them, with the bucket of the first.
+  std::vector<TimerQueue::Id> far;
+  for (int i = 0; i < 2'000; ++i) far.push_back(queue.add(at_ms(70'000), [] {}, {}));
+  for (const auto id : far) (void)queue.take(id);
+  queue.add(at_ms(80'000), [] {}, {});
+  collect_at(1'100);
+  EXPECT_TRUE(due.empty());
+  EXPECT_GT(queue.next_deadline(), at_ms(1'100));
 }
 
 TEST(TimerQueue, knows_of_no_deadline_after_the_last_that_was_found_due) {
