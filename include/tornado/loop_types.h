@@ -79,10 +79,10 @@ class TimeoutHandle {
 /// Counts since construction.
 struct LoopCounters {
   std::uint64_t turns = 0;
-  std::uint64_t callbacks = 0;    ///< callbacks run, those from signals included
-  std::uint64_t timeouts = 0;     ///< timeouts run
-  std::uint64_t events = 0;       ///< handlers called
-  std::uint64_t queue_depth = 0;  ///< callbacks waiting now
+  std::uint64_t callbacks = 0;       ///< callbacks run, those from signals included
+  std::uint64_t timeouts = 0;        ///< timeouts run
+  std::uint64_t events = 0;          ///< handlers called
+  std::uint64_t queue_depth = 0;     ///< callbacks waiting now
   std::uint64_t poller_rebuilt = 0;  ///< kernel sets made anew to shed an orphan
   std::chrono::nanoseconds asleep{0};
   WakerCounters waker;
