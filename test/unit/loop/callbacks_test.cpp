@@ -182,7 +182,7 @@ TEST_P(Callbacks, that_an_exception_has_left_are_counted_as_waiting) {
 }
 
 /// Whose turn it is. Not atomic::wait, of which a waiter was seen to stay asleep.
-class Token {
+class Turnstile {
  public:
   void await(std::uint64_t number) {
     std::unique_lock lock(mutex_);
@@ -210,7 +210,7 @@ TEST_P(Callbacks, keep_what_one_thread_told_another_in_order) {
   // The second thread posts after it has heard of the first one's post; and the loop
   // itself takes part, whose own posts take another way.
   const std::uint64_t rounds = scaled(2'000);
-  Token token;  // at `rounds` all ends
+  Turnstile token;  // at `rounds` all ends
   std::uint64_t expected = 0;
   std::uint64_t wrong = 0;
   const auto arrived = [&](std::uint64_t number) {

@@ -45,6 +45,9 @@ inline std::string poller_name(const testing::TestParamInfo<PollerKind>& info) {
   return std::string(to_string(info.param));
 }
 
+/// A handler that does nothing.
+inline constexpr auto ignore_events = [](NativeFd, Events) {};
+
 /// The code of the std::system_error that `body` throws; none if it does not.
 template <class F>
 std::error_code error_of(F body) {

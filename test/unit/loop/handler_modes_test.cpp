@@ -8,7 +8,7 @@
 namespace tornado::test {
 namespace {
 
-constexpr Events once = Events::read | Events::one_shot;
+constexpr Events read_once = Events::read | Events::one_shot;
 constexpr Events edges = Events::read | Events::edge;
 
 class HandlerModes : public EveryLoop {
@@ -49,43 +49,44 @@ TEST_P(HandlerModes, report_each_edge_and_each_shot_once) {
   loop.add_handler(
       fd(0), [&](NativeFd, Events) { ++edge_calls; }, edges);
   loop.add_handler(
-      fd(1), [&](NativeFd, Events) { ++shots; }, once);
+      fd(1), [&](NativeFd, Events) { ++shots; }, read_once);
   for (const FdPair& pair : pairs_) put_byte(pair.second);
   for (int i = 0; i < 3; ++i) turn();
   EXPECT_EQ(edge_calls, 1);
   EXPECT_EQ(shots, 1);
-  loop.update_handler(fd(1), once);
+  loop.update_handler(fd(1), read_once);
   for (int i = 0; i < 3; ++i) turn();
   EXPECT_EQ(shots, 2);
 }
 
 TEST_P(HandlerModes, update_that_finds_an_event_waiting_arms_one_shot_once) {
   if (!has_modes()) return;
-  both_in_one_look(once, [this](NativeFd other) { loop.update_handler(other, once); });
+  both_in_one_look(read_once,
+                   [this](NativeFd other) { loop.update_handler(other, read_once); });
   EXPECT_EQ(calls_, 2);
 }
 
 TEST_P(HandlerModes, update_that_makes_a_one_shot_of_a_waiting_event_arms_it_once) {
   if (!has_modes()) return;
   both_in_one_look(Events::read,
-                   [this](NativeFd other) { loop.update_handler(other, once); });
+                   [this](NativeFd other) { loop.update_handler(other, read_once); });
   EXPECT_EQ(calls_, 2);
 }
 
 TEST_P(HandlerModes, pause_that_ends_before_a_waiting_event_arms_one_shot_once) {
   if (!has_modes()) return;
-  both_in_one_look(once, [this](NativeFd other) {
+  both_in_one_look(read_once, [this](NativeFd other) {
     loop.update_handler(other, Events::none);
-    loop.update_handler(other, once);
+    loop.update_handler(other, read_once);
   });
   EXPECT_EQ(calls_, 2);
 }
 
 TEST_P(HandlerModes, one_shot_that_changes_before_its_event_is_told_loses_nothing) {
   if (!has_modes()) return;
-  both_in_one_look(once, [this](NativeFd other) {
+  both_in_one_look(read_once, [this](NativeFd other) {
     loop.update_handler(other, Events::error | Events::one_shot);
-    loop.add_callback([this, other] { loop.update_handler(other, once); });
+    loop.add_callback([this, other] { loop.update_handler(other, read_once); });
   });
   EXPECT_EQ(calls_, 2);
 }
@@ -94,7 +95,7 @@ TEST_P(HandlerModes, one_shot_that_has_fired_is_not_armed_by_a_rebuilt_poller) {
   if (!has_modes()) return;
   int shots = 0;
   loop.add_handler(
-      fd(0), [&](NativeFd, Events) { ++shots; }, once);
+      fd(0), [&](NativeFd, Events) { ++shots; }, read_once);
   put_byte(pairs_[0].second);
   turn();
   const UniqueFd twin = duplicate(fd(1));
@@ -106,7 +107,7 @@ TEST_P(HandlerModes, one_shot_that_has_fired_is_not_armed_by_a_rebuilt_poller) {
   loop.remove_handler(number);  // too late: an orphan
   for (int i = 0; i < 3; ++i) turn();
   EXPECT_EQ(shots, 1);
-  loop.update_handler(fd(0), once);
+  loop.update_handler(fd(0), read_once);
   turn();
   EXPECT_EQ(shots, 2);
 }
@@ -130,7 +131,7 @@ TEST_P(HandlerModes, update_refuses_what_add_refuses_and_keeps_the_earlier_inter
   loop.add_handler(
       fd(0), [&](NativeFd, Events) { ++reads; }, Events::read);
   put_byte(pairs_[0].second);
-  for (const Events events : {edges, once, Events::error}) {
+  for (const Events events : {edges, read_once, Events::error}) {
     const auto refused = error_of([&] {
       loop.add_handler(
           fd(1), [](NativeFd, Events) {}, events);
@@ -155,7 +156,7 @@ TEST_P(HandlerModes, update_refuses_what_add_refuses_and_keeps_the_earlier_inter
 }
 
 TEST_P(HandlerModes, update_that_is_refused_does_not_make_the_loop_spin) {
-  for (const Events events : {edges, once, Events::error}) {
+  for (const Events events : {edges, read_once, Events::error}) {
     int reads = 0;
     loop.add_handler(
         fd(0),

@@ -33,19 +33,19 @@ class Handlers : public EveryLoop {
 TEST_P(Handlers, report_the_same_mistake_by_the_same_code) {
   FdPair pipe = make_pipe();
   const NativeFd fd = pipe.first.get();
-  const auto ignore = [](NativeFd, Events) {};
-  EXPECT_EQ(error_of([&] { loop.add_handler(invalid_fd, ignore, Events::read); }),
-            std::errc::bad_file_descriptor);
+  EXPECT_EQ(
+      error_of([&] { loop.add_handler(invalid_fd, ignore_events, Events::read); }),
+      std::errc::bad_file_descriptor);
   EXPECT_EQ(error_of([&] { loop.update_handler(fd, Events::read); }),
             std::errc::no_such_file_or_directory);
-  EXPECT_EQ(error_of([&] { loop.add_handler(fd, ignore, Events::edge); }),
+  EXPECT_EQ(error_of([&] { loop.add_handler(fd, ignore_events, Events::edge); }),
             std::errc::invalid_argument);
   EXPECT_EQ(error_of([&] { loop.add_handler(fd, IOLoop::Handler(), Events::read); }),
             std::errc::invalid_argument);
   pipe.first.reset();
-  EXPECT_EQ(error_of([&] { loop.add_handler(fd, ignore, Events::read); }),
+  EXPECT_EQ(error_of([&] { loop.add_handler(fd, ignore_events, Events::read); }),
             std::errc::bad_file_descriptor);
-  EXPECT_EQ(text_of([&] { loop.add_handler(fd, ignore, Events::read); }),
+  EXPECT_EQ(text_of([&] { loop.add_handler(fd, ignore_events, Events::read); }),
             "add_handler fd " + std::to_string(fd) + ": Bad file descriptor");
   EXPECT_NO_THROW(loop.remove_handler(fd));
   EXPECT_NO_THROW(loop.remove_handler(invalid_fd));

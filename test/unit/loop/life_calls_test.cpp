@@ -60,8 +60,6 @@ std::function<Answer(Scene&)> tells(F f) {
   return [f](Scene& scene) { return f(scene) ? Answer::yes : Answer::no; };
 }
 
-constexpr auto ignore = [](NativeFd, Events) {};
-
 // In the order of the header. Calls that take back come first: what they took back
 // stays so.
 const std::vector<Call>& calls() {
@@ -99,7 +97,7 @@ const std::vector<Call>& calls() {
        tells([](Scene& s) { return s.loop.update_timeout(s.timeout, s.loop.time()); }),
        no, refused},
       {"add_handler", quiet([](Scene& s) {
-         s.loop.add_handler(s.other.first.get(), ignore, Events::read);
+         s.loop.add_handler(s.other.first.get(), ignore_events, Events::read);
        }),
        refused, refused},
       {"update_handler",
@@ -329,7 +327,8 @@ TEST_P(LifeCalls, what_a_child_took_back_does_not_return_with_after_fork) {
     scene.loop.remove_signal_handler(a_signal);
     scene.loop.after_fork();
     EXPECT_EQ(error_of([&] {
-                scene.loop.add_handler(scene.pipe.first.get(), ignore, Events::none);
+                scene.loop.add_handler(scene.pipe.first.get(), ignore_events,
+                                       Events::none);
               }),
               std::error_code());
     EXPECT_EQ(error_of([&] { scene.loop.add_signal_handler(a_signal, [](int) {}); }),
@@ -337,7 +336,8 @@ TEST_P(LifeCalls, what_a_child_took_back_does_not_return_with_after_fork) {
   }));
   // The parent's set was left alone.
   EXPECT_EQ(error_of([&] {
-              scene.loop.add_handler(scene.pipe.first.get(), ignore, Events::read);
+              scene.loop.add_handler(scene.pipe.first.get(), ignore_events,
+                                     Events::read);
             }),
             std::errc::file_exists);
 }

@@ -46,9 +46,9 @@ TEST_P(Life, other_threads_may_not_change_it_while_it_runs) {
   TimeoutHandle timeout = loop.call_later(1h, [] {});
   loop.add_callback([&] {
     Thread([&] {
-      const auto ignore = [](NativeFd, Events) {};
       errors = {
-          error_of([&] { loop.add_handler(pipe.first.get(), ignore, Events::read); }),
+          error_of(
+              [&] { loop.add_handler(pipe.first.get(), ignore_events, Events::read); }),
           error_of([&] { loop.update_handler(pipe.first.get(), Events::read); }),
           error_of([&] { loop.call_later(1s, [] {}); }),
           error_of([&] { loop.update_timeout(timeout, loop.time()); }),

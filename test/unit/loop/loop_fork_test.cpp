@@ -17,15 +17,14 @@ class Forked : public EveryLoop {};
 
 TEST_P(Forked, every_change_in_the_child_is_refused_by_name) {
   const FdPair pipe = make_pipe();
-  const auto ignore = [](NativeFd, Events) {};
-  loop.add_handler(pipe.first.get(), ignore, Events::read);
+  loop.add_handler(pipe.first.get(), ignore_events, Events::read);
   EXPECT_TRUE(passes_in_child([&] {
     const auto refused = [](auto call) {
       EXPECT_EQ(error_of(call), Errc::loop_forked);
     };
     refused([&] { loop.start(); });
     refused([&] { loop.run_sync([] {}); });
-    refused([&] { loop.add_handler(pipe.second.get(), ignore, Events::write); });
+    refused([&] { loop.add_handler(pipe.second.get(), ignore_events, Events::write); });
     refused([&] { loop.update_handler(pipe.first.get(), Events::none); });
     refused([&] { loop.call_later(1s, [] {}); });
     refused([&] { loop.add_signal_handler(SIGUSR1, [](int) {}); });

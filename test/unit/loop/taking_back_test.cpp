@@ -11,8 +11,6 @@
 namespace tornado::test {
 namespace {
 
-constexpr auto ignore = [](NativeFd, Events) {};
-
 struct TakingBack : EveryLoop {};
 
 // As Tornado's streams do: close() takes the handler back, and then closes.
@@ -49,7 +47,7 @@ TEST_P(TakingBack, a_descriptor_taken_back_at_close_is_not_closed_again) {
   IOLoop one(IOLoop::Options{GetParam(), WakerKind::best, false});
   FdPair pipe = make_pipe();
   const NativeFd number = pipe.first.get();
-  one.add_handler(number, ignore, Events::read);
+  one.add_handler(number, ignore_events, Events::read);
   struct Guard {
     IOLoop& loop;
     NativeFd number;
@@ -65,7 +63,7 @@ TEST_P(TakingBack, a_handler_added_meanwhile_survives_another_threads_removal) {
   put_byte(pipe.second);
   const NativeFd fd = pipe.first.get();
   int calls = 0;
-  loop.add_handler(fd, ignore, Events::none);
+  loop.add_handler(fd, ignore_events, Events::none);
   loop.add_callback([&] {
     Thread([&] { loop.remove_handler(fd); }).join();
     loop.remove_handler(fd);

@@ -190,12 +190,12 @@ TEST(TimerQueue, ignores_ids_that_it_did_not_give) {
 
 TEST(TimerQueue, keeps_the_place_where_a_timeout_was_added) {
   TimerQueue queue;
-  const auto here = std::source_location::current();
+  const auto place = std::source_location::current();
   for (const int later : {0, 1, 10'000}) {
     const auto id = queue.add(
-        TimePoint(nanoseconds(later)), [] {}, here);
+        TimePoint(nanoseconds(later)), [] {}, place);
     const auto moved = queue.move(id, TimePoint(nanoseconds(1)));
-    EXPECT_EQ(queue.take(moved).where.line(), here.line());
+    EXPECT_EQ(queue.take(moved).where.line(), place.line());
   }
 }
 
@@ -244,8 +244,8 @@ TEST(TimerQueue, finds_timeouts_that_stayed_behind_a_moved_one) {
   EXPECT_EQ(due.size(), 1u);
 }
 
-TimePoint at_ms(int milliseconds) {
-  return TimePoint(std::chrono::milliseconds(milliseconds));
+TimePoint at_ms(int count) {
+  return TimePoint(std::chrono::milliseconds(count));
 }
 
 TEST(TimerQueue, knows_the_next_deadline_again_when_the_first_has_moved_or_gone) {

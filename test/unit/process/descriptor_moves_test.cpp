@@ -55,14 +55,14 @@ void expect_well_planned(const std::vector<DescriptorMove>& wanted) {
   EXPECT_EQ(plan.first_unneeded, static_cast<unsigned>(highest + 1)) << moves;
 }
 
-constexpr int numbers = 5;
+constexpr int number_count = 5;
 
 /// All ways to give some of the numbers from `to` on, each from any.
 void try_all(std::vector<DescriptorMove>& wanted, int to) {
   if (testing::Test::HasFailure()) return;
-  if (to == numbers) return expect_well_planned(wanted);
+  if (to == number_count) return expect_well_planned(wanted);
   try_all(wanted, to + 1);
-  for (int from = 0; from < numbers; ++from) {
+  for (int from = 0; from < number_count; ++from) {
     wanted.push_back({from, to});
     try_all(wanted, to + 1);
     wanted.pop_back();

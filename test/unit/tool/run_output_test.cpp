@@ -17,10 +17,6 @@ namespace {
 
 using namespace std::string_literals;
 
-std::vector<std::string> shell(const std::string& line) {
-  return {"--", "sh", "-c", line};
-}
-
 TEST(RunOutput, each_stream_stays_what_it_was) {
   const Finish finish =
       RunSession(shell("echo out; echo err >&2; printf unended")).finish();

@@ -22,13 +22,6 @@
 namespace tornado::test {
 namespace {
 
-std::vector<char*> pointers_to(std::vector<std::string>& words) {
-  std::vector<char*> pointers;
-  for (auto& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 // No other thread runs here, so that the child may do as it likes.
 Child start(std::vector<std::string> words, const std::function<void()>& before_exec) {
   words.insert(words.begin(), {TORNADO_COMMAND, "run", "--no-time"});

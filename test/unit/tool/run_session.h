@@ -12,6 +12,13 @@
 
 namespace tornado::test {
 
+/// `options`, then what has a shell run `line`.
+inline std::vector<std::string> shell(const std::string& line,
+                                      std::vector<std::string> options = {}) {
+  options.insert(options.end(), {"--", "sh", "-c", line});
+  return options;
+}
+
 /// A `tornado run` under way, which a test reads from and sends signals to.
 class RunSession {
  public:

@@ -14,12 +14,6 @@
 namespace tornado::test {
 namespace {
 
-std::vector<std::string> shell(const std::string& line,
-                               std::vector<std::string> options = {}) {
-  options.insert(options.end(), {"--", "sh", "-c", line});
-  return options;
-}
-
 const std::string for_ever = "while :; do sleep 1000 & wait; done";
 const std::string stubborn = "trap '' TERM; echo ready; while :; do sleep 1000; done";
 

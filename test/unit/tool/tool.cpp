@@ -68,13 +68,6 @@ std::vector<std::string> environment_for(const Start& start) {
   return result;
 }
 
-std::vector<char*> pointers_to(std::vector<std::string>& words) {
-  std::vector<char*> pointers;
-  for (auto& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 // No other thread runs here, so that the child may do as it likes.
 pid_t execute(const Start& start, const Channel& out, const Channel& err) {
   std::vector<std::string> words = {"tornado"};
@@ -159,6 +152,13 @@ bool is_utf8(std::string_view text) {
     i += size;
   }
   return true;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
 }
 
 }  // namespace tornado::test

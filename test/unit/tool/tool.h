@@ -33,6 +33,9 @@ struct Finish {
 /// Starts the command and reads all that it says. Ends it if it takes far too long.
 Finish run_tornado(const Start& start);
 
+/// `words` as execve() takes them.
+std::vector<char*> pointers_to(std::vector<std::string>& words);
+
 std::vector<std::string> lines_of(std::string_view text);
 /// Whether `text` has whole UTF-8 characters only.
 bool is_utf8(std::string_view text);

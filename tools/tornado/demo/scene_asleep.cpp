@@ -16,7 +16,7 @@
 namespace tornado::cli {
 namespace {
 
-constexpr std::size_t threads = 3;
+constexpr std::size_t asleep_threads = 3;
 
 // ThreadSanitizer holds a handler back for as long as its thread is in a system call
 // that it does not know, such as a loop's sleep.
@@ -57,7 +57,7 @@ class AsleepScene {
     loop_.call_later(options_.length + patience, [this] { loop_.stop(); });
     {
       std::vector<Worker> workers;
-      for (std::size_t i = 0; i < threads; ++i) {
+      for (std::size_t i = 0; i < asleep_threads; ++i) {
         workers.emplace_back([this, i] { post_each_round(i); });
       }
       const StopOnInterrupt stopping(loop_);
@@ -81,7 +81,7 @@ class AsleepScene {
       return;
     }
     round_began_ = now;
-    left_ = threads + 1;
+    left_ = asleep_threads + 1;
     ++round_;
     round_.notify_all();
     if (sleepers_get_signals) {
@@ -138,10 +138,10 @@ class AsleepScene {
   std::atomic<std::uint64_t> round_{0};
   std::atomic<bool> over_{false};
   // Each is one thread's until it is joined.
-  std::array<std::size_t, threads> posted_{};
+  std::array<std::size_t, asleep_threads> posted_{};
 
   // The loop's:
-  Ledger ledger_{threads};
+  Ledger ledger_{asleep_threads};
   Histogram latency_;
   std::uint64_t written_before_ = 0;
   TimePoint began_ = Clock::now();

@@ -18,7 +18,7 @@
 namespace tornado::cli {
 namespace {
 
-constexpr std::size_t threads = 2;
+constexpr std::size_t busy_threads = 2;
 constexpr int signal_number = SIGUSR1;
 /// How many of its posts a thread leaves waiting, at most.
 constexpr std::uint64_t window = 256;
@@ -60,7 +60,7 @@ class BusyScene {
   void begin() {
     written_before_ = loop_.counters().waker.written;
     began_ = Clock::now();
-    for (std::size_t i = 0; i < threads; ++i) {
+    for (std::size_t i = 0; i < busy_threads; ++i) {
       workers_.emplace_back([this, i] { post_all_the_time(i); });
     }
     workers_.emplace_back(
@@ -137,15 +137,15 @@ class BusyScene {
   const SceneOptions options_;
   IOLoop loop_;
   SignalSource signals_;
-  std::array<Account, threads> accounts_;
-  std::atomic<std::size_t> left_{threads};
+  std::array<Account, busy_threads> accounts_;
+  std::atomic<std::size_t> left_{busy_threads};
   std::atomic<bool> signals_sent_{false};
   std::atomic<bool> over_{false};
   TimePoint began_ = Clock::now();  // written before the threads start
   std::vector<Worker> workers_;
 
   // The loop's:
-  Ledger ledger_{threads};
+  Ledger ledger_{busy_threads};
   Histogram latency_;
   std::uint64_t written_before_ = 0;
   bool finished_ = false;

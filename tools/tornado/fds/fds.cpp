@@ -18,7 +18,7 @@
 namespace tornado::cli {
 namespace {
 
-struct Request {
+struct FdsRequest {
   std::vector<std::string> words = {};
   std::vector<std::string> command = {};
   bool only_leaks = false;
@@ -72,7 +72,7 @@ std::vector<pid_t> pids_of(const std::vector<std::string>& words) {
   return pids;
 }
 
-int follow(const Context& context, const Request& request) {
+int follow(const Context& context, const FdsRequest& request) {
   if (!request.words.empty()) {
     throw UsageError("either process ids, or a command after --");
   }
@@ -82,7 +82,7 @@ int follow(const Context& context, const Request& request) {
                          request.every_call, AllowList(request.allow)});
 }
 
-int audit(const Context& context, const Request& request) {
+int audit(const Context& context, const FdsRequest& request) {
   if (!request.output.empty()) throw UsageError("--output is for a command after --");
   if (request.every_call) throw UsageError("--every-call is for a command after --");
   const int status = audit_processes(context, pids_of(request.words),
@@ -95,7 +95,7 @@ void need_proc() {
   throw std::runtime_error("fds needs /proc, which is not mounted");
 }
 
-int fds(const Context& context, const Request& request) {
+int fds(const Context& context, const FdsRequest& request) {
   if (request.fail_on != "leak" && request.fail_on != "none") {
     throw UsageError(fmt::format("--fail-on {}: no such choice{}", request.fail_on,
                                  hint(request.fail_on, {"leak", "none"})));
@@ -119,7 +119,7 @@ constexpr const char* notes =
 }  // namespace
 
 Command fds_command() {
-  const auto request = std::make_shared<Request>();
+  const auto request = std::make_shared<FdsRequest>();
   Command command;
   command.name = "fds";
   command.summary = "finds descriptors that leak into executed programs";

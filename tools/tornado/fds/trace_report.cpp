@@ -24,15 +24,15 @@ struct Leak {
   std::vector<const Execution*> programs;
 };
 
-enum class Verdict { leaks, given, from_caller, allowed };
+enum class CrossingVerdict { leaks, given, from_caller, allowed };
 
-Verdict verdict_of(const Crossing& crossing) {
-  if (crossing.from_caller()) return Verdict::from_caller;
-  if (crossing.given) return Verdict::given;
-  return crossing.allowed ? Verdict::allowed : Verdict::leaks;
+CrossingVerdict verdict_of(const Crossing& crossing) {
+  if (crossing.from_caller()) return CrossingVerdict::from_caller;
+  if (crossing.given) return CrossingVerdict::given;
+  return crossing.allowed ? CrossingVerdict::allowed : CrossingVerdict::leaks;
 }
 
-std::vector<Leak> all_of(const TraceRecord& record, Verdict verdict) {
+std::vector<Leak> all_of(const TraceRecord& record, CrossingVerdict verdict) {
   using Key = std::tuple<const Origin*, const Origin*, int, std::string, std::string>;
   std::map<Key, std::size_t> known;
   std::vector<Leak> leaks;
@@ -150,7 +150,7 @@ void print_programs(Output& out, const Leak& leak) {
   }
 }
 
-void print_uncounted(Output& out, const TraceRecord& record, Verdict verdict,
+void print_uncounted(Output& out, const TraceRecord& record, CrossingVerdict verdict,
                      const char* what) {
   for (const auto& one : all_of(record, verdict)) {
     const std::size_t n = one.programs.size();
@@ -204,16 +204,18 @@ void print_sum(Output& out, std::size_t leaks, const TraceRecord& record) {
 }  // namespace
 
 void print_report(Output& out, const TraceRecord& record, bool quiet) {
-  const auto leaks = all_of(record, Verdict::leaks);
+  const auto leaks = all_of(record, CrossingVerdict::leaks);
   if (!quiet) {
     for (const auto& leak : leaks) {
       out.print("{} {}\n", out.paint(Tone::bad, "leak"), headline(*leak.crossing));
       print_history(out, leak);
       print_programs(out, leak);
     }
-    print_uncounted(out, record, Verdict::given, "handed over between fork and exec");
-    print_uncounted(out, record, Verdict::from_caller, "inherited from the caller");
-    print_uncounted(out, record, Verdict::allowed, "allowed");
+    print_uncounted(out, record, CrossingVerdict::given,
+                    "handed over between fork and exec");
+    print_uncounted(out, record, CrossingVerdict::from_caller,
+                    "inherited from the caller");
+    print_uncounted(out, record, CrossingVerdict::allowed, "allowed");
     print_limits(out, record);
     if (!call_sites_known && !leaks.empty()) {
       out.print(

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view between = ":::";
 
-struct Request {
+struct RunRequest {
   std::vector<std::string> files = {};
   std::vector<std::string> commands = {};
   std::string restart = "never";
@@ -134,7 +134,7 @@ std::chrono::nanoseconds parse_time(const std::string& option,
   return *time;
 }
 
-int run_jobs(const Context& context, const Request& request) {
+int run_jobs(const Context& context, const RunRequest& request) {
   if (context.json) throw UsageError("--json: run writes what its commands write");
   if (!request.files.empty() && !request.commands.empty()) {
     throw UsageError("either a Procfile, or commands after --");
@@ -173,7 +173,7 @@ constexpr const char* notes =
 }  // namespace
 
 Command run_command() {
-  const auto request = std::make_shared<Request>();
+  const auto request = std::make_shared<RunRequest>();
   Command command;
   command.name = "run";
   command.summary = "runs commands side by side, and stops them in order";
