@@ -71,9 +71,8 @@ class BasicSignalRing {
     return tail_.load(std::memory_order_relaxed) - head_;
   }
 
-  /// In a forked child, where the threads that had claimed a cell and not filled it do
-  /// not exist: nobody would ever pass one. They become items that do nothing. False
-  /// if there was one.
+  /// For a forked child, which lacks the threads that had claimed a cell and not filled
+  /// it. Such cells become items that do nothing. False if there was one.
   bool after_fork() noexcept {
     bool whole = true;
     const std::uint32_t tail = tail_.load(std::memory_order_relaxed);

@@ -9,17 +9,17 @@
 
 namespace tornado {
 
-/// Tells `mailbox` of each arrival of `signal`, from now on. Installs the handler where
-/// it is not installed, also if somebody has replaced it since; throws
-/// std::system_error if it may not.
+/// Tells `mailbox` of each arrival of `signal`, from now on. Installs the handler, also
+/// if other code has replaced it since. Throws std::system_error if the system refuses.
 void watch_signal(int signal, std::shared_ptr<Mailbox> mailbox);
 
-/// No more. The last to watch puts the sigaction back that the last installation found,
-/// unless somebody has replaced the handler meanwhile.
+/// Stops watching. The last watcher restores the sigaction that the last installation
+/// found, unless other code has replaced the handler.
 void unwatch_signal(int signal, const Mailbox& mailbox);
 
-/// Called by Windows, on a thread of its own, with CTRL_C_EVENT, CTRL_BREAK_EVENT or
-/// another. False: no loop asked for it, and whoever was there before shall be called.
+/// Windows only: the console handler, which Windows calls on a thread of its own with
+/// CTRL_C_EVENT, CTRL_BREAK_EVENT or another event. False if no loop watches the event,
+/// so that Windows calls the next handler.
 bool on_console_event(unsigned long event) noexcept;
 
 /// Signals that the thread which runs a loop had blocked, and that it lets in while it

@@ -93,13 +93,13 @@ std::string act_on_signal(std::string_view act, int signal) {
   return std::string(act) + " signal " + std::to_string(signal);
 }
 
-// `previous` stays as it is where ours is installed already.
+// Leaves `previous` alone if our handler is installed already.
 void install(int signal, struct sigaction& previous) {
   struct sigaction action {};
   action.sa_sigaction = &tornado_on_signal;
   action.sa_flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO;
   sigfillset(&action.sa_mask);
-  // Asked for beforehand: the handler may need it as soon as it is installed.
+  // Read first, since the handler may need `previous` as soon as it is installed.
   struct sigaction found {};
   bool done = ::sigaction(signal, nullptr, &found) == 0;
   if (done && !is_ours(found)) {

@@ -37,8 +37,8 @@ std::string act_on_signal(int signal) {
   return "add_signal_handler signal " + std::to_string(signal);
 }
 
-// Once, and outside of the lock: Windows holds one of its own while it calls handlers.
-// With nobody to tell it is as if it were not there.
+// Once, and outside of the lock: Windows holds a lock of its own while it calls
+// handlers. Without a watcher the handler passes every event on.
 void install(int signal) {
   static const bool installed = [signal] {
     if (!::SetConsoleCtrlHandler(&handle_event, TRUE)) {
@@ -66,7 +66,7 @@ bool on_console_event(unsigned long event) noexcept {
   return told;
 }
 
-// What else the C runtime calls signals is not there for others to share.
+// The C runtime's other signals have no handler that several users can share.
 void watch_signal(int signal, std::shared_ptr<Mailbox> mailbox) {
   if (signal != SIGINT && signal != SIGBREAK) {
     const bool known = signal > 0 && signal < NSIG;

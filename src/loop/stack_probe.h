@@ -38,8 +38,8 @@ struct ProbedThread {
 /// wait for a lock is interrupted. Linux tells; elsewhere, and without /proc, every
 /// thread is interrupted.
 ///
-/// Empty if the thread does not answer within a second, or before `hurried`. One probe
-/// at a time; others wait.
+/// Empty if the thread does not answer within a second, or before `hurried` is set.
+/// Only one probe runs at a time; other callers wait.
 std::optional<StackSample> probe_stack(const ProbedThread& thread,
                                        const std::atomic<std::source_location>& running,
                                        const std::atomic<bool>& hurried);

@@ -180,8 +180,8 @@ extern "C" void tornado_on_probe(int signal, siginfo_t* info, void* context) {
   probe->answered.store(true, std::memory_order_release);
 }
 
-// Nobody is told, and asks again: what a signal handler may wake a thread with differs
-// from system to system, and this thread is not in a hurry.
+// Polls, since the ways in which a signal handler may wake a thread differ between
+// systems, and this thread is not in a hurry.
 template <class Until>
 void wait_for_answer(const Probe& probe, Until is_over) {
   while (!probe.answered.load(std::memory_order_acquire) && !is_over()) {
@@ -197,10 +197,11 @@ class BorrowedSignal {
     action.sa_sigaction = &tornado_on_probe;
     action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     sigfillset(&action.sa_mask);
-    // Known before the first signal that is to be passed on.
+    // Stored before the first signal that the handler passes on.
     struct sigaction found {};
     if (::sigaction(SIGURG, nullptr, &found) != 0) return;
-    // Ours is there in a child that was forked meanwhile, and not to be passed on to.
+    // A child that was forked during a probe finds this handler, which must not call
+    // itself.
     if (found.sa_sigaction != action.sa_sigaction) {
       const unsigned next = 1 - latest.load(std::memory_order_relaxed);
       previous[next] = found;
@@ -282,7 +283,7 @@ std::optional<StackSample> probe_stack(const ProbedThread& thread,
   Probe* const probe = &the_probe;
   const BorrowedSignal borrowed;
   if (!borrowed) return std::nullopt;
-  // Again, as all this took its time, and the thread may have made a call meanwhile.
+  // Looks again, since the thread may have entered a system call by now.
   if (auto sample = waiting_call(thread, running)) return sample;
   probe->running = &running;
   probe->sample = {};

@@ -69,7 +69,7 @@ void Watchdog::run() {
     if (same && !in_turn) await_turn(lock);
     if (!same || !in_turn || turn == reported) continue;
     reported = turn;
-    // Under the lock, so that unwatch() keeps the thread in being meanwhile.
+    // Under the lock, so that unwatch() keeps the thread alive.
     const auto stack = probe_stack(watched_, monitor_.running, hurried_);
     lock.unlock();
     report(stack);

@@ -6,15 +6,15 @@
 
 namespace tornado {
 
-/// What Windows and Winsock say, each of whose codes compares with its std::errc.
-/// (The standard library's own category leaves those of Winsock out.)
+/// The codes of Windows and Winsock. Each compares equal to its std::errc. The standard
+/// library's own category leaves out the codes of Winsock.
 const std::error_category& windows_category() noexcept;
 
-/// GetLastError(), which WSAGetLastError() is another name of.
+/// GetLastError(), which returns the same as WSAGetLastError().
 std::error_code last_windows_error() noexcept;
 [[noreturn]] void throw_windows_error(std::string_view act);
 
-/// For what wakers call: nobody else's error is lost.
+/// Keeps the last error of the thread in its scope. Wakers call functions that set it.
 class LastErrorKeeper {
  public:
   LastErrorKeeper() noexcept;

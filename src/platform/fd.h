@@ -11,11 +11,11 @@
 
 namespace tornado {
 
-/// Takes what a call that makes descriptors returned: throws errno for -1, and moves 0,
-/// 1 and 2 out of the way of those who take them for the standard streams.
+/// Owns the descriptor that a system call returned. Throws errno for -1. Duplicates 0,
+/// 1 and 2 to a number above 2, since programs take these numbers for standard streams.
 UniqueFd adopt(NativeFd fd, std::string_view act);
-/// The same without exceptions: empty for -1, and for a number below 3 that cannot be
-/// moved.
+/// The same without exceptions. Empty for -1, and for a number below 3 that cannot be
+/// duplicated.
 UniqueFd adopt_if_made(NativeFd fd) noexcept;
 
 /// Async-signal-safe; keeps errno.
@@ -37,8 +37,8 @@ struct Replaced {
 };
 
 /// Puts `fresh` in the place of `number`, which stays close-on-exec, in one step. Where
-/// the system has no such step, the number becomes that of `fresh`, and `old` is what
-/// it was, for those who may still use it.
+/// the system has no such step, `number` is that of `fresh`, and `old` holds the
+/// previous descriptor, which other threads may still use.
 Replaced replace(NativeFd number, UniqueFd fresh);
 
 /// For the audit: remembers which part of the library made a descriptor. `owner` is a

@@ -88,7 +88,7 @@ UniqueFd accept_socket(NativeFd listener) {
   if (accepted == INVALID_SOCKET && ::WSAGetLastError() == WSAEWOULDBLOCK) return {};
   if (accepted == INVALID_SOCKET) throw_windows_error(act_on("accept", listener));
   UniqueFd made = adopt(accepted, "accept");
-  // It is inheritable whatever the listener is, and no call makes one that is not.
+  // An accepted socket is always inheritable, and no call makes one that is not.
   set_close_exec(made.get());
   set_nonblocking(made.get());
   return made;

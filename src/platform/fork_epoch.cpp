@@ -23,8 +23,8 @@ Mark* map_wiped_page() noexcept {
   void* page =
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return nullptr;
-  // An emulator of system calls (qemu-user) may call every advice a success and take
-  // none: one that does not exist tells.
+  // An emulator of system calls (qemu-user) may report success for every advice and
+  // ignore it. Success for an advice that does not exist shows this.
   constexpr int no_such_advice = -1;
   if (::madvise(page, size, no_such_advice) == -1 &&
       ::madvise(page, size, MADV_WIPEONFORK) == 0) {

@@ -63,8 +63,8 @@ class WakeEnds {
 ///
 /// The sleeper calls disarm() after it wakes and before it looks at what was published:
 /// from then on wake() makes no system call. It calls arm() just before it sleeps:
-/// false means that a wake came meanwhile, so that it has to look again. Neither reads
-/// fileno(). drain_and_disarm() reads as consume() does, and disarms instead.
+/// false means that a wake has come since, and the sleeper has to look again. Neither
+/// reads fileno(). drain_and_disarm() reads as consume() does, and disarms instead.
 class LoopWaker : public WakeProtocol<StdAtomics, WakeEnds> {
  public:
   /// Throws as Waker does.

@@ -6,13 +6,13 @@
 namespace tornado {
 namespace {
 
-// Some are handles of the process and of its threads, which nobody opened.
+// Pseudo handles name the process and its threads, and are not open handles.
 bool is_pseudo_handle(NativeFd fd) noexcept {
   constexpr NativeFd names = 16;
   return invalid_fd - fd < names;
 }
 
-// The same code as elsewhere, and not the one that Windows has for any bad handle.
+// The code of the other systems. Windows has one code for every bad handle.
 std::error_code error_of_handle() noexcept {
   const std::error_code error = last_windows_error();
   return error == std::errc::bad_file_descriptor

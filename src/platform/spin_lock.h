@@ -5,10 +5,10 @@
 
 namespace tornado {
 
-/// A lock around a few stores, for std::scoped_lock. Half the price of std::mutex, as
-/// letting it go is a plain store: nobody has to be woken, since those who have waited
-/// for long sleep between looks. (So a holder that they outrank, on the one processor
-/// that both may use, gets its turn.) Not for signal handlers.
+/// A lock around a few stores, for std::scoped_lock. It costs half of a std::mutex, as
+/// unlock() is a plain store and wakes no thread. A thread that has waited for long
+/// sleeps between looks, so that a holder of lower priority on the same processor can
+/// run. Not for signal handlers.
 template <class Atomics>
 class SpinLock {
  public:

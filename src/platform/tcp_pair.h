@@ -9,14 +9,14 @@
 
 namespace tornado {
 
-/// Two TCP sockets of this process, connected over the loopback with each other and
-/// with nobody else. Without Nagle's delay.
+/// Two TCP sockets of this process that are connected with each other over the loopback
+/// interface. Another process cannot be the peer. Nagle's delay is off.
 FdPair open_tcp_pair();
 
-/// The system's calls that a pair of TCP sockets is made of. All but peer_address()
-/// throw std::system_error.
+// The system's calls behind open_tcp_pair(). All but peer_address() throw
+// std::system_error.
 
-/// Of IPv4, both as they go over the network.
+/// An IPv4 address. Both members are in network byte order.
 struct TcpAddress {
   std::uint32_t host = 0;
   std::uint16_t port = 0;
@@ -24,20 +24,21 @@ struct TcpAddress {
 };
 
 enum class Readiness {
-  accept,     ///< somebody has connected to a listener
-  connected,  ///< begin_to_connect() has come to an end, good or bad
+  accept,     ///< a listener has a connection to accept
+  connected,  ///< begin_to_connect() has succeeded or failed
 };
 
-/// On a port to which nobody else can bind meanwhile.
+/// Listens on a free port, to which no other process can bind.
 UniqueFd listen_on_loopback();
 UniqueFd make_tcp_socket();
-/// From then on the socket has an address of its own.
+/// Starts to connect, and gives the socket an address.
 void begin_to_connect(NativeFd fd, const TcpAddress& server);
 TcpAddress own_address(NativeFd fd);
-/// None: it is not connected, or not any more.
+/// Empty if the socket is not connected.
 std::optional<TcpAddress> peer_address(NativeFd fd) noexcept;
-/// False: not within `limit`, or interrupted.
+/// False if `limit` passed or a signal interrupted the wait.
 bool wait_for_tcp(NativeFd fd, Readiness readiness, std::chrono::milliseconds limit);
+/// Turns Nagle's delay off.
 void send_at_once(NativeFd fd);
 
 }  // namespace tornado

@@ -25,7 +25,7 @@ TcpAddress from_system(const sockaddr_in& address) noexcept {
 
 }  // namespace
 
-// Without SO_REUSEADDR and SO_REUSEPORT nobody can bind to the same port.
+// Without SO_REUSEADDR and SO_REUSEPORT no other socket can bind to the same port.
 UniqueFd listen_on_loopback() {
   UniqueFd listener = make_tcp_socket();
   const sockaddr_in any_port = to_system({htonl(INADDR_LOOPBACK), 0});

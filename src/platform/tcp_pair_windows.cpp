@@ -36,7 +36,8 @@ void bind_to_loopback(NativeFd fd) {
 
 }  // namespace
 
-// Without SO_EXCLUSIVEADDRUSE anybody could bind to the same port, by SO_REUSEADDR.
+// Without SO_EXCLUSIVEADDRUSE another process could bind to the same port by
+// SO_REUSEADDR.
 UniqueFd listen_on_loopback() {
   UniqueFd listener = make_tcp_socket();
   set_option(listener.get(), SOL_SOCKET, SO_EXCLUSIVEADDRUSE, "SO_EXCLUSIVEADDRUSE");

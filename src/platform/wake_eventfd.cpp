@@ -25,8 +25,8 @@ void signal_eventfd(NativeFd writer) noexcept {
   const std::uint64_t one = 1;
   const auto add = [&] { return ::write(writer, &one, sizeof one); };
   if (retry_eintr(add) != -1 || errno != EAGAIN) return;
-  // The counter is at its greatest, so it is readable; but a loop that waits for edges
-  // needs the write itself, which succeeds once the counter is read.
+  // The counter is at its maximum, so the eventfd is readable. But a loop that waits
+  // for edges needs a write, which succeeds once the counter has been read.
   drain_eventfd(writer);
   retry_eintr(add);
 }

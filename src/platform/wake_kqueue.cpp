@@ -6,11 +6,10 @@
 namespace tornado {
 namespace {
 
-constexpr int the_only_one = 0;
+constexpr int only_ident = 0;
 
 bool change(NativeFd queue, unsigned flags, unsigned notes) noexcept {
-  const struct kevent event =
-      make_kernel_event(the_only_one, EVFILT_USER, flags, notes);
+  const struct kevent event = make_kernel_event(only_ident, EVFILT_USER, flags, notes);
   return retry_eintr([&] { return ::kevent(queue, &event, 1, nullptr, 0, nullptr); }) !=
          -1;
 }
@@ -27,7 +26,7 @@ void signal_kqueue(NativeFd writer) noexcept {
   (void)change(writer, 0, NOTE_TRIGGER);
 }
 
-// A queue that has something to tell is readable; EV_CLEAR: until it has told.
+// The queue is readable until kevent() returns its event, because of EV_CLEAR.
 bool drain_kqueue(NativeFd reader) noexcept {
   struct kevent event {};
   const timespec at_once{};

@@ -18,7 +18,7 @@ struct WakeMechanism {
   /// Makes the reader readable. Async-signal-safe; may change errno. A full buffer is
   /// success. Ignores other errors, which drain() finds.
   void (*signal)(NativeFd writer) noexcept;
-  /// Reads until the reader is empty. False: it is dead, and would stay readable.
+  /// Reads until the reader is empty. False if the reader is broken and stays readable.
   bool (*drain)(NativeFd reader) noexcept;
   /// Whether a forked child inherits the descriptors. If not, it may reuse their
   /// numbers.
@@ -31,7 +31,7 @@ struct WakeMechanism {
 struct WakePort {
   using Post = bool (*)(NativeFd port) noexcept;
   UniqueFd fd;
-  /// Ends the wait. Async-signal-safe. False: it could not.
+  /// Ends the wait. Async-signal-safe. False on failure.
   Post post = nullptr;
 };
 

@@ -7,9 +7,9 @@
 namespace tornado {
 namespace {
 
-// Wine says that a send would block, and that there is no room, while that of another
-// thread is on its way out; whoever took that for a full buffer would lose a wake. A
-// full one, which only a stranger's writes can make, costs a tenth of a second.
+// Wine reports WSAEWOULDBLOCK or WSAENOBUFS while another thread sends on the socket.
+// To take this for a full buffer would lose a wake. Only writes from outside fill the
+// buffer, and then signal_socket() takes a tenth of a second.
 void wait_for_others(int failures) noexcept {
   constexpr int yields = 200;
   if (failures <= yields) {
@@ -31,7 +31,7 @@ bool drain_stream(NativeFd reader) noexcept {
 
 void signal_socket(NativeFd writer) noexcept {
   const LastErrorKeeper keep;
-  // As elsewhere: a system without memory for one byte will have some again.
+  // A system without memory for one byte will have some again.
   for (int failures = 1; failures < 300; ++failures) {
     if (::send(writer, "", 1, 0) != SOCKET_ERROR) return;
     const int error = ::WSAGetLastError();

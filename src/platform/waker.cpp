@@ -61,8 +61,8 @@ void WakeEnds::replace(FdPair fresh) {
   epoch_ = process();
 }
 
-// Several threads of a forked child may come here: the one that takes a number closes
-// it.
+// Several threads of a forked child may call this. The thread that takes a number out
+// closes it.
 void WakeEnds::release() noexcept {
   for (std::atomic<NativeFd>* end :
        {&port_, &old_port_, &writer_, &reader_, &old_reader_}) {

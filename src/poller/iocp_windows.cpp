@@ -58,8 +58,8 @@ Events from_afd(ULONG found) noexcept {
 ///
 /// Each question is answered once, at once if there is something, and asked again by
 /// the next wait: that makes a level of it. The driver lets go of a socket that is
-/// closed, and says so. A question has an address of its own, so that nobody takes its
-/// answer for that of the number's next owner.
+/// closed, and says so. A question has an address of its own. Its answer is therefore
+/// never taken for one about the next owner of the number.
 class Iocp final : public Poller {
  public:
   Iocp() : port_(make_port()), afd_(open_afd(port_.get())), packets_(first_packets) {
@@ -99,8 +99,8 @@ class Iocp final : public Poller {
     const TimePoint end = Clock::now() + std::min(timeout, longest_wait);
     nanoseconds left = timeout;
     bool called = false;
-    // Again for those that were withdrawn, whose packets come as well; and since
-    // Windows, which counts ticks, may return somewhat early.
+    // Repeated, as withdrawn questions get packets too, and as Windows counts in ticks
+    // and may return early.
     do {
       ask();
       if (!ready_.empty()) left = nanoseconds::zero();
@@ -146,7 +146,7 @@ class Iocp final : public Poller {
     question->cancel(afd_.get());
   }
 
-  // What is refused is told, and asked by the next wait.
+  // A question that the driver refuses is reported, and asked again by the next wait.
   void ask() {
     const std::size_t size = unasked_.size();
     for (std::size_t i = 0; i < size; ++i) {

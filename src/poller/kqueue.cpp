@@ -34,7 +34,7 @@ constexpr bool is_for_errors_alone(Events interest) noexcept {
 
 /// How a filter is registered for an interest; 0: not at all.
 unsigned flags_for(Events interest, int filter) noexcept {
-  // No filter is for hang-ups alone. As edges, the others' news do not keep it awake.
+  // No filter reports hang-ups alone. EV_CLEAR keeps other events from repeating.
   if (is_for_errors_alone(interest)) return EV_ADD | EV_CLEAR;
   if (!has(interest, told_by(filter))) return 0;
   unsigned flags = EV_ADD;
@@ -59,8 +59,8 @@ Events from_poll(short mask) noexcept {
 }
 
 /// A filter for reading and one for writing, of a set that the kernel keeps by number.
-/// It drops what is closed, so that a number found there is that of the file which was
-/// registered, and the rest can be looked up here.
+/// The kernel drops closed descriptors. An event for a number is therefore about the
+/// file that was registered, and the rest is looked up here.
 class Kqueue final : public Poller {
  public:
   Kqueue() : queue_(make_kernel_queue()), buffer_(first_buffer) {
@@ -175,7 +175,7 @@ class Kqueue final : public Poller {
     at(fd).token = token;
     at(fd).interest = events;
     if (error == 0 || (added && is_for_errors_alone(events))) return;
-    // The writing end of a pipe that nobody reads is refused; it is ready for ever.
+    // The kernel refuses the writing end of a pipe without a reader, which stays ready.
     if (error == EPIPE) return ended_.push_back(fd);
     remove(fd);
     throw_error({error, std::system_category()}, act_on(act, fd));

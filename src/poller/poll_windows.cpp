@@ -35,8 +35,8 @@ struct WsaPollCalls {
     return static_cast<short>(mask);
   }
 
-  // The end of a peer's writing is a hang-up here. Elsewhere it can be read, and told
-  // to those who do not read when there is nothing more to be written either.
+  // WSAPoll reports a hang-up when the peer stops writing. Other systems report this as
+  // readable, and a hang-up only when writing has ended too.
   static Events from_system(short asked, short found) noexcept {
     Events events = Events::none;
     if (found & POLLRDNORM) events |= Events::read;

@@ -15,7 +15,7 @@
 
 namespace tornado {
 
-/// Chosen by whoever adds a descriptor; comes back with its events.
+/// A value that the caller of add() chooses. wait() returns it with the events.
 using Token = std::uint64_t;
 
 struct Ready {
@@ -33,37 +33,37 @@ class Poller {
   virtual ~Poller() = default;
 
   [[nodiscard]] virtual PollerKind kind() const noexcept = 0;
-  /// Events::edge and Events::one_shot, or a part of them.
+  /// Which of Events::edge and Events::one_shot the poller supports.
   [[nodiscard]] virtual Events modes() const noexcept = 0;
-  /// Whether it can wait for `events`. What it cannot is refused: not_supported.
+  /// Whether the poller can wait for `events`. add() throws not_supported for others.
   [[nodiscard]] virtual bool supports(Events events) const noexcept {
     return !has(events & ~modes(), Events::edge | Events::one_shot);
   }
 
-  /// A way to end its wait without a byte of the waker. Empty by default.
+  /// A way to end the wait without writing to the waker. Empty by default.
   [[nodiscard]] virtual WakePort wake_port() { return {}; }
 
   /// `events` has at least one of read, write and error.
   virtual void add(NativeFd fd, Events events, Token token) = 0;
   /// Arms a spent one_shot again, also with the same events.
   virtual void modify(NativeFd fd, Events events, Token token) = 0;
-  /// At once, and no error if it is not there or closed already.
+  /// Takes effect at once. Does nothing if `fd` is not in the set or is closed.
   virtual void remove(NativeFd fd) noexcept = 0;
 
-  /// Waits until something is ready, but no longer than `timeout`; for ever if that is
-  /// negative. May come back early with nothing, as after a signal, but never because
-  /// a timeout was rounded down. The result is valid until the next call.
+  /// Waits until a descriptor is ready or `timeout` has passed. A negative timeout is
+  /// no limit. May return early and empty, as after a signal, but never because the
+  /// timeout was rounded down. The result is valid until the next call.
   virtual std::span<const Ready> wait(std::chrono::nanoseconds timeout) = 0;
 
  protected:
-  /// For pollers that keep the set themselves. Throws EBADF, and not_supported.
+  /// For pollers that keep the set themselves. Throws EBADF or not_supported.
   void check(const char* act, NativeFd fd, Events events) const;
 };
 
 struct PollerBackend {
   PollerKind kind;
   std::string_view name;
-  std::unique_ptr<Poller> (*make)();  ///< nullptr: not in this build
+  std::unique_ptr<Poller> (*make)();  ///< null if not in this build
   /// Never selected as the best. If it does not work, the best replaces it.
   bool opt_in = false;
 };

@@ -20,7 +20,7 @@ const PollerBackend io_uring_backend = {
 
 namespace {
 
-// Best first, and last what is chosen by name only.
+// Best first. The last are opt-in.
 constexpr const PollerBackend* table[] = {
 #if defined(__linux__)
     &epoll_backend,

@@ -23,7 +23,7 @@ class Select final : public Poller {
   PollerKind kind() const noexcept override { return PollerKind::select; }
   Events modes() const noexcept override { return Events::none; }
   bool supports(Events events) const noexcept override {
-    // It tells of an error by a bit of those that it was asked for.
+    // select() reports an error by the bits of reading and writing.
     return has(events, Events::read | Events::write) && Poller::supports(events);
   }
 
@@ -60,7 +60,7 @@ class Select final : public Poller {
 
  private:
   void put(const char* act, NativeFd fd, Events events, Token token) {
-    // FD_SET beyond the end of an fd_set writes into whatever memory is there.
+    // FD_SET does not check the number, and writes beyond the end of the fd_set.
     if (fd >= FD_SETSIZE) {
       throw_error(
           std::make_error_code(std::errc::invalid_argument),

@@ -39,7 +39,7 @@ class Select final : public Poller {
   PollerKind kind() const noexcept override { return PollerKind::select; }
   Events modes() const noexcept override { return Events::none; }
   bool supports(Events events) const noexcept override {
-    // It tells of an error by a bit of those that it was asked for.
+    // select() reports an error by the bits of reading and writing.
     return has(events, Events::read | Events::write) && Poller::supports(events);
   }
 

@@ -60,7 +60,7 @@ std::string kind_of(const std::string& link, const std::string& target) {
   }
 }
 
-// Of /proc: what was closed meanwhile, or whose process has ended.
+// The descriptor was closed, or its process ended, after /proc listed it.
 bool is_gone(const std::system_error& error) {
   return error.code() == std::errc::no_such_file_or_directory ||
          error.code() == std::errc::no_such_process;
@@ -208,7 +208,8 @@ std::vector<DescriptorInfo> audit_descriptors(int pid) {
   const std::string number = std::to_string(pid);
   return audit("process " + number, [process = "/proc/" + number] {
     auto found = list(holder_of_descriptors(process), false);
-    (void)holder_of_descriptors(process);  // a process that ends meanwhile shows less
+    (void)holder_of_descriptors(
+        process);  // throws if the process has ended, as the list is short then
     return found;
   });
 }

@@ -11,25 +11,25 @@
 
 namespace tornado {
 
-/// The handles that a child is to get. Windows hands on only what is inheritable, and
-/// any CreateProcess of other code, on another thread, would take that as well: so
-/// copies are made inheritable, last of all, and close with this.
+/// The handles that a child is to get. A child inherits inheritable handles only, and a
+/// CreateProcess on another thread would pass them on too. So this object makes
+/// inheritable copies just before the spawn, and closes them in its destructor.
 class ChildHandles {
  public:
-  /// Opens. Throws std::system_error for what cannot be opened, is not open, or
-  /// contradicts.
+  /// Opens the streams. Throws std::system_error for a file that cannot be opened, a
+  /// handle that is not open, and a number that is mapped twice.
   explicit ChildHandles(const SpawnOptions& options);
   ChildHandles(const ChildHandles&) = delete;
   ChildHandles& operator=(const ChildHandles&) = delete;
 
-  /// Makes the copies. Only then there is something in what follows.
+  /// Makes the copies, which the functions below return.
   void make_inheritable();
   [[nodiscard]] HANDLE stream(std::size_t number) const {
     return copies_[number].get();
   }
   [[nodiscard]] std::vector<HANDLE>& list() { return list_; }
-  /// How the C runtime of the child learns which number each has. Undocumented, and
-  /// as it is since the first Win32; programs with another runtime do not look at it.
+  /// Tells the C runtime of the child the number of each handle. The format is not
+  /// documented, and has not changed since the first Win32. Other runtimes ignore it.
   [[nodiscard]] std::vector<BYTE>& runtime_block() { return block_; }
 
   /// Gives this process's ends of pipes to the child's owner.

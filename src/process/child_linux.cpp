@@ -47,7 +47,7 @@ bool call(ChildTask& task, ChildAct act, long number, Args... args) noexcept {
   return failed(task, act);
 }
 
-// Exec would only undo handlers, and would keep what is ignored.
+// exec resets handlers, but keeps ignored signals ignored.
 void reset_dispositions() noexcept {
   // Whatever the order of the fields, SIG_DFL, no flags and an empty mask are zeros.
   const std::uint64_t default_action[8] = {};
@@ -57,9 +57,9 @@ void reset_dispositions() noexcept {
   }
 }
 
-// The kernel copies what is below only, so that a full table costs nothing; and from
-// now on no thread of the parent can add to this one. In a table that is not shared it
-// tells whether the next child may share it.
+// The kernel copies only the numbers below, so that a full table costs nothing. From
+// now on no thread of the parent can add to this table. For a table that is not shared,
+// the result tells whether the next child may share it.
 bool unshare_table(ChildTask& task) noexcept {
   task.can_unshare =
       system_call(SYS_close_range, task.first_unneeded, ~0u, CLOSE_RANGE_UNSHARE) != -1;
@@ -180,8 +180,8 @@ void exec_file(ChildTask& task, const char* file) noexcept {
   system_call(SYS_execve, task.script_argv[0], task.script_argv, task.environment);
 }
 
-// As execvp: what cannot be is passed over, and a file that may not be executed is
-// worth more in the report than one that does not exist.
+// Like execvp: tries the files in turn. The report prefers a file that may not be
+// executed to a file that does not exist.
 void exec(ChildTask& task) noexcept {
   bool forbidden = false;
   for (const char* const* file = task.files; *file; ++file) {

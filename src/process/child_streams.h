@@ -9,11 +9,12 @@
 
 namespace tornado {
 
-/// The descriptors that a child is to get, open in this process: those of others, which
-/// are borrowed, and those that were opened for it, which close with this.
+/// The descriptors that a child is to get, open in this process. Descriptors of the
+/// program are borrowed. Descriptors that were opened for the child close with this.
 class ChildStreams {
  public:
-  /// Throws std::system_error for what cannot be opened, is not open, or contradicts.
+  /// Throws std::system_error for a file that cannot be opened, a descriptor that is
+  /// not open, and a number that is mapped twice.
   explicit ChildStreams(const SpawnOptions& options);
 
   /// From this process's numbers to the child's. Low numbers, where they can be had.

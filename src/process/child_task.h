@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// All that the child half of a spawn reads and writes. Made before the child is, in
-/// memory that both share; plain, so that the child half needs no library.
+/// All that the child half of a spawn reads and writes. It is made before the child, in
+/// memory that both share, and is plain, so that the child half needs no library.
 
 #include <cstddef>
 #include <cstdint>
@@ -39,7 +39,7 @@ struct ChildLimit {
   std::uint64_t soft_hard[2];  // the kernel's struct rlimit64
 };
 
-/// The child's last words.
+/// What the child reports when it fails.
 struct ChildReport {
   ChildAct act = ChildAct::none;
   int error = 0;
@@ -58,7 +58,7 @@ struct ChildTask {
   bool table_is_shared = false;
   unsigned first_unneeded = 0;
   Span<DescriptorMove> moves;
-  Span<int> kept;  // ascending; all others are closed after the moves
+  Span<int> kept;  // ascending; the child closes all others after the moves
 
   bool new_session = false;
   bool set_process_group = false;
@@ -94,8 +94,8 @@ struct ChildTask {
 };
 
 /// Becomes the program, or fills in the report and ends the process. Async-signal-safe;
-/// allocates nothing; a table of descriptors of its own unless `table_is_shared`, and
-/// all signals blocked, are taken for granted.
+/// allocates nothing. Expects all signals blocked, and a descriptor table of its own
+/// unless `table_is_shared`.
 extern "C" int tornado_child_main(void* task) noexcept;
 
 }  // namespace tornado

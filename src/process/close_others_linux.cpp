@@ -58,12 +58,12 @@ struct Walk {
   }
 };
 
-// The kernel lists by ascending number, so that closing what was listed skips nothing.
-// A directory that does not list itself is not this process's, whatever it is called.
+// The kernel lists by ascending number, so that closing listed descriptors skips none.
+// A directory that does not list itself is not the one of this process.
 bool close_by_directory(Span<int> kept) noexcept {
   const long directory = system_call(SYS_openat, AT_FDCWD, "/proc/self/fd",
                                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  // One that could not be opened cannot be read either.
+  // If the directory could not be opened, reading it fails.
   Walk walk{static_cast<int>(directory), kept};
   alignas(DirectoryEntry) char entries[4096];
   long size;
@@ -74,8 +74,8 @@ bool close_by_directory(Span<int> kept) noexcept {
   return size == 0 && walk.met_itself;
 }
 
-// Most numbers are free, and to ask for many at once costs less than to close each.
-// Where none may be asked for, none is told to be free.
+// Most numbers are free, and one ppoll for many costs less than a close for each. Where
+// ppoll is forbidden, it reports none as free.
 void close_open_among(pollfd (&asked)[asked_at_once], Span<int> kept) noexcept {
   std::int64_t no_time[2] = {};  // as long as any timespec
   system_call(SYS_ppoll, asked, asked_at_once, no_time, nullptr, 0);
@@ -85,8 +85,8 @@ void close_open_among(pollfd (&asked)[asked_at_once], Span<int> kept) noexcept {
   }
 }
 
-// The limit may have been lowered below what is open; nobody's default is higher than
-// the kernel's, a million.
+// The limit may have been lowered below an open number. The kernel's default is a
+// million, and no system has a higher default.
 bool close_by_number(Span<int> kept) noexcept {
   constexpr std::uint64_t default_ceiling = 1u << 20;
   constexpr std::uint64_t highest_end = 0x7fffffff - asked_at_once;

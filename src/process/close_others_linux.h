@@ -5,9 +5,9 @@
 
 namespace tornado {
 
-/// For kernels and sandboxes without close_range: closes all descriptors but those in
-/// `kept` (ascending), found in /proc/self/fd, or without that by trying every number.
-/// Part of the child half; the table must not be shared. False with errno.
+/// Closes all descriptors but `kept`, which is ascending, where close_range is missing
+/// or forbidden. Reads /proc/self/fd, or tries every number where /proc is missing.
+/// Part of the child half: the table must not be shared. False with errno.
 bool close_others(Span<int> kept) noexcept;
 
 }  // namespace tornado

@@ -11,7 +11,7 @@
 
 namespace tornado {
 
-/// What came of reading from a child's pipe, or of writing into it.
+/// The result of one read from a child's pipe, or of one write into it.
 enum class Transfer { some, none_now, closed };
 
 struct Transferred {
@@ -19,11 +19,11 @@ struct Transferred {
   std::size_t size = 0;
 };
 
-/// Reads once; `closed` is the end of file. Throws what else there is.
+/// Reads once. `closed` is the end of file. Throws other errors.
 Transferred read_from_child(NativeFd pipe, std::span<char> bytes);
 
-/// Writes once; `closed` if nobody reads any more, without a signal. Throws what else
-/// there is.
+/// Writes once, without SIGPIPE. `closed` if the pipe has no reader. Throws other
+/// errors.
 Transferred write_to_child(NativeFd pipe, std::span<const char> bytes);
 
 /// This process's end of a pipe, in a form that a loop may close.
@@ -43,7 +43,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
  public:
   explicit Conversation(IOLoop& loop) : loop_(loop.handle()) {}
 
-  /// Does nothing for `exit` but ask it for the status.
+  /// Asks `exit` for the status of the child.
   void start(std::string input, ExitWatch& exit);
   [[nodiscard]] bool started() const noexcept { return started_; }
   /// Called once, on the loop, when all is written and read and the child has ended.

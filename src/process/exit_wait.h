@@ -10,19 +10,20 @@
 
 namespace tornado {
 
-/// By their numbers, since <csignal> lacks them on Windows.
+/// SIGKILL and SIGTERM, which <csignal> of Windows may lack.
 inline constexpr int kill_signal = 9;
 inline constexpr int terminate_signal = 15;
 
 enum class WaitFor { end, nothing };
 
-/// Reaps one child. Nothing, if it still runs and `wait` is WaitFor::nothing.
+/// Reaps one child. Empty if the child still runs and `wait` is WaitFor::nothing.
 std::optional<ExitStatus> reap(int pid, NativeFd process, WaitFor wait);
 
 /// Waits for the end of a child, which stays a zombie.
 void await_end(int pid) noexcept;
 
-/// False if the child is no longer there. Never reaches a stranger.
+/// Signals a child. False if it has been reaped. Never signals another process that has
+/// got its pid.
 bool signal_child(int pid, NativeFd process, int signal);
 
 /// For a child without a descriptor of its own: a descriptor that is readable once the

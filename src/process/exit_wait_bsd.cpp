@@ -28,7 +28,7 @@ void await_end(int pid) noexcept {
   (void)look_at(pid, 0);
 }
 
-// While the child is there to be waited for, its pid is nobody else's.
+// While the child can be reaped, no other process has its pid.
 bool signal_child(int pid, NativeFd, int signal) {
   if (look_at(pid, WNOHANG) == -1) return false;
   if (::kill(pid, signal) == -1) throw_errno("kill " + std::to_string(pid));
@@ -41,7 +41,7 @@ std::optional<ExitStatus> reap(int pid, NativeFd, WaitFor wait) {
   int reaped;
   do {
     reaped = retry_eintr([&] { return ::waitpid(pid, &status, options); });
-    // A stop, which is told of a child that this process traces.
+    // waitpid also reports stops of a child that this process traces.
   } while (reaped == pid && WIFSTOPPED(status));
   if (reaped == 0) return {};
   if (reaped == pid) return ExitStatus{{}, to_returncode(status)};

@@ -18,7 +18,7 @@ namespace {
 // PIDFD_GET_INFO of <linux/pidfd.h>, which the headers of a C library may lack. The
 // kernel has it since Linux 6.13, and PIDFD_INFO_EXIT since 6.15.
 struct PidfdInfo {
-  std::uint64_t mask;  // what is asked for, then what is told
+  std::uint64_t mask;  // in: the fields wanted; out: the fields filled
   std::uint64_t cgroup;
   std::uint32_t pids[3];
   std::uint32_t ids[8];
@@ -44,8 +44,7 @@ int wait_call(int pid, NativeFd process, siginfo_t* info, int options) noexcept 
       [&] { return ::waitid(P_PID, static_cast<id_t>(pid), info, options); });
 }
 
-// Every wait is told of a stop of a child that this process traces. The stop is for the
-// tracer to take.
+// waitid also reports stops of a child that this process traces. The tracer takes them.
 bool is_end(const siginfo_t& info) noexcept {
   return info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
          info.si_code == CLD_DUMPED;
@@ -112,7 +111,7 @@ bool signal_child(int pid, NativeFd process, int signal) {
   errno = ENOSYS;
   if (signal_by_descriptor(process, signal)) return true;
   if (errno == ESRCH) return false;
-  // While the child is there to be waited for, its pid is nobody else's.
+  // While the child can be reaped, no other process has its pid.
   siginfo_t info;
   if (wait_call(pid, process, &info, WNOHANG | WNOWAIT) == -1) return false;
   if (::kill(pid, signal) == -1) throw_errno("kill " + std::to_string(pid));

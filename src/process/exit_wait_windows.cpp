@@ -46,12 +46,11 @@ void notify_of_end(int, NativeFd process, UniqueFunction<void()> tell) {
   (void)notice.release();  // on_end has it
 }
 
-// Windows keeps a process for those who have handles of it.
+// Windows needs no reaping: a process goes when its last handle closes.
 void reap_later(std::unique_ptr<AbandonedChild>) noexcept {}
 void reap_abandoned() noexcept {}
 
-// Nobody can take the status away, and the pid is nobody else's, as long as the handle
-// is open.
+// As long as the handle is open, the status stays and no other process gets the pid.
 std::optional<ExitStatus> reap(int, NativeFd process, WaitFor wait) {
   const DWORD state =
       ::WaitForSingleObject(as_handle(process), wait == WaitFor::end ? INFINITE : 0);
@@ -63,7 +62,7 @@ std::optional<ExitStatus> reap(int, NativeFd process, WaitFor wait) {
   return ExitStatus{{}, static_cast<int>(code)};
 }
 
-// The status then is that of a child which the signal killed.
+// TerminateProcess sets the exit code that a signal would give.
 bool signal_child(int pid, NativeFd process, int signal) {
   const std::string act = "kill " + std::to_string(pid);
   if (signal != 0 && signal != kill_signal && signal != terminate_signal) {
@@ -76,7 +75,8 @@ bool signal_child(int pid, NativeFd process, int signal) {
     return true;
   }
   const std::error_code error = last_windows_error();
-  DWORD code = 0;  // there before the end is, during which there is no access any more
+  // A process that is ending refuses access, and has its exit code already.
+  DWORD code = 0;
   if (::GetExitCodeProcess(as_handle(process), &code) && code != STILL_ACTIVE) {
     return false;
   }

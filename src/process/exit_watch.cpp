@@ -63,8 +63,8 @@ void ExitWatch::on_end() {
   tell();
 }
 
-// An ended child that is traced is its tracer's until that lets go; its descriptor is
-// readable meanwhile.
+// A tracer keeps an ended child until it detaches. The child's descriptor is readable
+// all the time.
 void ExitWatch::await_debugger() {
   ask_for_notice();
   stop_watching();
@@ -75,7 +75,7 @@ void ExitWatch::stop_watching() noexcept {
   if (IOLoop* const loop = loop_.loop()) loop->remove_handler(fileno());
 }
 
-// Each as a callback of its own: what one throws is not the others' misfortune.
+// Each waiter is a callback of its own, so that an exception of one leaves the others.
 void ExitWatch::tell() {
   for (auto& waiter : std::exchange(waiters_, {})) {
     loop_.add_callback([w = std::move(waiter), s = *status_]() mutable { w(s); });

@@ -10,8 +10,8 @@
 
 namespace tornado {
 
-/// Awaits the end of one child on a loop and reaps it, for as long as anybody holds
-/// this; the loop does, until then. Lives on the loop's thread.
+/// Awaits the end of one child on a loop, and reaps it. The loop holds a reference
+/// until the child has ended. Lives on the loop's thread.
 class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
  public:
   explicit ExitWatch(IOLoop& loop);
@@ -20,11 +20,11 @@ class ExitWatch : public std::enable_shared_from_this<ExitWatch> {
   ExitWatch(const ExitWatch&) = delete;
   ExitWatch& operator=(const ExitWatch&) = delete;
 
-  /// From here on this answers for the child.
+  /// Makes this object responsible for reaping the child.
   void adopt(int pid, UniqueFd process) noexcept;
   void start();
-  /// For a start() that failed: there shall be no child. One that cannot be killed is
-  /// reaped when it ends.
+  /// For a start() that failed. Kills the child and reaps it. A child that cannot be
+  /// killed is reaped when it ends.
   void kill_and_reap() noexcept;
 
   [[nodiscard]] int pid() const noexcept { return child_->pid; }

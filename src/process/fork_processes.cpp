@@ -199,7 +199,7 @@ class Supervisor {
       }
       try {
         (void)signal_child(worker.process.pid, worker.process.process.get(), SIGKILL);
-      } catch (const std::exception&) {  // it runs as somebody else: nothing to be done
+      } catch (const std::exception&) {  // the worker runs as another user
         worker.state = Worker::State::done;
         continue;
       }

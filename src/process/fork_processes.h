@@ -11,8 +11,8 @@ struct ForkedWorker {
   UniqueFd process;
 };
 
-/// Forks. In the worker the dispositions of before `signals` are back before any signal
-/// can arrive, and the death signal is set. Throws in the parent only.
+/// Forks. In the worker, restores the signal dispositions that `signals` replaced
+/// before a signal can arrive, and sets the death signal. Throws in the parent only.
 ForkedWorker fork_worker(StopSignals& signals, int parent_death_signal);
 
 }  // namespace tornado

@@ -27,9 +27,9 @@ Launched launch_with_pipe(ChildTask& task, Launched (*make)(ChildTask&));
 /// or refuses it. Linux only.
 UniqueFd open_pidfd(int pid) noexcept;
 
-/// How children are made on Linux, as far as the children of this process have shown.
+/// How Linux makes children, as the children of this process have shown so far.
 struct LaunchMeans {
-  bool memory_shared = true;         ///< no fork: not so under valgrind
+  bool memory_shared = true;         ///< clone(CLONE_VM); false under valgrind
   bool descriptors_unshared = true;  ///< close_range(CLOSE_RANGE_UNSHARE) on clone
   bool pidfd_at_birth = true;        ///< CLONE_PIDFD
 };

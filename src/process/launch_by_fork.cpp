@@ -23,8 +23,8 @@ bool is_given(const ChildTask& task, int fd) {
   return std::ranges::find(moves, fd, &DescriptorMove::to) != moves.end();
 }
 
-// Where the child puts nothing. Not above all that it is given: a number that it shall
-// have may be the highest that there can be, or higher.
+// Moves `fd` to a number that the child does not use. A number above all that the child
+// gets may be above the limit.
 UniqueFd set_apart(const ChildTask& task, UniqueFd fd) {
   while (is_given(task, fd.get())) {
     const int other = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, fd.get() + 1);
@@ -60,8 +60,9 @@ Launched launch_with_pipe(ChildTask& task, Launched (*make)(ChildTask&)) {
   task.memory_is_shared = piped.memory_is_shared;
   task.can_unshare = piped.can_unshare;
   task.report = piped.report;
-  // The end of the pipe is the exec, which closes it. Not read where that is known: a
-  // fork of another thread may have a copy of the writing end for long.
+  // exec closes the pipe and ends the read. In shared memory the report is there
+  // without a read, which a copy of the writing end in another thread's fork could
+  // delay.
   if (!task.memory_is_shared) {
     retry_eintr(
         [&] { return ::read(pipe.first.get(), &task.report, sizeof task.report); });

@@ -32,8 +32,8 @@ extern "C" int __clone(int (*)(void*), void*, int, void*, ...) noexcept;
 namespace tornado {
 namespace {
 
-// Really all, those that the C library keeps for itself as well: a handler of the
-// parent that ran in the child would run in the parent's memory.
+// Blocks all signals, also those that the C library reserves: a handler of the parent
+// that ran in the child would run in the parent's memory.
 class AllSignalsBlocked {
  public:
   AllSignalsBlocked() noexcept {
@@ -67,14 +67,14 @@ Shown shown;
 
 constexpr int clone_flags = CLONE_VM | CLONE_VFORK;
 
-// The next time there may be enough. All else is a refusal, whatever it is called.
+// A shortage may end. Every other error is a refusal.
 bool is_shortage(int error) noexcept {
   return error == EAGAIN || error == ENOMEM || error == ENOSPC || error == EUSERS ||
          error == EMFILE || error == ENFILE;
 }
 
-// The exit signal becomes SIGCHLD with exec: until then nobody is told of the child,
-// and no waitpid() of others finds it.
+// The exit signal becomes SIGCHLD at exec. Until then the child raises no signal, and
+// no waitpid() of other code finds it.
 struct Attempt {
   Attempt(ChildTask& task, int flags) {
     task.table_is_shared = (flags & CLONE_FILES) != 0;

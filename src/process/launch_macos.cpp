@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// By posix_spawn, whose POSIX_SPAWN_CLOEXEC_DEFAULT gives the child only what the file
-// actions name, whatever lacks close-on-exec. What posix_spawn cannot do is refused.
+// By posix_spawn. POSIX_SPAWN_CLOEXEC_DEFAULT gives the child only the descriptors that
+// the file actions name. Options that posix_spawn lacks are refused.
 #include <spawn.h>
 
 #include <algorithm>
@@ -90,7 +90,7 @@ class FileActions {
         check(::posix_spawn_file_actions_adddup2(&actions_, from, to), "adddup2");
       }
     }
-    // Where the plan needed a number for the meantime.
+    // Numbers that the plan used in between.
     for (const auto& [from, to] : std::span(task.moves.data, task.moves.size)) {
       if (std::ranges::find(kept, to) == kept.end()) {
         check(::posix_spawn_file_actions_addclose(&actions_, to), "addclose");
@@ -104,8 +104,8 @@ class FileActions {
   posix_spawn_file_actions_t actions_;
 };
 
-// As execvp: one that is not there does not end the search, and one that may not be
-// executed is told of if there is no other.
+// Like execvp: a missing file does not end the search, and EACCES is reported if no
+// other file works.
 int spawn_first(const ChildTask& task, const FileActions& actions,
                 const Attributes& attributes, int& pid) {
   int error = ENOENT;

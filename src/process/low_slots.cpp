@@ -87,7 +87,7 @@ class Slots {
     return nullptr;
   }
 
-  // What was lent must not stay open there: somebody waits for its end-of-file.
+  // The lent file must not stay open there: its reader waits for end-of-file.
   void give_back(LowSlot& slot, NativeFd number) noexcept {
     const bool ours = file_id(number) == slot.file;
     if (ours && placeholder_.is_kept() && overwrite(number, placeholder_.number)) {

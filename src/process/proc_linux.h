@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What /proc and the like tell. Throws std::system_error that names the path.
+/// Reads files of /proc and /sys. Throws std::system_error that names the path.
 
 #include <string>
 

@@ -10,16 +10,16 @@
 namespace tornado {
 
 /// UTF-8 to UTF-16. Throws std::errc::invalid_argument for a NUL byte and
-/// std::errc::illegal_byte_sequence for what is no UTF-8, both naming `what`.
+/// std::errc::illegal_byte_sequence for bytes that are not UTF-8. Both name `what`.
 std::wstring to_wide(std::string_view text, std::string_view what);
 
-/// UTF-16 to UTF-8. For what people read: half a surrogate pair becomes U+FFFD.
+/// UTF-16 to UTF-8, for messages: half a surrogate pair becomes U+FFFD.
 std::string to_utf8(std::wstring_view text);
 
-/// The child's environment as CreateProcess wants it: "name=value" one after the other,
-/// each with a NUL, in the order of names without regard to case, and a NUL at the end.
-/// Names that differ in case only are one variable, and the last given counts. Throws
-/// std::errc::invalid_argument for a name that cannot be one.
+/// The child's environment as CreateProcess takes it: "name=value" with a NUL each,
+/// sorted by name without regard to case, and a NUL at the end. Names that differ in
+/// case only are one variable, and the last value counts. Throws
+/// std::errc::invalid_argument for an empty name and for a name with '='.
 std::wstring environment_block(const SpawnOptions& options);
 
 /// The value of a variable in a block.

@@ -10,8 +10,8 @@
 
 namespace tornado {
 
-/// Collects SIGTERM, SIGINT and SIGHUP while it lives; those that were ignored before
-/// stay so. One at a time in a process.
+/// Collects SIGTERM, SIGINT and SIGHUP during its lifetime. Signals that were ignored
+/// stay ignored. A process has one such object at a time.
 class StopSignals {
  public:
   struct Arrival {
@@ -27,9 +27,9 @@ class StopSignals {
   /// Readable when something has arrived.
   [[nodiscard]] NativeFd fileno() const noexcept { return pipe_.first.get(); }
   std::optional<Arrival> next() noexcept;
-  /// In a forked child: puts the dispositions of before back, and listens no longer.
+  /// In a forked child: restores the previous dispositions, and closes the reading end.
   void leave() noexcept;
-  /// After leave(): whether the parent listens no longer either, because it has ended.
+  /// After leave(): whether the parent has ended, which closes its reading end.
   [[nodiscard]] bool parent_is_gone() const noexcept;
 
  private:

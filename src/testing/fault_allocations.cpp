@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program's operator new: counted, and failing when it shall.
+// The program's operator new, which counts calls and fails on demand.
 
 #include <atomic>
 #include <cstdlib>

@@ -10,7 +10,7 @@
 
 namespace tornado::faults {
 
-/// Those that the library makes.
+/// The calls that the library makes, and the errors of each.
 inline constexpr std::array calls = std::to_array<FaultCall>({
     {"accept4",
      {EAGAIN, EBADF, ECONNABORTED, EINTR, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM,
@@ -103,7 +103,7 @@ inline constexpr std::array calls = std::to_array<FaultCall>({
       moves_one_byte}},
 });
 
-/// calls.size() for a name that is not there.
+/// The index of a name. calls.size() for an unknown name.
 constexpr std::size_t call_id(std::string_view name) {
   std::size_t id = 0;
   while (id < calls.size() && calls[id].name != name) ++id;

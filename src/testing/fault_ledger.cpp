@@ -14,13 +14,13 @@
 namespace tornado::faults {
 namespace {
 
-// What the kernel says now and then, but not for ever: who tries again would be right.
+// Transient errors end after so many failures, since a caller may try again.
 constexpr std::uint32_t transient_times = 64;
 
-/// Shared with all that is forked.
+/// In memory that forked children share.
 struct Ledger {
   std::atomic<bool> armed;
-  std::size_t call;  // that shall fail
+  std::size_t call;  // the one to fail
   Fault fault;
   std::atomic<std::uint32_t> struck;
   std::atomic<std::uint32_t> counts[calls.size()];

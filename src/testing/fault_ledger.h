@@ -8,14 +8,14 @@
 
 namespace tornado::faults {
 
-/// A ledger that this process shares with those that it forks from now on, and with no
-/// other. The ledger before is unmapped here when no thread uses it any more.
+/// Opens a ledger that this process shares with the children that it forks from now on.
+/// The previous ledger is unmapped when no thread uses it any more.
 void open_ledger();
-/// From here to disarm() calls are counted, in this process and in all that it forks,
-/// and the fault strikes. None, if it names no call: they are counted only.
+/// Counts calls until disarm(), in this process and in its children, and injects the
+/// fault. A fault that names no call only counts.
 void arm(const Fault& fault);
 void disarm() noexcept;
-/// Calls of this process, and of what it forks, are counted: not those of its parent.
+/// Counts the calls of this process and of its children, and not those of its parent.
 /// After open_ledger().
 void take_part() noexcept;
 
@@ -23,15 +23,16 @@ void take_part() noexcept;
 [[nodiscard]] std::uint32_t struck() noexcept;
 [[nodiscard]] std::uint32_t counted(std::size_t call) noexcept;
 
-/// For the calls' stand-ins: what this one shall fail with, or 0.
+/// For the wrappers of calls: the error that this call fails with, or 0.
 int strike(std::size_t call) noexcept;
 
-/// For the calls' stand-ins: the library lives above 2, also where that is free.
+/// For the wrappers of calls: notes that the library used a number. Its descriptors are
+/// above 2, even if lower numbers are free.
 void note_use(int fd) noexcept;
 void forbid_low_numbers() noexcept;
 [[nodiscard]] bool low_number_used() noexcept;
 
-/// Blocks of operator new that live. Counted always, in this process.
+/// Blocks that operator new has allocated and that are not freed, in this process.
 [[nodiscard]] long live_blocks() noexcept;
 
 }  // namespace tornado::faults

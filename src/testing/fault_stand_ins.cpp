@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the linker calls in the place of the system's calls (--wrap), in programs that
-// want it: the library under them is the one that is installed.
+// Wrappers that the linker puts in the place of the system's calls (--wrap), in
+// programs that ask for it. The library itself is the installed one.
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -36,7 +36,7 @@ int strike_named() noexcept {
 
 }  // namespace tornado::faults
 
-/// What this call shall fail with, or 0.
+/// The error that this call fails with, or 0.
 #define TORNADO_STRIKE(name) \
   tornado::faults::strike_named<tornado::faults::call_id(name)>()
 
@@ -209,7 +209,7 @@ pid_t pid_of(int pidfd) noexcept {
   return pid;
 }
 
-// A status that somebody else has taken is gone: the child has ended, and is reaped.
+// After ECHILD the status is gone, so the child is killed and reaped here.
 void take_status(idtype_t what, id_t id) noexcept {
   const int number = static_cast<int>(id);
   const pid_t pid = what == by_descriptor ? pid_of(number) : number;
@@ -242,7 +242,7 @@ extern "C" pid_t __wrap_waitpid(pid_t pid, int* status, int options) {
   return __real_waitpid(pid, status, options);
 }
 
-// Linux gives the number back whatever it says.
+// Linux frees the number even if close() fails.
 extern "C" int __real_close(int fd);
 extern "C" int __wrap_close(int fd);
 extern "C" int __wrap_close(int fd) {

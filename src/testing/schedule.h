@@ -73,7 +73,7 @@ class Schedule {
     return due.empty() ? nullptr : due[below(due.size())];
   }
 
-  // First, as one that has thrown is done, too.
+  // Called first, since an actor that has thrown is done, too.
   void forget_done() {
     std::erase_if(actors_, [](const auto& actor) { return actor->done(); });
   }

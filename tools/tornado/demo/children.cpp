@@ -35,8 +35,8 @@ struct Report {
   std::vector<std::string> lines;
 };
 
-// A fork and an exec of this program, as anybody would write them, which is told to
-// list what it got. Its words come through the loop.
+// A plain fork and exec of this program, which then lists the descriptors that it got.
+// The loop reads the list.
 class Child {
  public:
   explicit Child(IOLoop& loop) : loop_(loop) {}
@@ -162,7 +162,7 @@ std::string number_of(const std::string& line) {
   return line.substr(0, line.find(' '));
 }
 
-// What a child gets even if nobody opens anything: it came from our own parent.
+// The descriptors that a child gets from our own parent, before the demo opens any.
 std::set<std::string> stray_numbers(IOLoop& loop) {
   const Report report = Child(loop).run();
   if (!report.complete) {

@@ -38,13 +38,13 @@ struct Part {
   std::string name;     ///< "wake"
   std::string summary;  ///< for the closing lines
   Verdict verdict;
-  std::string not_tried;  ///< why; empty if the part was played
+  std::string not_tried;  ///< the reason; empty if the part was played
   Json figures;
 };
 
-/// Where a part shows itself, and what it may take.
+/// Where a part of the demo prints, and the time that it may take.
 struct Stage {
-  Output& out;  ///< what is printed here is dropped under --json and --quiet
+  Output& out;  ///< drops its text under --json and --quiet
   Progress& progress;
   std::vector<PollerKind> pollers;  ///< one at least, and each works
   std::chrono::nanoseconds length;  ///< of the whole demo

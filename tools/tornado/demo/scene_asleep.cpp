@@ -73,7 +73,7 @@ class AsleepScene {
  private:
   void begin_round() {
     const TimePoint now = Clock::now();
-    // Only the timer against being stuck for ever has ended this sleep.
+    // Only the timer that guards against a lost wake has ended this sleep.
     stuck_ = now - round_began_ >= patience / 2;
     finished_ = !stuck_ && now - began_ >= options_.length;
     if (stuck_ || finished_) {

@@ -40,7 +40,7 @@ SignalSource::SignalSource(IOLoop& loop, int signal, std::function<void(TimePoin
 }
 
 SignalSource::~SignalSource() {
-  // Ignored first, which drops what is still pending: the old action may be fatal.
+  // Ignored first, which drops a pending signal, since the old action may be fatal.
   struct sigaction ignore = {};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(signal_, &ignore, nullptr);

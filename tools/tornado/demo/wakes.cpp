@@ -54,7 +54,7 @@ void judge(Verdict& verdict, const Scene& scene) {
 void print_scenes(Output& out, const std::vector<Scene>& scenes) {
   using enum Align;
   Table table({left, left, left, right, right, right, right, right, right, right});
-  // The last column is for those who have room; the first eighty hold the rest.
+  // The last column is for wide terminals. The others fit into eighty characters.
   const bool wide = out.terminal().width == 0 || out.terminal().width > 92;
   std::vector<std::string> words = {"poller", "waker", "loop", "posts", "lost",
                                     "writes", "p50",   "p99",  "max"};

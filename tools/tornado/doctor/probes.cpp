@@ -53,8 +53,8 @@ int try_epoll_pwait2() {
 }
 
 int try_close_range() {
-  // Nothing is open up there, and a process with one thread shares its table with
-  // nobody: this changes nothing.
+  // No descriptor is open up there, and a process with one thread has its table for
+  // itself, so that the call changes nothing.
   return error_of(
       ::syscall(number_close_range, UINT_MAX, UINT_MAX, flag_close_range_unshare));
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Where in a program a system call was made, by libdw of the elfutils: call frame
-/// information, symbols, debug information. Without it nothing is known.
+/// Where in a program a system call was made. libdw of the elfutils reads call frame
+/// information, symbols and debug information. Without libdw no place is known.
 
 #include <sys/types.h>
 
@@ -40,12 +40,12 @@ class StackWalker {
   StackWalker(const StackWalker&) = delete;
   StackWalker& operator=(const StackWalker&) = delete;
 
-  /// Of a thread that this process traces, and that is stopped.
+  /// The stack of a stopped thread that this process traces.
   CallSite walk(pid_t process, pid_t tid);
-  /// It has loaded code.
+  /// The process has loaded code.
   void changed(pid_t process);
-  /// It has executed a program, or is gone. `program`: its file may have been written
-  /// anew since it was last executed.
+  /// The process has executed a program, or has ended. The file `program` may have
+  /// changed since its last execution.
   void forget(pid_t process, const std::string& program = {});
 
  private:
@@ -53,7 +53,7 @@ class StackWalker {
   std::unique_ptr<State> state_;
 };
 
-/// What a place in a program is called.
+/// The name of a place in a program.
 struct Place {
   std::string module = {};
   std::uint64_t address = 0;
@@ -63,8 +63,8 @@ struct Place {
   unsigned line = 0;
 };
 
-/// The places of one call site. Reads the modules' files as they are now; one that was
-/// replaced since gives no names.
+/// The places of one call site. Reads the modules' files as they are now. A file that
+/// was replaced since gives no names.
 std::vector<Place> places_of(const CallSite& site);
 
 }  // namespace tornado::cli

@@ -81,9 +81,9 @@ void write_report(const Context& context, const FollowOptions& options,
   out.flush(fd);
 }
 
-// What follow_command() is to return; a negative number for a signal.
+// The result of follow_command(); negative for a signal.
 int follow(const Context& context, const FollowOptions& options, const UniqueFd& file) {
-  // Until the report is out: what was sent meanwhile must not end us before.
+  // Holds signals back until the report is written.
   const PendingSignals signals;
   // A report in JSON needs a stream of its own.
   const bool err_into_out = context.json && !file;

@@ -49,11 +49,11 @@ class TracedCommand {
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Whether it stops only where descriptors are made, and not at each system call.
   [[nodiscard]] bool filtered() const { return filtered_; }
-  /// Lets it execute; from now on it is to be waited for.
+  /// Lets the command execute. From now on it must be waited for.
   void release();
-  /// Once the process has ended: why it did not execute.
+  /// After the end of the process: the error of exec, if it failed.
   [[nodiscard]] std::optional<int> exec_error() const;
-  /// Does nothing after its end, whoever has its number then.
+  /// Does nothing after the end of the command, even if another process has its number.
   void send(int signal) const;
 
  private:

@@ -35,9 +35,9 @@ class DescriptorTable {
  public:
   struct Entry {
     OriginPtr origin = {};
-    OriginPtr unmarked = {};  ///< who took close-on-exec away, if somebody did
+    OriginPtr unmarked = {};  ///< the call that cleared close-on-exec, if any
     bool marked = false;
-    bool closing = false;  ///< somebody has begun to close it
+    bool closing = false;  ///< a close has begun
   };
 
   void set(int fd, OriginPtr origin, bool marked) {

@@ -18,13 +18,13 @@ namespace tornado::cli {
 struct Crossing {
   DescriptorInfo descriptor;
   OriginPtr origin;    ///< null: it was not seen being made
-  OriginPtr unmarked;  ///< null: nobody was seen to take close-on-exec away
-  /// The process itself prepared it between its fork and its exec, as those do who mean
-  /// to hand a descriptor over.
+  OriginPtr unmarked;  ///< the call that cleared close-on-exec; null if unseen
+  /// The process prepared the descriptor between its fork and its exec, and so means to
+  /// hand it over.
   bool given;
-  std::string detail = {};  ///< the addresses of a socket and the like
+  std::string detail = {};  ///< more, such as the addresses of a socket
   bool allowed = false;     ///< by the user's list
-  /// The caller of this tool left it open, and nobody is to blame here.
+  /// Whether the caller of this tool left it open, so that no traced program leaks it.
   [[nodiscard]] bool from_caller() const {
     return origin && origin->kind == Origin::Kind::inherited_from_caller;
   }

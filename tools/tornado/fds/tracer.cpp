@@ -79,7 +79,7 @@ TraceRecord Tracer::run() {
   return std::move(record_);
 }
 
-// False once there is nobody left.
+// False once no traced process is left.
 bool Tracer::reap_all() {
   for (;;) {
     int status = 0;
@@ -99,19 +99,20 @@ bool Tracer::reap_all() {
 
 void Tracer::pass_on(int signal, bool from_terminal) {
   if (command_ended_) {
-    // They cannot be let go: with nobody to ask, their filter fails their calls.
+    // The processes cannot be detached: without a tracer, their filter fails their
+    // calls.
     giving_up_ = true;
     record_.ended = std::max(record_.ended, processes_.size());
     for (const auto& [pid, process] : processes_) ::kill(pid, SIGKILL);
     for (const pid_t pid : newborns_) ::kill(pid, SIGKILL);
   } else if (!from_terminal) {
-    // What the terminal sends has reached the command already.
+    // Signals of the terminal have reached the command already.
     command_.send(signal);
   }
 }
 
 void Tracer::resume(pid_t tid, int signal) const {
-  // A failure means that it was killed meanwhile, which will be reported.
+  // A failure means that the thread was killed, and its end will be reported.
   if (record_.filtered) {
     ::ptrace(PTRACE_CONT, tid, 0, signal);
   } else {

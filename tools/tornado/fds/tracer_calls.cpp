@@ -49,7 +49,7 @@ std::vector<int> rights(Bytes control) {
 void Tracer::at_call(pid_t tid, Task& task) {
   __ptrace_syscall_info info = {};
   if (::ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info) <= 0) {
-    // Killed meanwhile; or it does not exist before Linux 5.3.
+    // The thread was killed, or Linux is older than 5.3 and has no such request.
     if (errno == ESRCH) return;
     throw std::system_error(errno, std::system_category(), "ptrace get syscall info");
   }
@@ -71,8 +71,8 @@ void Tracer::at_call(pid_t tid, Task& task) {
   resume(tid);
 }
 
-// What closes takes effect here: the number may be somebody else's before the call has
-// returned. True if the result is of interest.
+// A close takes effect at its entry, as another thread may get the number before the
+// call returns. True if the result is of interest.
 bool Tracer::entered(pid_t tid, Task& task) {
   const auto& arguments = task.arguments;
   switch (task.call->effect) {

@@ -13,8 +13,8 @@ struct ProcfileEntry {
   std::string command;  ///< for the shell
 };
 
-/// Blank lines and those that begin with # do not count. Throws UsageError, which names
-/// the line: no name, no command, a name twice, a NUL byte, nothing at all.
+/// Skips blank lines and lines that begin with #. Throws UsageError, which names the
+/// line, for no name, no command, a name given twice, a NUL byte and an empty file.
 std::vector<ProcfileEntry> parse_procfile(std::string_view text);
 
 }  // namespace tornado::cli

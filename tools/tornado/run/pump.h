@@ -26,8 +26,8 @@ struct LineStyle {
   bool err_colour = false;
 };
 
-/// Copies the output of commands to our own output, line by line. While nobody reads
-/// ours, it reads none of theirs: the commands wait, and memory stays bounded.
+/// Copies the output of commands to our own output, line by line. While our output
+/// blocks, it does not read from the commands: they wait, and memory stays bounded.
 class Pump {
  public:
   Pump(IOLoop& loop, Writer& writer, LineStyle style)

@@ -20,8 +20,8 @@ namespace {
 constexpr std::chrono::seconds healthy{30};           // a run that resets the delay
 constexpr std::chrono::seconds to_write_the_rest{3};  // at least, once interrupted
 constexpr std::chrono::seconds to_die{5};             // after SIGKILL
-// The end of most processes raises SIGCHLD here. This is for the others: those whose
-// parent is alive, and all of them where no process can adopt orphans.
+// The end of most processes raises SIGCHLD here. Polling finds the others: processes
+// with a living parent, and all where no process can adopt orphans.
 constexpr std::chrono::milliseconds between_looks{100};
 
 bool ignored(int signal) {
@@ -142,7 +142,7 @@ void Supervisor::on_exit(Worker& worker, ExitStatus status) {
   worker.phase = Phase::leaving;
   look_at_groups();
   if (worker.phase != Phase::leaving || worker.asked_to_stop) return;
-  // Many are about to end, such as those that the command has just killed.
+  // Processes that the command has just killed are about to end.
   worker.kill_timer =
       Timeout(loop_, between_looks, [this, &worker] { stop_the_rest(worker); });
 }
@@ -354,7 +354,7 @@ void Supervisor::end() {
   if (writer_.idle()) {
     loop_.stop();
   } else if (interrupted_) {
-    // What is told last must not be lost because the machine is busy.
+    // A busy machine needs time to write the last messages.
     loop_.call_later(
         std::max<std::chrono::nanoseconds>(options_.grace, to_write_the_rest),
         [this] { std::_Exit(*status_); });

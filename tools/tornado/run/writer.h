@@ -14,12 +14,12 @@
 namespace tornado::cli {
 
 /// Writes to standard output and standard error, in one order, on a thread that may
-/// block. To make them non-blocking instead would change them for everybody who shares
-/// them: the shell, and the programs on the other side of a terminal.
+/// block. O_NONBLOCK would change the streams for all programs that share them, such as
+/// the shell.
 class Writer {
  public:
   struct News {
-    std::function<void()> written;            ///< all that there was
+    std::function<void()> written;            ///< all text is written
     std::function<void(std::string)> failed;  ///< empty: the reader is gone
   };
 
@@ -31,7 +31,7 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   void put(int fd, std::string_view text);
-  /// More waits to be written than should.
+  /// Whether too much text waits.
   [[nodiscard]] bool full() const;
   [[nodiscard]] bool idle() const;
 
@@ -51,7 +51,7 @@ class Writer {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Piece> waiting_;
-  std::size_t size_ = 0;  // of what waits and what is being written
+  std::size_t size_ = 0;  // of the text that waits or is being written
   bool ending_ = false;
   bool failed_ = false;
   Worker worker_;  // last: it uses the others

@@ -24,8 +24,8 @@ class CatchInterrupts {
   struct sigaction before_;
 };
 
-/// While it lives Ctrl-C also stops `loop`. One at a time, in the main thread, which is
-/// the one that the signal must reach: all others block it.
+/// Makes Ctrl-C stop `loop` too, during its lifetime. One at a time, in the main
+/// thread, which must get the signal: all other threads block it.
 class StopOnInterrupt {
  public:
   explicit StopOnInterrupt(IOLoop& loop) noexcept;

@@ -71,7 +71,7 @@ std::vector<double> heights(const Histogram& histogram, const Scale& scale) {
   return height;
 }
 
-// The row's part of the columns; what is not empty shows at least in the lowest row.
+// The row's part of the columns. A column that is not zero shows in the lowest row.
 std::string line_of(const std::vector<double>& height, std::size_t row, bool utf8) {
   const Blocks& block = blocks(utf8);
   const std::size_t steps = block.size() - 1;

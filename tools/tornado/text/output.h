@@ -55,8 +55,8 @@ class Output {
   std::string buffer_;
 };
 
-/// One line on standard error that says what is going on and is erased again. Nothing
-/// where that is not a terminal.
+/// A line on standard error that shows the progress and is erased at the end. Writes
+/// nothing if standard error is not a terminal.
 class Progress {
  public:
   explicit Progress(bool wanted);
