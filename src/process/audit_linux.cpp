@@ -208,8 +208,8 @@ std::vector<DescriptorInfo> audit_descriptors(int pid) {
   const std::string number = std::to_string(pid);
   return audit("process " + number, [process = "/proc/" + number] {
     auto found = list(holder_of_descriptors(process), false);
-    (void)holder_of_descriptors(
-        process);  // throws if the process has ended, as the list is short then
+    // Throws if the process has ended, since the list is incomplete then.
+    (void)holder_of_descriptors(process);
     return found;
   });
 }

@@ -59,7 +59,7 @@ TEST(SignalRingModel, gives_each_item_once_whole_and_in_order) {
   expect_no_fault<Ring<3, 2>>("3 pushers x 2", params);
 }
 
-TEST(SignalRingModel, does_so_in_any_execution_with_few_switches) {
+TEST(SignalRingModel, holds_in_every_execution_with_few_switches) {
   expect_no_fault<Ring<2, 2>>("2 pushers x 2, 3 switches", in_full(3));
 }
 

@@ -39,7 +39,7 @@ TEST(SpinLockModel, lets_one_in_at_a_time) {
   expect_no_fault<Counted<3, 2>>("3 threads x 2", at_random(scaled(500'000)));
 }
 
-TEST(SpinLockModel, does_so_in_any_execution_with_few_switches) {
+TEST(SpinLockModel, holds_in_every_execution_with_few_switches) {
   expect_no_fault<Counted<2, 2>>("2 threads x 2, 3 switches", in_full(3));
 }
 

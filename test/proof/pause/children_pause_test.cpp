@@ -90,7 +90,7 @@ TEST(ExitWatchPaused, tells_once_beside_a_thread_that_spawns) {
       [](const ExitStatus& status) { EXPECT_EQ(status.returncode, 7); });
 }
 
-TEST(SpawnPaused, gives_the_child_nothing_that_a_thread_opens_meanwhile) {
+TEST(SpawnPaused, gives_the_child_no_descriptor_that_another_thread_opens) {
   const int played = stretch_each(
       [&] {
         Child child =
@@ -108,7 +108,7 @@ TEST(SpawnPaused, gives_the_child_nothing_that_a_thread_opens_meanwhile) {
   EXPECT_EQ(played, 2);
 }
 
-TEST(SpawnPaused, pipes_are_at_their_end_though_a_thread_spawns_meanwhile) {
+TEST(SpawnPaused, pipes_end_even_if_another_thread_spawns) {
   // The other child lives on, with whatever it was given.
   Child other;
   const int played = stretch_each(

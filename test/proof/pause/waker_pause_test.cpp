@@ -133,7 +133,7 @@ TEST_P(EveryWakerPaused, that_is_rebuilt_is_closed_and_its_numbers_reused) {
       false, [&] { waker_->rebuild(); }, [&] { close_and_reuse(); }, [] {});
 }
 
-TEST_P(EveryWakerPaused, that_is_closed_is_woken_and_closed_by_others) {
+TEST_P(EveryWakerPaused, other_threads_wake_and_close_while_it_closes) {
   play(
       false, [&] { waker_->close(); },
       [&] {

@@ -103,7 +103,7 @@ TEST_F(Allocations, of_callbacks_from_another_thread_are_none) {
 
 // Those of others are joined to the loop's own; the memory of theirs must come back to
 // where others take it from.
-TEST_F(Allocations, of_callbacks_of_others_beside_the_loops_own_are_none) {
+TEST_F(Allocations, are_none_for_callbacks_of_other_threads_beside_the_loops_own) {
   CallbackQueue queue;
   CallbackList taken;
   std::uint64_t before = 0;

@@ -89,7 +89,7 @@ TEST_P(LoopSignalsPosix, end_the_sleep_of_the_loop) {
   start();
 }
 
-TEST_P(LoopSignalsPosix, do_not_undo_what_somebody_else_installed_meanwhile) {
+TEST_P(LoopSignalsPosix, keep_a_handler_that_other_code_installed_later) {
   const struct sigaction before = current_action(SIGUSR1);
   struct sigaction plain {};
   plain.sa_handler = &users_handler;

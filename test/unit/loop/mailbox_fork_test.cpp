@@ -69,7 +69,7 @@ void fork_amid_a_post(const std::function<void(IOLoop&)>& in_child) {
 }
 
 // What was queued may be half written: it is neither run nor destroyed.
-TEST(ForkAmidAPost, loses_in_the_child_what_was_queued_and_says_so) {
+TEST(ForkAmidAPost, drops_queued_callbacks_in_the_child_and_logs_it) {
   Mailbox mailbox(WakerKind::best);
   const auto alive = std::make_shared<int>();
   EXPECT_TRUE(mailbox.post([alive] {}, {}));

@@ -120,7 +120,7 @@ void expect_to_refuse(const LoopHandle& handle) {
   handle.stop();
 }
 
-TEST(LoopHandles, that_are_empty_answer_as_those_of_a_closed_loop) {
+TEST(LoopHandles, that_are_empty_answer_like_handles_of_a_closed_loop) {
   expect_to_refuse(LoopHandle());
   IOLoop loop(IOLoop::Options{{}, {}, false});
   const LoopHandle handle = loop.handle();

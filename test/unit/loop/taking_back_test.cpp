@@ -58,7 +58,7 @@ TEST_P(TakingBack, a_descriptor_taken_back_at_close_is_not_closed_again) {
   EXPECT_TRUE(open_numbers().contains(number));
 }
 
-TEST_P(TakingBack, a_handler_added_meanwhile_survives_another_threads_removal) {
+TEST_P(TakingBack, a_handler_added_after_another_threads_removal_survives) {
   FdPair pipe = make_pipe();
   put_byte(pipe.second);
   const NativeFd fd = pipe.first.get();

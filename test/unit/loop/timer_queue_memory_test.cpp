@@ -50,7 +50,7 @@ TEST_F(TimerQueueMemory, grows_no_more_when_all_are_taken_out_again_and_again) {
   }
 }
 
-TEST_F(TimerQueueMemory, grows_until_those_that_were_taken_out_are_the_majority) {
+TEST_F(TimerQueueMemory, grows_until_removed_keys_are_the_majority) {
   const auto ids = add_many(2000, at_ms(60'000));
   take(ids, 0, 1100);
   EXPECT_EQ(add(at_ms(60'000)).slot, 2000u) << "it was swept for less";

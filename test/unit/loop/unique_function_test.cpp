@@ -131,7 +131,7 @@ TEST(UniqueFunction, is_empty_of_nothing_a_null_pointer_and_an_empty_function) {
   EXPECT_TRUE(Function(std::function<int(int)>([](int x) { return x; })));
 }
 
-TEST(UniqueFunction, drops_a_result_that_nobody_wants) {
+TEST(UniqueFunction, drops_the_result_if_its_type_is_void) {
   int calls = 0;
   UniqueFunction<void()> f = [&] { return ++calls; };
   f();

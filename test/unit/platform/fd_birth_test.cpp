@@ -58,7 +58,7 @@ TEST_P(EveryMaker, gives_them_back) {
   EXPECT_EQ(open_numbers(), before);
 }
 
-TEST_P(EveryMaker, stays_above_2_when_the_program_was_started_with_those_closed) {
+TEST_P(EveryMaker, stays_above_2_in_a_program_started_with_closed_streams) {
   for (int closed = 0; closed < 8; ++closed) {
     SCOPED_TRACE("closed: " + std::to_string(closed));
     EXPECT_TRUE(passes_in_child([&] {
@@ -87,7 +87,7 @@ TEST_P(EveryMaker, needs_no_second_call_for_the_flags) {
   }));
 }
 
-TEST_P(EveryMaker, leaks_nothing_into_a_program_executed_meanwhile) {
+TEST_P(EveryMaker, leaks_nothing_into_a_program_executed_on_another_thread) {
   TORNADO_SKIP_UNLESS_REPORTER_RUNS();
   const std::set<int> before = open_numbers();
   std::atomic<bool> done{false};
@@ -123,7 +123,7 @@ TEST(MakeSocketPair, carries_bytes_both_ways) {
   EXPECT_EQ(byte, 'b');
 }
 
-TEST(AcceptSocket, is_empty_when_nobody_waits) {
+TEST(AcceptSocket, is_empty_without_a_connection) {
   const UniqueFd listener = listen_on_loopback();
   EXPECT_FALSE(accept_socket(listener.get()));
 }

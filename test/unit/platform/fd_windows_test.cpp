@@ -113,7 +113,7 @@ TEST(Nonblocking, is_refused_for_what_is_not_a_socket_or_not_open) {
   EXPECT_EQ(ec, std::errc::bad_file_descriptor);
 }
 
-TEST(Nonblocking, cannot_be_asked_for_and_says_so) {
+TEST(Nonblocking, is_nonblocking_is_not_supported) {
   const UniqueFd fd = make_socket(AF_INET, SOCK_STREAM);
   std::error_code ec;
   EXPECT_FALSE(is_nonblocking(fd.get(), ec));
@@ -142,7 +142,7 @@ TEST(SocketPair, gives_the_end_of_one_to_the_other) {
   EXPECT_EQ(read_to_end(pair.first.get()), "xy");
 }
 
-TEST(AcceptSocket, gives_nothing_when_nobody_is_waiting) {
+TEST(AcceptSocket, is_empty_without_a_connection) {
   const UniqueFd listener = make_socket(AF_INET, SOCK_STREAM);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -220,7 +220,7 @@ TEST(TryClose, keeps_the_last_error) {
   EXPECT_EQ(::GetLastError(), DWORD{ERROR_CRC});
 }
 
-TEST(SameDescription, tells_copies_from_strangers_or_says_that_it_cannot) {
+TEST(SameDescription, tells_copies_from_other_handles_or_is_not_supported) {
   const UniqueFd a = any_handle();
   const UniqueFd b = any_handle();
   const UniqueFd copy = duplicate(a.get());

@@ -175,7 +175,7 @@ TEST(NonblockingScope, restores_a_blocking_descriptor) {
   EXPECT_FALSE(is_nonblocking(pipe.first.get()));
 }
 
-TEST(NonblockingScope, leaves_a_nonblocking_descriptor_so) {
+TEST(NonblockingScope, keeps_a_nonblocking_descriptor_nonblocking) {
   const FdPair pipe = make_pipe();
   {
     const NonblockingScope scope(pipe.first.get());
@@ -188,7 +188,7 @@ TEST(NonblockingScope, throws_for_a_number_that_is_not_open) {
   EXPECT_THROW(NonblockingScope scope(never_open), std::system_error);
 }
 
-TEST(SameDescription, tells_duplicates_from_strangers) {
+TEST(SameDescription, tells_duplicates_from_other_descriptors) {
   if (!can_tell_duplicates()) GTEST_SKIP() << "the kernel cannot tell";
   const UniqueFd a = open_file("/dev/null", O_RDWR);
   const UniqueFd b = open_file("/dev/null", O_RDWR);
@@ -210,7 +210,7 @@ TEST(SameDescription, refuses_numbers_that_are_not_open_in_either_place) {
                 ": Bad file descriptor");
 }
 
-TEST(SameDescription, works_on_kernels_without_F_DUPFD_QUERY_and_says_so_without_kcmp) {
+TEST(SameDescription, works_without_F_DUPFD_QUERY_and_fails_without_kcmp) {
   if (!can_deny() || !has_call(SYS_kcmp)) {
     GTEST_SKIP() << "system calls cannot be denied here, or no kcmp";
   }

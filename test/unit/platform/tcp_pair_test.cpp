@@ -103,7 +103,7 @@ TEST_F(TcpPair, leaves_no_listener_behind) {
   }
 }
 
-TEST_F(TcpPair, takes_no_stranger_who_was_first) {
+TEST_F(TcpPair, refuses_another_client_that_connected_first) {
   for (int count : {1, 2, 10}) {
     send_strangers(count);
     for (int round = 0; round < 20; ++round) {
@@ -114,13 +114,13 @@ TEST_F(TcpPair, takes_no_stranger_who_was_first) {
   }
 }
 
-TEST_F(TcpPair, takes_no_stranger_though_they_fill_the_queue) {
+TEST_F(TcpPair, refuses_other_clients_that_fill_the_queue) {
   send_strangers(40);
   Waker waker(WakerKind::tcp_pair);
   expect_connected_to_itself(waker);
 }
 
-TEST_F(TcpPair, survives_strangers_who_are_gone_before_they_are_refused) {
+TEST_F(TcpPair, survives_other_clients_that_close_before_they_are_refused) {
   before_connect = [](const sockaddr* address, socklen_t size) {
     for (int i = 0; i < 5; ++i) {
       const UniqueFd stranger(::socket(AF_INET, SOCK_STREAM, 0));

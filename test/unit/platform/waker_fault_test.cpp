@@ -64,7 +64,7 @@ TEST_F(SignalSocket, tries_once_when_the_buffer_is_full_or_the_other_end_is_dead
   }
 }
 
-TEST_F(SignalSocket, does_not_try_for_ever) {
+TEST_F(SignalSocket, tries_a_limited_number_of_times) {
   EXPECT_LE(signal(std::array{ENOBUFS}), 1000);
 }
 
@@ -86,7 +86,7 @@ TEST(DrainStream, tells_an_error_from_an_empty_stream) {
   EXPECT_FALSE(wake_by_socketpair.drain(invalid_fd));
 }
 
-TEST(EventfdWaker, takes_nothing_from_what_somebody_put_in_its_place) {
+TEST(EventfdWaker, reads_nothing_from_a_file_that_replaced_its_eventfd) {
   Waker waker(WakerKind::eventfd);
   const FdPair other = make_pipe();
   const std::uint64_t bytes = 1;

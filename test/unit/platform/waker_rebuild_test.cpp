@@ -71,7 +71,7 @@ TEST_P(EverySocketWaker, works_again_after_both_ends_were_shut_down) {
   rebuild_and_expect_to_work(waker_);
 }
 
-TEST_P(EverySocketWaker, raises_no_SIGPIPE_when_nobody_reads) {
+TEST_P(EverySocketWaker, raises_no_SIGPIPE_without_a_reader) {
   EXPECT_TRUE(passes_in_child([this] {
     ::signal(SIGPIPE, SIG_DFL);
     ASSERT_EQ(::shutdown(waker_.fileno(), SHUT_RDWR), 0);

@@ -156,7 +156,7 @@ TEST_F(IoUringCrowd, is_found_though_one_wait_does_not_take_all) {
 
 // What has told of its peer's end only is withdrawn when it is told of, which fills the
 // ring.
-TEST_F(IoUringCrowd, is_found_though_that_happens_while_others_are_told_of) {
+TEST_F(IoUringCrowd, finds_a_descriptor_that_becomes_ready_during_reports) {
   constexpr Token others = 200;
   std::vector<FdPair> pairs;
   for (Token i = 0; i < others; ++i) {

@@ -55,7 +55,7 @@ TEST_F(Iocp, lets_go_of_what_was_closed_and_not_removed) {
   EXPECT_TRUE(wait().empty());
 }
 
-TEST_F(Iocp, takes_no_answer_for_that_of_the_next_registration) {
+TEST_F(Iocp, drops_an_answer_to_the_previous_registration) {
   poller_->add(pair_.first.get(), Events::read, 1);
   EXPECT_TRUE(wait().empty());
   put_byte(pair_.second);  // answered, and not taken yet
@@ -192,7 +192,7 @@ TEST_F(IocpPort, that_is_taken_away_leaves_the_bytes) {
   EXPECT_EQ(wait(for_ever), (Found{{0, Events::read}}));
 }
 
-TEST_F(IocpPort, to_a_poller_that_is_gone_harms_nobody) {
+TEST_F(IocpPort, post_after_the_poller_is_gone_does_nothing) {
   const auto post = poller_->wake_port().post;
   poller_.reset();
   waker_.wake();

@@ -128,7 +128,7 @@ const Fake missing{"missing", std::make_error_code(std::errc::function_not_suppo
 const Fake named{"named", {}, true};
 const Fake usual{"usual", {}};
 
-TEST(PollerChoice, takes_nothing_that_is_by_name_only_though_all_others_fail) {
+TEST(PollerChoice, best_skips_opt_in_kinds_even_if_all_others_fail) {
   const Fake* const table[] = {&forbidden, &missing, &named};
   EXPECT_EQ(
       code_of([&] { select_best(std::span<const Fake* const>(table), make_fake); }),

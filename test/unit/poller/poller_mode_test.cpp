@@ -78,7 +78,7 @@ TEST_P(EveryPollerMode, one_shot_that_is_spent_by_one_event_reports_no_other) {
   EXPECT_EQ(wait_for_one(), read_write);
 }
 
-TEST_P(EveryPollerMode, edge_of_a_pipe_that_nobody_reads_is_reported_once) {
+TEST_P(EveryPollerMode, edge_of_a_pipe_without_a_reader_is_reported_once) {
   if (!offers(Events::edge)) return expect_not_supported(Events::edge);
   pipe_.first.reset();
   poller_->add(pipe_.second.get(), Events::write | Events::edge, 1);

@@ -60,15 +60,14 @@ TEST_P(EveryPollerPosix, reports_a_hang_up_of_a_pipe_to_its_reader) {
   EXPECT_EQ(told(Events::read, wait_for_one()), Events::read | Events::error);
 }
 
-TEST_P(EveryPollerPosix, reports_to_the_writer_of_a_pipe_that_nobody_reads) {
+TEST_P(EveryPollerPosix, reports_an_error_to_a_writer_when_the_reader_closes) {
   fill(pipe_.second.get());
   poller_->add(pipe_.second.get(), Events::write, 1);
   pipe_.first.reset();
   EXPECT_EQ(told(Events::write, wait_for_one()), Events::write | Events::error);
 }
 
-TEST_P(EveryPollerPosix,
-       reports_to_the_writer_of_a_pipe_that_nobody_read_from_the_first) {
+TEST_P(EveryPollerPosix, reports_an_error_to_a_writer_added_after_the_reader_closed) {
   pipe_.first.reset();
   poller_->add(pipe_.second.get(), Events::write, 1);
   for (int i = 0; i < 2; ++i) {
@@ -78,7 +77,7 @@ TEST_P(EveryPollerPosix,
   EXPECT_TRUE(wait().empty());
 }
 
-TEST_P(EveryPollerPosix, forgets_a_pipe_that_nobody_reads_when_it_is_closed) {
+TEST_P(EveryPollerPosix, forgets_a_pipe_without_a_reader_when_it_is_closed) {
   pipe_.first.reset();
   poller_->add(pipe_.second.get(), Events::write, 1);
   EXPECT_FALSE(wait().empty());

@@ -56,11 +56,11 @@ TEST_P(EveryPollerTimeout, of_zero_only_looks) {
   EXPECT_EQ(wait(0ns), (Found{{1, Events::read}}));
 }
 
-TEST_P(EveryPollerTimeout, that_is_negative_is_for_ever) {
+TEST_P(EveryPollerTimeout, negative_has_no_limit) {
   expect_to_wait_for_a_byte(-1ns);
 }
 
-TEST_P(EveryPollerTimeout, that_is_the_most_negative_is_for_ever) {
+TEST_P(EveryPollerTimeout, most_negative_has_no_limit) {
   expect_to_wait_for_a_byte((nanoseconds::min)());
 }
 

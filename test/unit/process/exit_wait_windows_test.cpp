@@ -52,7 +52,7 @@ TEST(EndNotice, comes_for_a_child_that_had_ended_and_whose_handle_is_closed) {
   EXPECT_TRUE(told.wait());
 }
 
-TEST(EndNotice, of_nobody_is_an_error) {
+TEST(EndNotice, for_no_process_is_an_error) {
   EXPECT_THROW(notify_of_end(1, NativeFd{0}, [] {}), std::system_error);
 }
 

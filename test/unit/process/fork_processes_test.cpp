@@ -378,7 +378,7 @@ TEST(ForkProcesses, leaves_foreign_children_and_descriptors_alone) {
   }));
 }
 
-TEST(ForkProcesses, leaves_nobody_behind_when_a_fork_fails) {
+TEST(ForkProcesses, leaves_no_worker_behind_when_a_fork_fails) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else";
   EXPECT_TRUE(passes_in_child([] {
     const rlimit three{3, 3};

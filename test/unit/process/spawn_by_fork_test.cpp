@@ -35,7 +35,7 @@ TEST(SpawnByFork, gives_the_returncode_of_a_shell_line) {
   EXPECT_EQ(wait_child(child), 7);
 }
 
-TEST(SpawnByFork, gives_what_was_asked_for_and_nothing_else) {
+TEST(SpawnByFork, gives_the_listed_descriptors_and_nothing_else) {
   const UniqueFd unmarked(::open("/dev/null", O_RDONLY));
   const UniqueFd given = open_file("/", O_RDONLY);
   Child child = spawn_by_fork({.argv = {child_reporter_path(), "1"},

@@ -91,7 +91,7 @@ TEST(SpawnStdio, files_are_opened_with_flags_and_mode) {
   ::unlink(path.c_str());
 }
 
-TEST(SpawnStdio, a_fifo_that_nobody_reads_is_an_error_and_no_wait) {
+TEST(SpawnStdio, a_fifo_without_a_reader_is_an_error_at_once) {
   const std::string path =
       testing::TempDir() + "spawn_fifo_" + std::to_string(::getpid());
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);

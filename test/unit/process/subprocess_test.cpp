@@ -75,7 +75,7 @@ TEST(Subprocess, refuses_to_wait_within_a_callback) {
   EXPECT_EQ(child.wait_for_exit(), 0);
 }
 
-TEST(Subprocess, signals_nobody_once_the_child_is_reaped) {
+TEST(Subprocess, signals_no_process_once_the_child_is_reaped) {
   IOLoop loop;
   Subprocess child({.argv = {"true"}});
   EXPECT_EQ(child.wait_for_exit(), 0);
@@ -218,7 +218,7 @@ TEST(Subprocess, reports_a_status_that_was_thrown_away) {
   }));
 }
 
-TEST(Subprocess, knows_the_status_of_a_child_that_a_stranger_reaped) {
+TEST(Subprocess, knows_the_status_of_a_child_that_other_code_reaped) {
   if (!keeps_status()) GTEST_SKIP() << "the kernel keeps no status";
   EXPECT_TRUE(passes_in_child([] {
     IOLoop loop;
@@ -420,7 +420,7 @@ bool enter_small_pid_namespace() {
 
 // Pids come round after a few hundred spawns; a stranger with the pid of a child that
 // was reaped must never be signalled.
-TEST(Subprocess, no_stranger_is_signalled_when_pids_are_reused) {
+TEST(Subprocess, no_other_process_is_signalled_when_pids_are_reused) {
   if (!is_true_in_child(enter_small_pid_namespace)) {
     GTEST_SKIP() << "no pid namespaces here";
   }

@@ -150,7 +150,7 @@ TEST_F(Subprocesses, that_are_killed_or_terminated_end_by_a_signal) {
   EXPECT_EQ(terminated.wait_for_exit(false, patience), -terminate_signal);
 }
 
-TEST_F(Subprocesses, signal_nobody_once_the_end_was_told) {
+TEST_F(Subprocesses, signal_no_process_after_the_end_was_reported) {
   Subprocess child(reporter({"exit", "0"}));
   EXPECT_EQ(child.wait_for_exit(true, patience), 0);
   EXPECT_FALSE(child.kill());
@@ -204,7 +204,7 @@ TEST_F(Subprocesses, may_be_destroyed_in_their_exit_callback) {
   EXPECT_FALSE(child);
 }
 
-TEST_F(Subprocesses, that_are_destroyed_close_their_pipes_and_call_nobody) {
+TEST_F(Subprocesses, that_are_destroyed_close_their_pipes_and_run_no_callback) {
   std::optional<Subprocess> child(std::in_place, with_streams({"copy"}));
   child->set_exit_callback([](ExitStatus) { ADD_FAILURE() << "called"; });
   child->communicate("x", [](Communicated) { ADD_FAILURE() << "called"; });

@@ -39,7 +39,7 @@ TEST(FaultInjection, makes_the_call_of_that_number_fail_and_no_other) {
   EXPECT_EQ(injection.count("write"), 3u);
 }
 
-TEST(FaultInjection, lasts_for_ever_if_asked_and_ends_with_its_life) {
+TEST(FaultInjection, lasts_if_asked_and_ends_with_its_object) {
   const FdPair pipe = make_pipe();
   {
     const FaultInjection injection(

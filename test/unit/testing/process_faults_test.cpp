@@ -123,7 +123,7 @@ TEST(ProcessFaults, of_a_childs_moves_are_told_unless_they_pass) {
   EXPECT_EQ(error_of({.call = "syscall fcntl", .error = EBADF}, given.get()), EBADF);
 }
 
-TEST(ProcessFaults, lets_an_audit_pass_over_what_is_gone_meanwhile) {
+TEST(ProcessFaults, lets_an_audit_skip_descriptors_that_are_closed_by_now) {
   const std::size_t open = audit_descriptors().size();
   const FaultInjection injection({.call = "read", .error = ESRCH});
   EXPECT_EQ(audit_descriptors().size(), open - 1);

@@ -224,7 +224,7 @@ TEST_F(SimulatedTime, has_real_descriptors_beside_it) {
   EXPECT_EQ(heard, "<a<b<.c");
 }
 
-TEST(SimulatedThreads, that_are_real_and_not_simulated_may_post_meanwhile) {
+TEST(SimulatedThreads, run_beside_real_threads_that_post) {
   Simulation simulation{{.patience = 60s}};
   IOLoop loop(simulation.options());
   int left = 4 * 1000;

@@ -169,7 +169,7 @@ TEST(TornadoCommand, helps_at_the_word_help) {
       << unknown.err;
 }
 
-TEST(TornadoCommand, ends_quietly_when_nobody_reads) {
+TEST(TornadoCommand, ends_quietly_when_its_reader_closes) {
   // With SIGPIPE ignored from the start, as some parents have it, the errno tells.
   for (const auto action : {SIG_DFL, SIG_IGN}) {
     const Finish finish = run_tornado({{"doctor"}, {}, [action] {
@@ -185,7 +185,7 @@ TEST(TornadoCommand, ends_quietly_when_nobody_reads) {
   }
 }
 
-TEST(TornadoCommand, says_so_when_what_it_says_is_lost) {
+TEST(TornadoCommand, fails_when_its_output_cannot_be_written) {
   const Finish closed = run_tornado({{"doctor"}, {}, [] { ::close(STDOUT_FILENO); }});
   EXPECT_EQ(closed.status, 2);
   EXPECT_TRUE(contains(closed.err, ": Bad file descriptor\n")) << closed.err;

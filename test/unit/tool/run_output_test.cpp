@@ -100,7 +100,7 @@ TEST(RunOutput, a_slow_reader_makes_the_command_wait) {
   }
 }
 
-TEST(RunOutput, is_not_made_non_blocking_for_those_who_share_it) {
+TEST(RunOutput, leaves_shared_streams_blocking) {
   FdPair pipe = make_pipe();
   set_nonblocking(pipe.second.get(), false);
   SpawnOptions options;
@@ -115,7 +115,7 @@ TEST(RunOutput, is_not_made_non_blocking_for_those_who_share_it) {
   EXPECT_EQ(wait_child(child), 0);
 }
 
-TEST(RunOutput, that_nobody_reads_ends_the_commands) {
+TEST(RunOutput, without_a_reader_ends_the_commands) {
   RunSession session(
       shell("echo first; echo $$ >&2; while echo more; do :; done; sleep 1000"));
   EXPECT_TRUE(session.says("first"));
@@ -123,7 +123,7 @@ TEST(RunOutput, that_nobody_reads_ends_the_commands) {
   EXPECT_EQ(session.wait(), 128 + SIGPIPE);
 }
 
-TEST(RunOutput, that_nobody_takes_keeps_no_one_from_stopping) {
+TEST(RunOutput, that_blocks_does_not_keep_commands_from_stopping) {
   RunSession session({"--grace", "50ms", "--", "yes"});
   EXPECT_TRUE(session.pipe_is_full());
   session.signal(SIGINT);

@@ -48,7 +48,7 @@ TEST(RunStop, one_that_fails_ends_all) {
       << finish.err;
 }
 
-TEST(RunStop, one_that_ends_well_leaves_the_others_alone) {
+TEST(RunStop, a_command_that_ends_with_zero_stops_no_other) {
   RunSession session({"--", "true", ":::", "sh", "-c", "echo up; " + for_ever});
   EXPECT_TRUE(session.reports("true * exited with status 0"));
   EXPECT_TRUE(session.says("up"));
@@ -56,7 +56,7 @@ TEST(RunStop, one_that_ends_well_leaves_the_others_alone) {
   EXPECT_EQ(session.finish().status, 128 + SIGTERM);
 }
 
-TEST(RunStop, others_go_on_if_they_shall) {
+TEST(RunStop, other_commands_go_on_if_asked) {
   RunSession session({"--keep-going", "--", "false", ":::", "sh", "-c",
                       "sleep 1000 & trap 'kill $!; exit 4' USR1; echo ready; wait"});
   EXPECT_TRUE(session.says("ready"));
@@ -68,7 +68,7 @@ TEST(RunStop, others_go_on_if_they_shall) {
   EXPECT_FALSE(contains(finish.err, "stopping"));
 }
 
-TEST(RunStop, a_command_that_cannot_be_executed_is_no_end_of_those_that_go_on) {
+TEST(RunStop, a_command_that_cannot_be_executed_leaves_the_others_running_if_asked) {
   const Finish finish = RunSession({"--keep-going", "--", "/no/such", ":::", "echo",
                                     "two", ":::", "/no/such", ":::", "echo", "four"})
                             .finish();
@@ -141,7 +141,7 @@ TEST(RunStop, forwards_the_signals_that_stop_nothing) {
   EXPECT_EQ(session.finish().status, 128 + SIGTERM);
 }
 
-TEST(RunStop, leaves_nobody_behind_when_it_is_killed) {
+TEST(RunStop, leaves_no_process_behind_when_it_is_killed) {
   if (!has_call(SYS_pidfd_open)) GTEST_SKIP() << "no pidfd_open to see it end with";
   RunSession session(shell("trap '' TERM; echo $$; while :; do read x; done"));
   const UniqueFd process = open_process(session.says_a_process());
@@ -172,7 +172,7 @@ TEST(RunRestart, no_delay_is_shorter_than_the_first_one) {
   EXPECT_EQ(cli::next_delay(500ms, 500ms), 1s);
 }
 
-TEST(RunRestart, is_not_for_those_that_end_well_unless_always) {
+TEST(RunRestart, restarts_a_command_that_ends_with_zero_only_by_always) {
   EXPECT_EQ(count(RunSession(shell("exit 0", {"--restart", "on-failure"})).finish().err,
                   "started, process"),
             1u);
