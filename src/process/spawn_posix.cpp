@@ -231,9 +231,13 @@ std::string Preparation::failed_act() const {
 Child start_child(const SpawnOptions& options) {
   reap_abandoned();
   reserve_descriptors_for_spawn();
+  return launch_child(options, &launch);
+}
+
+Child launch_child(const SpawnOptions& options, Launched (*way)(ChildTask&)) {
   Preparation preparation(options);
   sync_point(SyncPoint::spawn_prepared);
-  Launched launched = launch(preparation.task());
+  Launched launched = way(preparation.task());
   sync_point(SyncPoint::spawn_launched);
   if (launched.pid == -1) {
     throw_error({preparation.task().report.error, std::system_category()},

@@ -8,6 +8,7 @@
 #include "process/child_streams.h"
 #include "process/child_task.h"
 #include "process/descriptor_moves.h"
+#include "process/launch.h"
 #include "tornado/spawn.h"
 
 namespace tornado {
@@ -47,5 +48,9 @@ class Preparation {
   std::vector<ChildLimit> limits_;
   ChildTask task_;
 };
+
+/// Prepares a child and launches it by `way`, which is launch() or launch_by_fork().
+/// Throws std::system_error that names the act which failed.
+Child launch_child(const SpawnOptions& options, Launched (*way)(ChildTask&));
 
 }  // namespace tornado

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "support/wait.h"
 #include "tornado/fd.h"
@@ -71,6 +73,35 @@ void expect_to_work(AnyWaker& waker) {
   EXPECT_TRUE(is_readable(waker.fileno()));
   EXPECT_TRUE(waker.consume());
   EXPECT_FALSE(is_readable(waker.fileno()));
+}
+
+/// Rebuilds `waker` amid the wakes of three threads, in each turn for which `is_due` is
+/// true, and expects that no wake is lost.
+template <class AnyWaker, class IsDue>
+void expect_rebuilds_to_lose_no_wake(AnyWaker& waker, std::uint64_t wakes,
+                                     IsDue is_due) {
+  constexpr int threads = 3;
+  std::atomic<std::uint64_t> published{0};
+  std::vector<Thread> wakers;
+  for (int i = 0; i < threads; ++i) {
+    wakers.emplace_back([&waker, wakes, &published] {
+      for (std::uint64_t n = 0; n < wakes; ++n) {
+        published.fetch_add(1, std::memory_order_relaxed);
+        waker.wake();
+      }
+    });
+  }
+  std::uint64_t seen = 0;
+  for (std::uint64_t turn = 0; seen < wakes * threads; ++turn) {
+    waker.disarm();
+    seen = published.load(std::memory_order_relaxed);
+    if (is_due(turn)) waker.rebuild();
+    if (!waker.arm() || seen == wakes * threads) continue;
+    ASSERT_TRUE(becomes_readable(waker.fileno())) << "a wake was lost";
+    EXPECT_TRUE(waker.consume());
+  }
+  wakers.clear();
+  EXPECT_GT(waker.counters().rebuilt, 0u);
 }
 
 }  // namespace tornado::test

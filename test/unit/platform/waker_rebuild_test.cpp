@@ -182,29 +182,8 @@ TEST_P(EveryWakerRebuilt, cannot_be_when_there_is_no_room_and_then_nothing_chang
 
 TEST_P(EveryWakerRebuilt, again_and_again_amid_wakes_loses_none) {
   const std::set<int> before = open_numbers();
-  constexpr int threads = 3;
-  const std::uint64_t wakes = scaled(20'000);
-  std::atomic<std::uint64_t> published{0};
-  std::vector<Thread> wakers;
-  for (int i = 0; i < threads; ++i) {
-    wakers.emplace_back([this, wakes, &published] {
-      for (std::uint64_t n = 0; n < wakes; ++n) {
-        published.fetch_add(1, std::memory_order_relaxed);
-        waker_.wake();
-      }
-    });
-  }
-  std::uint64_t seen = 0;
-  for (std::uint64_t turn = 0; seen < wakes * threads; ++turn) {
-    waker_.disarm();
-    seen = published.load(std::memory_order_relaxed);
-    if (turn % 4 == 0) waker_.rebuild();
-    if (!waker_.arm() || seen == wakes * threads) continue;
-    ASSERT_TRUE(becomes_readable(waker_.fileno())) << "a wake was lost";
-    EXPECT_TRUE(waker_.consume());
-  }
-  wakers.clear();
-  EXPECT_GT(waker_.counters().rebuilt, 0u);
+  expect_rebuilds_to_lose_no_wake(waker_, scaled(20'000),
+                                  [](std::uint64_t turn) { return turn % 4 == 0; });
   expect_no_more_open(waker_, before);
   expect_to_work(waker_);
 }

@@ -54,13 +54,7 @@ std::shared_ptr<void> spawn_cat() {
 }
 
 std::shared_ptr<void> launch_cat_by_fork() {
-  Preparation preparation(cat);
-  Launched launched = launch_by_fork(preparation.task());
-  Child child;
-  child.pid = launched.pid;
-  child.process = std::move(launched.process);
-  preparation.hand_over(child);
-  return std::make_shared<RunningChild>(std::move(child));
+  return std::make_shared<RunningChild>(launch_child(cat, &launch_by_fork));
 }
 
 /// The worker looks at what its parent has open, and at itself. The kernel gives a new

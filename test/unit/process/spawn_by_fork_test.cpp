@@ -16,17 +16,7 @@ namespace tornado::test {
 namespace {
 
 Child spawn_by_fork(const SpawnOptions& options) {
-  Preparation preparation(options);
-  Launched launched = launch_by_fork(preparation.task());
-  if (launched.pid == -1) {
-    throw std::system_error(preparation.task().report.error, std::system_category(),
-                            preparation.failed_act());
-  }
-  Child child;
-  child.pid = launched.pid;
-  child.process = std::move(launched.process);
-  preparation.hand_over(child);
-  return child;
+  return launch_child(options, &launch_by_fork);
 }
 
 // A parent that took itself for the child would end so, too.
