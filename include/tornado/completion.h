@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The promise that IOLoop::run_sync waits for.
+/// The result that IOLoop::run_sync or until() waits for.
 
 #include <atomic>
 #include <cstdint>
@@ -26,7 +26,7 @@ namespace detail {
 
 class UntilWait;
 
-/// What is known of a result that a loop or a task waits for, whatever its type.
+/// The part of a pending result that does not depend on its type.
 class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingResult> {
  public:
   explicit PendingResult(LoopHandle loop) : loop_(std::move(loop)) {}
@@ -128,7 +128,7 @@ class Completion {
       if (!outcome->is_open()) return;
       try {
         throw std::system_error(Errc::abandoned,
-                                "no Completion is left to set the result");
+                                "every Completion was destroyed without a result");
       } catch (...) {  // it, or that there is no memory for it
         outcome->fail(std::current_exception());
       }

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The loop's clock, and delays that cannot overflow.
+/// The loop's clock, and delays that do not overflow.
 
 #include <chrono>
 #include <concepts>
@@ -13,12 +13,12 @@
 
 namespace tornado {
 
-/// Monotonic. The system's clock for the date plays no part in the library.
+/// Monotonic. The library does not use the system's date.
 using Clock = std::chrono::steady_clock;
 using TimePoint = std::chrono::time_point<Clock, std::chrono::nanoseconds>;
 
-/// A span of time in nanoseconds, from any std::chrono::duration: rounded up, and
-/// clamped to what fits. A floating one that is NaN throws std::errc::invalid_argument.
+/// A delay in nanoseconds, from any std::chrono::duration. The value is rounded up, and
+/// clamped to the range. NaN throws std::errc::invalid_argument.
 class Delay {
  public:
   template <class Rep, class Period>
@@ -29,8 +29,8 @@ class Delay {
     return value_;
   }
 
-  /// The point this far behind `now`: never before it, and the end of time for a delay
-  /// that reaches further.
+  /// `now` plus this delay. A negative delay gives `now`, and a delay beyond the end of
+  /// the clock gives the end.
   [[nodiscard]] constexpr TimePoint after(TimePoint now) const noexcept {
     constexpr TimePoint never = (TimePoint::max)();
     if (value_ <= value_.zero()) return now;
@@ -57,7 +57,7 @@ class Delay {
   static constexpr Nanoseconds round_up(long double ns) {
     if (ns != ns) {
       throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                              "a delay of NaN");
+                              "Delay: NaN");
     }
     constexpr long double limit = 9223372036854775807.0L;
     if (ns >= limit) return (Nanoseconds::max)();

@@ -49,8 +49,7 @@ void ChannelPort::run(ChannelCore& core) noexcept {
 
 ChannelCore::ChannelCore(std::size_t room) : capacity(room) {
   if (room > 0) return;
-  throw_error(std::make_error_code(std::errc::invalid_argument),
-              "a channel without capacity");
+  throw_error(std::make_error_code(std::errc::invalid_argument), "Channel: capacity 0");
 }
 
 ChannelCore::~ChannelCore() = default;

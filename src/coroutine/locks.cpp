@@ -47,7 +47,7 @@ Semaphore::Semaphore(const char* what, std::ptrdiff_t value, std::ptrdiff_t boun
     : what_(what), value_(value), bound_(bound) {
   if (value >= 0) return;
   throw_error(std::make_error_code(std::errc::invalid_argument),
-              "a semaphore of " + std::to_string(value));
+              "Semaphore: negative value " + std::to_string(value));
 }
 
 Semaphore::~Semaphore() {
@@ -57,7 +57,7 @@ Semaphore::~Semaphore() {
 void Semaphore::release() {
   if (value_ == bound_) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
-                "Semaphore::release beyond the first value");
+                "BoundedSemaphore::release: value() would exceed the first value");
   }
   give_back();
 }
@@ -123,7 +123,7 @@ std::string Semaphore::Acquire::describe() const {
 void Lock::release() {
   if (!locked()) {
     throw_error(std::make_error_code(std::errc::operation_not_permitted),
-                "Lock::release of an unlocked lock");
+                "Lock::release: not locked");
   }
   release_holder();
 }

@@ -11,7 +11,7 @@ QueueBase::QueueBase(std::ptrdiff_t maxsize)
     : maxsize_(static_cast<std::size_t>(maxsize)) {
   if (maxsize < 0) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
-                "a queue of maxsize " + std::to_string(maxsize));
+                "Queue: negative maxsize " + std::to_string(maxsize));
   }
   finished_.set();
 }
@@ -24,7 +24,7 @@ void QueueBase::note_item() noexcept {
 void QueueBase::task_done() {
   if (unfinished_ == 0) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
-                "Queue::task_done more often than items were put");
+                "Queue::task_done: called more often than put");
   }
   if (--unfinished_ == 0) finished_.set();
 }

@@ -80,7 +80,8 @@ SyncScope::SyncScope(IOLoop& loop, const TaskFrame* task)
     : TaskScope(TaskScheduler::of(loop), nullptr), loop_(loop) {
   TaskScheduler::of(loop).check_thread("run_sync");
   if (!task) {
-    throw_error(std::make_error_code(std::errc::invalid_argument), "run_sync: no task");
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "run_sync: empty task");
   }
   if (loop.running()) throw_error(Errc::loop_running, "run_sync");
 }

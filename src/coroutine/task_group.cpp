@@ -58,7 +58,7 @@ bool TaskGroup::Join::ready() const {
   if (group_->size() == 0) return true;
   if (frame->scope == group_) {
     throw_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                "TaskGroup::join by one of its own tasks");
+                "TaskGroup::join: called by a task of the group");
   }
   return false;
 }

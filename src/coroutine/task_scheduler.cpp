@@ -207,16 +207,16 @@ void TaskScheduler::check_task(std::string_view act, TaskFrame* task) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 std::string(act) + why);
   };
-  if (!task) refuse(": no task");
+  if (!task) refuse(": empty task");
   task->handed_over = true;
   if (task->of_closure) {
     refuse(
-        ": the task of a lambda with captures, which die with the lambda; pass the "
+        ": task of a lambda with captures, which end with the lambda; pass the "
         "lambda itself");
   }
   if (task->of_temporary) {
     refuse(
-        ": the task of a function with a parameter T&&, whose argument may die before "
+        ": task of a function with a parameter T&&, whose argument may end before "
         "the task begins; take T instead");
   }
 }

@@ -48,7 +48,7 @@ bool NextAwait::ready() const {
   if (tasks_->any_ended()) return true;
   if (tasks_->size() > 0) return false;
   throw_error(std::make_error_code(std::errc::result_out_of_range),
-              "WaitIterator::next: every result was given");
+              "WaitIterator::next: no result is left");
 }
 
 void NextAwait::suspend() {

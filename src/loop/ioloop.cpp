@@ -60,7 +60,7 @@ void check_events(std::string_view act, NativeFd fd, Events events) {
   const bool any = has(events, Events::read | Events::write | Events::error);
   if (!any && events != Events::none) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
-                act_on(act, fd) + ": none of read, write and error");
+                act_on(act, fd) + ": events without read, write or error");
   }
 }
 
@@ -100,7 +100,8 @@ void IOLoop::Impl::post_taking_back(Mailbox& mailbox, Callback act) noexcept {
   try {
     mailbox.post(std::move(act), Location::current());
   } catch (const std::exception& error) {
-    log(LogLevel::error, std::string("IOLoop: could not take back: ") + error.what());
+    log(LogLevel::error,
+        std::string("IOLoop: cannot remove from another thread: ") + error.what());
   }
 }
 
@@ -108,7 +109,7 @@ IOLoop::IOLoop(const Options& options)
     : impl_([this, &options] {
         if (options.make_current == true && open_current_loop()) {
           throw_error(Errc::loop_running,
-                      "make_current: this thread has a loop already");
+                      "IOLoop: make_current, but this thread has a current loop");
         }
         return new Impl(*this, options);
       }()) {
@@ -121,7 +122,7 @@ IOLoop::~IOLoop() {
     // The process ends. Whether this is a callback or another thread's loop, all of it
     // must last until then.
     if (Current::life == Current::Life::after) return;
-    log(LogLevel::error, "an IOLoop was destroyed while it runs");
+    log(LogLevel::error, "an IOLoop was destroyed while it was running");
     // A thread that never met a loop may be calling exit().
     if (Current::life == Current::Life::before) return;
     std::abort();

@@ -55,7 +55,7 @@ void log_exception(const std::source_location& where, std::string_view trace) no
     }
     log_failure(message.c_str());
   } catch (...) {
-    log(LogLevel::error, "Exception in callback, and no memory to tell which");
+    log(LogLevel::error, "Exception in callback; out of memory while logging it");
   }
 }
 
@@ -255,7 +255,7 @@ void IOLoop::Impl::after_fork() {
   std::unique_ptr<Watchdog> dog;
   if (watchdog) dog = std::make_unique<Watchdog>(monitor, watchdog->threshold());
   if (!mailbox->renew()) {
-    log(LogLevel::warning, "IOLoop: callbacks were lost in a forked child");
+    log(LogLevel::warning, "IOLoop::after_fork: waiting callbacks were lost");
   }
   waker_broken = false;
   if (const auto failure = rebuild_poller(poller_kind)) {

@@ -94,9 +94,10 @@ PeriodicCallback::PeriodicCallback(IOLoop& loop, Callback callback, Delay period
   };
   if (!callback) refuse("no callback");
   if (period.get() <= nanoseconds::zero()) {
-    refuse("period " + std::to_string(period.get().count()) + " ns");
+    refuse("period " + std::to_string(period.get().count()) + " ns is not positive");
   }
-  if (!(jitter >= 0 && jitter <= 1)) refuse("jitter " + std::to_string(jitter));
+  if (!(jitter >= 0 && jitter <= 1))
+    refuse("jitter " + std::to_string(jitter) + " is not between 0 and 1");
   state_ =
       std::make_shared<State>(loop.handle(), std::move(callback), period.get(), jitter);
 }

@@ -239,7 +239,7 @@ void IOLoop::Impl::heal_waker() {
     waker_broken = false;
   } catch (const std::exception&) {
     if (!waker_broken) {
-      log_failure("IOLoop: the waker died, and making another failed; trying again");
+      log_failure("IOLoop: cannot rebuild the waker; trying again");
     }
     waker_broken = true;
   }
@@ -330,7 +330,7 @@ void IOLoop::Impl::note_poller(const std::exception_ptr& failure) noexcept {
   try {
     std::rethrow_exception(failure);
   } catch (...) {
-    log_failure("IOLoop: not all descriptors are watched; trying again");
+    log_failure("IOLoop: cannot watch all descriptors; trying again");
   }
 }
 

@@ -93,7 +93,7 @@ void Watchdog::report(const std::optional<StackSample>& stack) const noexcept {
   try {
     log(LogLevel::warning, message(stack));
   } catch (const std::exception&) {
-    log(LogLevel::warning, "IOLoop blocked, and no memory to tell where");
+    log(LogLevel::warning, "IOLoop blocked; out of memory while logging where");
   }
 }
 

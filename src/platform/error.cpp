@@ -15,7 +15,7 @@ class Category final : public std::error_category {
       case Errc::loop_closed:
         return "the IOLoop is closed";
       case Errc::loop_running:
-        return "an IOLoop is running, or exists, already";
+        return "an IOLoop is already running or open";
       case Errc::loop_forked:
         return "the IOLoop belongs to the parent process; call after_fork() first";
       case Errc::loop_stopped:
@@ -25,13 +25,13 @@ class Category final : public std::error_category {
       case Errc::timed_out:
         return "timed out";
       case Errc::abandoned:
-        return "no result can come any more";
+        return "the result was abandoned";
       case Errc::status_taken:
-        return "another part of the program took the child's exit status";
+        return "another part of the program has reaped the child";
       case Errc::no_poller:
-        return "no such poller here";
+        return "the poller is not available";
       case Errc::no_waker:
-        return "no such waker here";
+        return "the waker is not available";
       case Errc::too_many_restarts:
         return "too many restarts of workers";
       case Errc::process_ended:

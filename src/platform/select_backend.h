@@ -27,13 +27,13 @@ inline bool is_unavailable(std::error_code error) noexcept {
   return error == Errc::no_poller;  // not in this build
 }
 
-/// Logs, once per process, that `wanted` does not work here.
+/// Logs, once per process, that `wanted` is not available.
 inline void log_replacement(std::string_view wanted, std::string_view instead,
                             const std::system_error& why) {
   static std::atomic<bool> logged{false};
   if (logged.exchange(true)) return;
-  log(LogLevel::warning, std::string(wanted) + " does not work here, " +
-                             std::string(instead) + " is used instead: " + why.what());
+  log(LogLevel::warning, std::string(wanted) + " is not available; using " +
+                             std::string(instead) + " instead: " + why.what());
 }
 
 template <class Mechanism>

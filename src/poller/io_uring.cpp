@@ -237,7 +237,7 @@ class IoUring final : public Poller {
   void flush_cancels() noexcept {
     if (::io_uring_sq_ready(ring_.get()) == 0) return;
     if (const int result = submit(); result < 0) {
-      log(LogLevel::error, "io_uring: a descriptor could not be withdrawn: " +
+      log(LogLevel::error, "io_uring: cannot cancel the poll of a descriptor: " +
                                std::system_category().message(-result));
     }
   }

@@ -146,7 +146,8 @@ UniqueHandle inheritable_copy(int number, HANDLE source) {
   HANDLE copy = nullptr;
   if (!::DuplicateHandle(::GetCurrentProcess(), source, ::GetCurrentProcess(), &copy, 0,
                          TRUE, DUPLICATE_SAME_ACCESS)) {
-    throw_windows_error("copy for child descriptor " + std::to_string(number));
+    throw_windows_error("DuplicateHandle for child descriptor " +
+                        std::to_string(number));
   }
   return UniqueHandle(copy);
 }

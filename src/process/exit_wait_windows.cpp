@@ -37,7 +37,7 @@ void notify_of_end(int, NativeFd process, UniqueFunction<void()> tell) {
   HANDLE copy = nullptr;
   if (!::DuplicateHandle(::GetCurrentProcess(), as_handle(process),
                          ::GetCurrentProcess(), &copy, SYNCHRONIZE, FALSE, 0)) {
-    throw_windows_error("copy of the handle of a process");
+    throw_windows_error("DuplicateHandle of a process");
   }
   auto notice = std::make_unique<Notice>(Notice{UniqueHandle(copy), std::move(tell)});
   const PTP_WAIT wait = ::CreateThreadpoolWait(&on_end, notice.get(), nullptr);

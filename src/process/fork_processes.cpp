@@ -242,11 +242,11 @@ void check_may_fork(const ForkOptions& options) {
   if (options.parent_death_signal < 0 || options.parent_death_signal > last_signal) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 "fork_processes: parent_death_signal " +
-                    std::to_string(options.parent_death_signal));
+                    std::to_string(options.parent_death_signal) + " is no signal");
   }
   if (own_task_id) {
     throw_error(std::make_error_code(std::errc::operation_not_permitted),
-                "fork_processes in a worker");
+                "fork_processes: called in a worker");
   }
   if (any_loop_open()) throw_error(Errc::loop_running, "fork_processes");
   struct sigaction action {};

@@ -48,7 +48,8 @@ void check_niceness(int added) {
   if (now == -1 && errno != 0) throw_errno("nice " + std::to_string(added));
   const std::int64_t niceness = std::int64_t{now} + added;
   if (niceness >= PRIO_MIN && niceness < PRIO_MAX) return;
-  refuse("spawn: nice " + std::to_string(added) + " makes " + std::to_string(niceness));
+  refuse("spawn: nice " + std::to_string(added) + " makes niceness " +
+         std::to_string(niceness) + ", beyond -20 to 19");
 }
 
 // The system takes this value for "as it is".
@@ -127,7 +128,7 @@ void Preparation::prepare_files() {
 
 void Preparation::prepare_place() {
   if (options_.new_session && options_.process_group) {
-    refuse("spawn: a session leader has its own process group");
+    refuse("spawn: new_session and process_group exclude each other");
   }
   task_.new_session = options_.new_session;
   give(options_.process_group, task_.set_process_group, task_.process_group);

@@ -147,7 +147,7 @@ void Subprocess::communicate(std::string input, CommunicateCallback callback) {
   Conversation& talk = *state_->conversation;
   if (!input.empty() && (talk.started() || !talk.in_end.fd)) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
-                "communicate: no way to give the child input");
+                "communicate: input, but the child's in is no pipe");
   }
   if (!talk.started()) talk.start(std::move(input), *state_->exit);
   talk.set_callback(std::move(callback));

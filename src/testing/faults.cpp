@@ -23,7 +23,7 @@ std::size_t id_of(std::string_view name) {
 
 void begin(const Fault& fault) {
   if (there_is_one.exchange(true)) {
-    throw std::logic_error("FaultInjection: there is one already");
+    throw std::logic_error("FaultInjection: another injection exists");
   }
   try {
     faults::open_ledger();
@@ -49,7 +49,7 @@ FaultInjection::FaultInjection(const Fault& fault) {
   (void)id_of(fault.call);
   if (fault.nth == 0 || fault.error == 0) {
     throw std::invalid_argument("FaultInjection: " + std::string(fault.call) +
-                                ": no error, or the call number 0");
+                                ": error 0 or nth 0");
   }
   begin(fault);
 }

@@ -82,7 +82,7 @@ TEST_F(IoUring, says_what_it_could_not_withdraw) {
     const LogCapture log;
     ASSERT_TRUE(deny({{SYS_io_uring_enter, EPERM}}));
     poller_->remove(pair_.first.get());
-    EXPECT_TRUE(log.contains("could not be withdrawn", LogLevel::error));
+    EXPECT_TRUE(log.contains("cannot cancel the poll", LogLevel::error));
   }));
 }
 

@@ -266,7 +266,8 @@ TEST(SpawnFailure, bad_input_is_refused_before_there_is_a_child) {
   expect_failure({.argv = {"true"}, .process_group = -1},
                  "spawn: negative process group" + invalid, EINVAL);
   expect_failure({.argv = {"true"}, .new_session = true, .process_group = 0},
-                 "spawn: a session leader has its own process group" + invalid, EINVAL);
+                 "spawn: new_session and process_group exclude each other" + invalid,
+                 EINVAL);
 }
 
 TEST(SpawnFailure, a_niceness_that_the_kernel_would_cut_is_refused) {

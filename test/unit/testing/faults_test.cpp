@@ -372,10 +372,9 @@ TEST(FaultInjection, refuses_what_it_does_not_know_and_a_second_one) {
   };
   EXPECT_EQ(text({.call = "scribble", .error = EIO}),
             "FaultInjection: no such call: scribble");
-  EXPECT_EQ(text({.call = "write"}),
-            "FaultInjection: write: no error, or the call number 0");
+  EXPECT_EQ(text({.call = "write"}), "FaultInjection: write: error 0 or nth 0");
   EXPECT_EQ(text({.call = "write", .error = EIO, .nth = 0}),
-            "FaultInjection: write: no error, or the call number 0");
+            "FaultInjection: write: error 0 or nth 0");
   const FaultInjection first;
   EXPECT_THROW(FaultInjection(), std::logic_error);
   EXPECT_THROW((void)first.count("scribble"), std::invalid_argument);
