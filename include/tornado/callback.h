@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// A callable that is owned, moved and called, and need not be copyable.
+/// Owned callables, which need not be copyable.
 
 #include <cstddef>
 #include <cstring>

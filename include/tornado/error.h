@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The errors that are the library's own. Everything else is an errno of the system
-/// in std::system_category(), and compares with std::errc.
+/// The library's own error codes. All other errors are the system's errno values in
+/// std::system_category(), and compare with std::errc.
 
 #include <exception>
 #include <system_error>
@@ -33,7 +33,7 @@ enum class Errc {
   channel_closed,     ///< a Channel takes no more items
 };
 
-/// Category named "tornado"; Errc::timed_out also equals std::errc::timed_out.
+/// The category "tornado". Errc::timed_out also equals std::errc::timed_out.
 TORNADO_API const std::error_category& error_category() noexcept;
 
 namespace detail {

@@ -2,25 +2,26 @@
 #pragma once
 
 /// \file
-/// What a handler waits for, and what it is told.
+/// The events of a descriptor.
 
 #include <cstdint>
 
 namespace tornado {
 
-/// Readiness of a descriptor, with Tornado's values of READ, WRITE and ERROR.
+/// Readiness of a descriptor. The values are those of Tornado's READ, WRITE and ERROR.
 enum class Events : std::uint16_t {
-  /// Nothing: the registration stays but is paused; not even errors are reported.
+  /// Pauses the handler: the loop reports no event, and no error.
   none = 0,
   read = 0x001,
   write = 0x004,
-  /// An error or a hang-up. Reported whether asked for or not, and always together
-  /// with those of read and write that were asked for, since neither would block.
+  /// An error or a hang-up. The loop reports it even if the handler did not ask for it,
+  /// together with the read and write that the handler asked for.
   error = 0x018,
-  /// Report changes only (EPOLLET). Refused by select and poll, which cannot.
+  /// Reports changes only (EPOLLET). select and poll throw std::errc::not_supported.
   edge = 0x100,
-  /// Report once, then pause until update_handler (EPOLLONESHOT). One update_handler
-  /// gives one report at most, also when the event waits already. As edge.
+  /// Reports once, and then pauses until update_handler (EPOLLONESHOT). Each
+  /// update_handler gives one report at most, also if the event is there already.
+  /// select and poll throw std::errc::not_supported.
   one_shot = 0x200,
 };
 
@@ -40,7 +41,7 @@ constexpr Events& operator&=(Events& a, Events b) noexcept {
   return a = a & b;
 }
 
-/// Whether any of the bits in `wanted` is set in `events`.
+/// Whether `events` has any bit of `wanted`.
 constexpr bool has(Events events, Events wanted) noexcept {
   return (events & wanted) != Events::none;
 }

@@ -2,13 +2,12 @@
 #pragma once
 
 /// \file
-/// Owning descriptors, and the calls that make them.
+/// An owner for descriptors, and the calls that open them.
 ///
-/// Every descriptor made here is close-on-exec and non-blocking from birth, in one
-/// system call, so that no fork or exec of another thread can come in between; and
-/// its number is 3 or above even if the program was started with 0, 1 or 2 closed.
-/// All throw std::system_error naming the act, and leave nothing behind.
-/// Thread-safe.
+/// Every descriptor that these calls open is close-on-exec and non-blocking. One system
+/// call does both, so that a fork on another thread cannot come in between. Its number
+/// is 3 or above, even if the program was started with 0, 1 or 2 closed. Errors:
+/// std::system_error, with the name of the call; nothing stays open. Thread-safe.
 
 #include <system_error>
 #include <utility>
@@ -17,12 +16,12 @@
 
 namespace tornado {
 
-/// Closes `fd` once, whatever comes. Never retried: on Linux and the BSDs the number
-/// is free even when close() says EINTR, and may be somebody else's by then.
-/// EINTR is therefore success. Async-signal-safe; keeps errno.
+/// Closes `fd` once, and does not retry. On Linux and the BSDs the number is free even
+/// after EINTR, and another thread may have it by then. EINTR is therefore success.
+/// Async-signal-safe; keeps errno.
 TORNADO_API std::error_code try_close(NativeFd fd) noexcept;
 
-/// Owns one descriptor and closes it. Not thread-safe, as int is not.
+/// Owns one descriptor, and closes it. Not thread-safe.
 class UniqueFd {
  public:
   UniqueFd() noexcept = default;
@@ -36,14 +35,15 @@ class UniqueFd {
 
   [[nodiscard]] NativeFd get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ != invalid_fd; }
+  /// Gives the descriptor up without closing it.
   [[nodiscard]] NativeFd release() noexcept { return std::exchange(fd_, invalid_fd); }
 
-  /// Forgets the number before it is closed, so that it cannot be closed twice.
+  /// Closes the descriptor, and owns `fd` instead.
   void reset(NativeFd fd = invalid_fd) noexcept {
     NativeFd old = std::exchange(fd_, fd);
     if (old != invalid_fd) (void)try_close(old);
   }
-  /// As reset(), for those who want to know (EIO of a network file system).
+  /// As reset(), with the error of close(), such as EIO of a network file system.
   std::error_code close() noexcept {
     return fd_ == invalid_fd ? std::error_code() : try_close(release());
   }
@@ -52,7 +52,7 @@ class UniqueFd {
   NativeFd fd_ = invalid_fd;
 };
 
-/// Two connected ends. Of a pipe, `first` is for reading and `second` for writing.
+/// Two connected ends. For a pipe, read from `first` and write to `second`.
 struct FdPair {
   UniqueFd first;
   UniqueFd second;
@@ -61,16 +61,17 @@ struct FdPair {
 [[nodiscard]] TORNADO_API FdPair make_pipe();
 /// Connected stream sockets of the local domain.
 [[nodiscard]] TORNADO_API FdPair make_socket_pair();
-/// As socket(2); `type` without flags.
+/// As socket(2). `type` has no flags.
 [[nodiscard]] TORNADO_API UniqueFd make_socket(int domain, int type, int protocol = 0);
-/// As accept(2). EAGAIN gives an empty UniqueFd: nobody is waiting. ECONNABORTED is
-/// retried. EMFILE and the like are thrown, and the caller should pause accepting.
+/// As accept(2). Returns an empty UniqueFd if no client waits. Retries ECONNABORTED.
+/// Throws EMFILE and other errors: the caller should then pause accepting.
 [[nodiscard]] TORNADO_API UniqueFd accept_socket(NativeFd listener);
-/// As open(2); `flags` without O_CLOEXEC and O_NONBLOCK, which are added.
+/// As open(2). O_CLOEXEC and O_NONBLOCK are added to `flags`.
 [[nodiscard]] TORNADO_API UniqueFd open_file(const char* path, int flags,
                                              unsigned mode = 0666);
-/// Another number for the same open file description, close-on-exec whatever `fd` is.
-/// File offset and O_NONBLOCK are shared with `fd`, and stay as they are.
+/// Another number for the same open file description. The new number is close-on-exec,
+/// even if `fd` is not. It shares the file offset and O_NONBLOCK with `fd`; neither
+/// changes.
 [[nodiscard]] TORNADO_API UniqueFd duplicate(NativeFd fd);
 
 }  // namespace tornado

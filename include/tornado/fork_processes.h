@@ -19,59 +19,62 @@
 namespace tornado {
 
 struct ForkOptions {
-  /// Restarts of all workers together, before the parent gives up.
+  /// How many restarts of all workers together the parent allows.
   int max_restarts = 100;
-  /// A worker that fails is restarted after this long; the next time after twice as
-  /// long, until it has run for `max_backoff`. The first failure is free.
+  /// The delay before the second restart of a worker. It doubles with each restart, up
+  /// to `max_backoff`. A worker that has run for `max_backoff` starts again from the
+  /// first restart, which has no delay.
   Delay backoff = std::chrono::milliseconds(100);
   Delay max_backoff = std::chrono::seconds(10);
-  /// Between a signal to stop and SIGKILL for the workers that still run.
+  /// The time between a stop signal and SIGKILL for the workers that still run.
   Delay grace = std::chrono::seconds(10);
-  /// Sent to a worker when the parent's thread that called fork_processes is gone,
-  /// whatever killed it. 0: nothing. Another number than a signal's:
-  /// std::errc::invalid_argument.
+  /// The signal for a worker when the thread that called fork_processes has ended, for
+  /// any reason. 0 turns it off. Throws std::errc::invalid_argument for a number that
+  /// is no signal.
   int parent_death_signal = SIGKILL;
-  /// Called in each worker, with its task id: the place to seed random generators, of
-  /// which each worker has a copy in the same state.
+  /// Called in each worker, with its task id. Seed random generators here: each worker
+  /// has a copy in the same state.
   UniqueFunction<void(int)> after_fork = {};
 };
 
 struct ForkResult {
-  /// In a worker: 0 ... n-1, the same after a restart. Nothing in the parent.
+  /// In a worker: 0 to n-1, the same after a restart. Empty in the parent.
   std::optional<int> task_id = {};
-  /// In the parent: the signal that ended it all; 0 if every worker exited with 0.
+  /// In the parent: the signal that stopped the workers, or 0 if every worker exited
+  /// with status 0.
   int signal = 0;
 };
 
-/// Forks `count` workers (0 or less: cpu_count()), in which it returns at once; in the
-/// parent it returns when all is over:
+/// Forks `count` workers, or cpu_count() workers for a count of 0 or less. Returns at
+/// once in each worker. Returns in the parent when all workers have ended:
 ///
 ///   if (ForkResult forked = fork_processes(4); !forked.task_id) return forked.signal;
 ///
-/// A worker that exits with another status than 0, or dies of a signal, is started
-/// again under its id; if that fails, it is tried again, and counts as often. After
-/// max_restarts of these the others are stopped, and
-/// Errc::too_many_restarts is thrown. SIGTERM, SIGINT and SIGHUP (unless ignored) that
-/// the parent gets go to all workers, none of which is restarted from then on; what
-/// still runs after `grace` is killed. A Ctrl-C reaches the workers from the terminal,
-/// and is not sent twice. The dispositions of before are there again afterwards, and in
-/// each worker.
+/// A worker that dies of a signal, or exits with another status than 0, starts again
+/// under its id. A fork that fails counts as a restart. After max_restarts the parent
+/// stops the other workers, and throws Errc::too_many_restarts.
 ///
-/// Before each fork the streams of C stdio, std::cout and std::clog are flushed, so
-/// that no worker writes again what the parent wrote. No other thread may wait for
-/// input of C stdio at that time: the flush would wait for it.
+/// The parent sends SIGTERM, SIGINT and SIGHUP on to all workers, unless it ignores the
+/// signal. From then on no worker starts again, and after `grace` the parent kills the
+/// workers that still run. A terminal sends Ctrl-C to the workers itself, and the
+/// parent does not repeat it. The parent and each worker get back the earlier
+/// dispositions.
 ///
-/// Workers share what the parent had open, such as a listening socket. Loops come
-/// after: if there is one, in this process, this throws Errc::loop_running, and
-/// Errc::status_taken if SIGCHLD is ignored. Within a worker:
-/// std::errc::operation_not_permitted. SIGCHLD and other children are left alone.
+/// Before each fork it flushes the streams of C stdio, std::cout and std::clog, so that
+/// no worker writes the parent's output again. No other thread may then wait for input
+/// of C stdio, as the flush would wait for that thread.
+///
+/// Workers share the parent's open descriptors, such as a listening socket. Make loops
+/// afterwards. Throws Errc::loop_running if this process has an open loop;
+/// Errc::status_taken if SIGCHLD is ignored; std::errc::operation_not_permitted within
+/// a worker. It changes neither SIGCHLD nor other children.
 TORNADO_API ForkResult fork_processes(int count, ForkOptions options = {});
 
-/// The worker's id; nothing in a process that fork_processes did not make.
+/// The id of this worker. Empty in a process that fork_processes did not make.
 [[nodiscard]] TORNADO_API std::optional<int> task_id() noexcept;
 
-/// How many processors this process may use: those of its affinity mask, but no more
-/// than the quotas of its control groups allow, rounded up. At least 1.
+/// How many processors this process may use: at least 1. The affinity mask counts, and
+/// the quotas of its control groups, rounded up.
 [[nodiscard]] TORNADO_API int cpu_count();
 
 }  // namespace tornado

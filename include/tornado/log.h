@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Where the library's few messages go.
+/// Where the library writes its messages.
 
 #include <string_view>
 
@@ -12,11 +12,11 @@ namespace tornado {
 
 enum class LogLevel { info, warning, error };
 
-/// Called from any thread, with text that is valid during the call only.
+/// Gets each message. Any thread may call it. The text is valid during the call only.
 using LogSink = void (*)(LogLevel level, std::string_view message) noexcept;
 
-/// Sends messages to `sink` from now on, or to stderr again with nullptr. Returns the
-/// sink that was there before (nullptr for stderr). Thread-safe.
+/// Sends later messages to `sink`, or to stderr for nullptr. Returns the earlier sink,
+/// or nullptr for stderr. Thread-safe.
 TORNADO_API LogSink set_log_sink(LogSink sink) noexcept;
 
 }  // namespace tornado

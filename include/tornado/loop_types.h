@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The small values that go into an IOLoop and come out of it.
+/// Options, counters and handles of an IOLoop.
 
 #include <chrono>
 #include <cstddef>
@@ -26,8 +26,7 @@ class LoopHooksReference {
 /// When a loop looks at its descriptors.
 enum class TurnPolicy : std::uint8_t {
   strict,   ///< once per turn; a callback that a callback adds waits for the next turn
-  bounded,  ///< also runs what is added meanwhile, up to 64 callbacks or 20
-            ///< microseconds
+  bounded,  ///< once per 64 callbacks or 20 microseconds: also runs added callbacks
 };
 
 struct LoopOptions {
@@ -49,8 +48,8 @@ struct LoopOptions {
 
 /// What happens to an exception that leaves a callback.
 enum class ExceptionPolicy : std::uint8_t {
-  log,      ///< logged as an error; the loop goes on
-  rethrow,  ///< leaves start(); nothing else is lost, and start() may be called again
+  log,      ///< the loop logs it as an error, and goes on
+  rethrow,  ///< it leaves start(); call start() again to go on, nothing else is lost
 };
 
 class IOLoop;
@@ -79,11 +78,11 @@ class TimeoutHandle {
 /// Counts since construction.
 struct LoopCounters {
   std::uint64_t turns = 0;
-  std::uint64_t callbacks = 0;       ///< callbacks run, those from signals included
+  std::uint64_t callbacks = 0;       ///< callbacks run, also from signal handlers
   std::uint64_t timeouts = 0;        ///< timeouts run
   std::uint64_t events = 0;          ///< handlers called
   std::uint64_t queue_depth = 0;     ///< callbacks waiting now
-  std::uint64_t poller_rebuilt = 0;  ///< kernel sets made anew to shed an orphan
+  std::uint64_t poller_rebuilt = 0;  ///< kernel sets rebuilt to drop a closed file
   std::chrono::nanoseconds asleep{0};
   WakerCounters waker;
 };

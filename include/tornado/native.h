@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What the operating system calls a descriptor, and how the library is exported.
-/// The only public header that asks which system it is compiled for.
+/// The system's type of a descriptor, and the export of the library's symbols. No other
+/// public header depends on the system.
 
 #if defined(_WIN32)
 #include <cstdint>
@@ -16,18 +16,18 @@
 #endif
 #else
 #define TORNADO_API __attribute__((visibility("default")))
-/// There is tornado/fork_processes.h.
+/// The system has fork(), and the library tornado/fork_processes.h.
 #define TORNADO_HAS_FORK
 #endif
 
 namespace tornado {
 
 #if defined(_WIN32)
-/// A SOCKET or HANDLE, borrowed.
+/// A SOCKET or HANDLE. Its owner closes it: see UniqueFd.
 using NativeFd = std::uintptr_t;
 inline constexpr NativeFd invalid_fd = ~NativeFd{0};
 #else
-/// A file descriptor, borrowed: who holds a NativeFd never closes it. See UniqueFd.
+/// A file descriptor. Its owner closes it: see UniqueFd.
 using NativeFd = int;
 inline constexpr NativeFd invalid_fd = -1;
 #endif

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Work that is done again and again.
+/// Callbacks that run at intervals.
 
 #include <memory>
 #include <utility>
@@ -11,24 +11,23 @@
 
 namespace tornado {
 
-/// Calls `callback` every `period`, for the first time one period after start().
+/// Calls `callback` every `period`. The first call is one period after start().
 ///
-/// The times are multiples of the period: a callback that takes long does not shift
-/// them, and those that it missed are skipped, never made up for in a burst. With
-/// `jitter` j each step is drawn from period * (1 - j/2 .. 1 + j/2), so that many
-/// programs started together do not stay together.
+/// The times are multiples of the period. A slow callback does not shift them: the
+/// ticks that it missed are skipped. With `jitter` j, each step is drawn from period *
+/// (1 - j/2 .. 1 + j/2), so that programs that start together drift apart.
 ///
-/// Belongs to the loop's thread. May be stopped, restarted and destroyed from its own
-/// callback. If the callback throws, the loop's exception policy applies and the ticks
-/// go on. May outlive the loop.
+/// Threads: start() and the destructor are for the loop's thread. The callback may
+/// stop, restart and destroy its PeriodicCallback. An exception of the callback goes to
+/// the loop's exception policy, and the ticks go on. May outlive the loop.
 class TORNADO_API PeriodicCallback {
  public:
   /// On the current loop. Throws std::errc::invalid_argument for a period that is not
   /// positive or a jitter outside 0 to 1.
   PeriodicCallback(Callback callback, Delay period, double jitter = 0);
   PeriodicCallback(IOLoop& loop, Callback callback, Delay period, double jitter = 0);
-  /// For a coroutine: a tick is skipped while the task of the one before runs. stop()
-  /// leaves that task alone.
+  /// For a coroutine. A tick is skipped while the task of an earlier tick runs. stop()
+  /// does not cancel that task.
   template <class F>
   requires TaskFunction<F> PeriodicCallback(F function, Delay period, double jitter = 0)
       : PeriodicCallback(detail::without_overlap(std::move(function)), period, jitter) {
@@ -38,18 +37,19 @@ class TORNADO_API PeriodicCallback {
                                             double jitter = 0)
       : PeriodicCallback(loop, detail::without_overlap(std::move(function)), period,
                          jitter) {}
-  /// Stops, as stop() does.
+  /// As stop().
   ~PeriodicCallback();
   PeriodicCallback(const PeriodicCallback&) = delete;
   PeriodicCallback& operator=(const PeriodicCallback&) = delete;
 
-  /// Nothing, if it runs already. Errc::loop_closed; Errc::loop_forked in a child.
+  /// Does nothing if it runs already. Throws Errc::loop_closed, and Errc::loop_forked
+  /// in a forked child.
   void start();
-  /// No further tick begins. Any thread, any time, also after the loop. On another
-  /// thread while the loop runs: a tick that runs now goes on, and the loop destroys
+  /// No further tick begins. For any thread, also after the loop is gone. On another
+  /// thread while the loop runs, a tick that has begun goes on, and the loop destroys
   /// the callback in a later turn.
   void stop() noexcept;
-  /// False once the loop is closed. Any thread.
+  /// False once the loop is closed. For any thread.
   [[nodiscard]] bool is_running() const noexcept;
 
  private:

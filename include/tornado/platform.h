@@ -2,12 +2,12 @@
 #pragma once
 
 /// \file
-/// Flags of descriptors that came from elsewhere. The library never needs them for its
-/// own, which are born with both; see fd.h.
+/// Flags of descriptors that other code has opened. The calls in tornado/fd.h set both
+/// flags themselves.
 ///
-/// Each comes in two forms: one throws std::system_error ("set_close_exec fd 7: Bad
-/// file descriptor"), the other sets an error_code and is noexcept. Both results of
-/// fcntl are checked. Async-signal-safe in the second form.
+/// Each call has two forms. The first throws std::system_error, such as "set_close_exec
+/// fd 7: Bad file descriptor". The second sets an error_code, and is async-signal-safe.
+/// Both are thread-safe.
 
 #include <system_error>
 
@@ -15,10 +15,9 @@
 
 namespace tornado {
 
-/// Marks `fd` so that exec closes it, or with `on` false so that exec keeps it. The
-/// flag belongs to the number: a duplicate has its own. Other flags are kept.
-/// Between open() and this call another thread may fork and exec, and the child then
-/// has the descriptor: open with O_CLOEXEC where you can.
+/// Lets exec close `fd`, or keep it if `on` is false. Each number has its own flag,
+/// also a duplicate. Another thread may fork and exec between open() and this call, and
+/// the child then has the descriptor. Open with O_CLOEXEC where you can.
 TORNADO_API void set_close_exec(NativeFd fd, bool on = true);
 TORNADO_API void set_close_exec(NativeFd fd, bool on, std::error_code& ec) noexcept;
 inline void set_close_exec(NativeFd fd, std::error_code& ec) noexcept {
@@ -27,14 +26,13 @@ inline void set_close_exec(NativeFd fd, std::error_code& ec) noexcept {
 [[nodiscard]] TORNADO_API bool is_close_exec(NativeFd fd);
 [[nodiscard]] TORNADO_API bool is_close_exec(NativeFd fd, std::error_code& ec) noexcept;
 
-/// Makes reads with nothing to read, and writes into a full buffer, fail with EAGAIN
-/// instead of blocking; or with `on` false the contrary.
+/// Lets reads and writes fail with EAGAIN instead of blocking. With `on` false they
+/// block again.
 ///
-/// The flag belongs to the open file description, which duplicates, forked children
-/// and, for an inherited stdin or a terminal, the shell that started this program
-/// share: they all find it changed, and it outlives this process. Use
-/// NonblockingScope for those. The flag is read back, since F_SETFL ignores in silence
-/// what a file does not support.
+/// The flag belongs to the open file description. Duplicates and forked children share
+/// it. For an inherited stdin or a terminal, the shell shares it too, and the change
+/// outlives this process: use NonblockingScope there. Throws std::errc::not_supported
+/// for a file that ignores the flag.
 TORNADO_API void set_nonblocking(NativeFd fd, bool on = true);
 TORNADO_API void set_nonblocking(NativeFd fd, bool on, std::error_code& ec) noexcept;
 inline void set_nonblocking(NativeFd fd, std::error_code& ec) noexcept {
@@ -44,16 +42,16 @@ inline void set_nonblocking(NativeFd fd, std::error_code& ec) noexcept {
 [[nodiscard]] TORNADO_API bool is_nonblocking(NativeFd fd,
                                               std::error_code& ec) noexcept;
 
-/// Whether two numbers, of this process, stand for one open file description, and so
-/// share O_NONBLOCK and the file offset. Asks the kernel (F_DUPFD_QUERY, Linux 6.10;
-/// kcmp before); std::errc::not_supported where it cannot tell.
+/// Whether two descriptors of this process have one open file description, and so share
+/// O_NONBLOCK and the file offset. Linux 6.10 answers by F_DUPFD_QUERY, and earlier
+/// kernels by kcmp(2). Error: std::errc::not_supported if the kernel cannot tell.
 [[nodiscard]] TORNADO_API bool same_description(NativeFd a, NativeFd b);
 [[nodiscard]] TORNADO_API bool same_description(NativeFd a, NativeFd b,
                                                 std::error_code& ec) noexcept;
 
-/// Non-blocking for as long as this lives, then as it was found: for descriptors whose
-/// description is shared with others, such as an inherited stdin. Not restored when
-/// the process is killed or leaves by _exit. `fd` must stay open meanwhile.
+/// Makes a descriptor non-blocking, and restores the flag when it is destroyed. For
+/// descriptors that other programs share, such as an inherited stdin. `fd` must stay
+/// open meanwhile. The flag is not restored if the process is killed or calls _exit.
 class TORNADO_API NonblockingScope {
  public:
   explicit NonblockingScope(NativeFd fd);
@@ -61,7 +59,7 @@ class TORNADO_API NonblockingScope {
   NonblockingScope(const NonblockingScope&) = delete;
   NonblockingScope& operator=(const NonblockingScope&) = delete;
 
-  /// Whether the descriptor was non-blocking already, so that nothing changes.
+  /// Whether the descriptor was non-blocking before.
   [[nodiscard]] bool was_nonblocking() const noexcept { return was_; }
 
  private:

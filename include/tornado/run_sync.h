@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// How IOLoop::run_sync waits for what a function gives. Included by tornado/ioloop.h.
+/// The templates of IOLoop::run_sync. tornado/ioloop.h includes this file.
 
 #include <concepts>
 #include <exception>

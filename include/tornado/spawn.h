@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Starting a program that gets what it is given and nothing else.
+/// Starts programs that inherit only the descriptors that you pass.
 
 #include <cstdint>
 #include <optional>
@@ -17,7 +17,7 @@
 
 namespace tornado {
 
-/// Where one of the child's standard streams leads.
+/// The target of one of the child's standard streams.
 struct Stdio {
   enum class Kind : std::uint8_t { inherit, null, pipe, file, descriptor, as_stdout };
 
@@ -27,30 +27,30 @@ struct Stdio {
   unsigned mode = 0;
   NativeFd fd = invalid_fd;
 
-  /// This process's own stream. /dev/null if that is closed: a child has always three.
+  /// This process's own stream, or /dev/null if that stream is closed.
   static Stdio inherit() { return {}; }
   static Stdio null() { return {Kind::null}; }
-  /// To this process: the end is in Child, non-blocking. The child's end blocks, as
-  /// programs expect.
+  /// A pipe to this process. Child has this process's end, which is non-blocking. The
+  /// child's end blocks, as programs expect.
   static Stdio pipe() { return {Kind::pipe}; }
-  /// Opened before the child is made; `open_flags` are those of open(2). Never waits: a
-  /// FIFO for writing that nobody reads is ENXIO.
+  /// A file, opened before the child starts. `open_flags` are the flags of open(2). It
+  /// does not wait: a FIFO for writing without a reader gives ENXIO.
   static Stdio file(std::string path, int open_flags, unsigned mode = 0666) {
     return {Kind::file, std::move(path), open_flags, mode};
   }
-  /// A copy of a descriptor, which stays yours. O_NONBLOCK is shared with the child.
+  /// A copy of a descriptor, which stays yours. The child shares O_NONBLOCK with it.
   static Stdio descriptor(NativeFd fd) { return {Kind::descriptor, {}, 0, 0, fd}; }
-  /// What stdout became; for stderr only.
+  /// The target of stdout. For stderr only.
   static Stdio as_stdout() { return {Kind::as_stdout}; }
 };
 
-/// The child finds `parent`'s open file description under the number `child`.
+/// The child has a copy of the descriptor `parent` under the number `child`.
 struct DescriptorMapping {
   int child;
   NativeFd parent;
 };
 
-/// As setrlimit(2): RLIMIT_NOFILE and so on.
+/// As setrlimit(2). `resource` is RLIMIT_NOFILE, for example.
 struct ResourceLimit {
   int resource;
   std::uint64_t soft;
@@ -61,14 +61,14 @@ struct SpawnOptions {
   /// The program and its arguments. As execvp does, spawn looks for a name without a
   /// slash in the child's PATH, and executes a script without "#!" by /bin/sh.
   std::vector<std::string> argv = {};
-  /// Instead of argv: a line for /bin/sh.
+  /// A command line for /bin/sh, instead of argv.
   std::string shell = {};
-  /// The file to execute, if it is not argv[0].
+  /// The file to execute. Default: argv[0].
   std::string executable = {};
 
-  /// All variables of the child. Unset: those of this process.
+  /// All variables of the child. Default: the variables of this process.
   std::optional<std::vector<std::pair<std::string, std::string>>> environment = {};
-  /// Then set, or with std::nullopt removed.
+  /// Variables to set afterwards, or to remove for std::nullopt.
   std::vector<std::pair<std::string, std::optional<std::string>>> environment_changes =
       {};
 
@@ -82,7 +82,7 @@ struct SpawnOptions {
   std::vector<DescriptorMapping> descriptors = {};
 
   bool new_session = false;
-  /// Process group to join; 0: a new one, led by the child.
+  /// The process group to join. 0 makes a new group, which the child leads.
   std::optional<int> process_group = {};
   /// At most 0777.
   std::optional<unsigned> umask = {};
@@ -90,69 +90,67 @@ struct SpawnOptions {
   /// Added to the niceness of the thread. The sum lies between -20 and 19.
   int nice = 0;
 
-  /// Real, effective and saved ids. Set in the order groups, gid, uid; each is checked.
-  /// With a uid or gid but no groups the child has no supplementary groups.
+  /// Real, effective and saved ids. spawn sets groups, then gid, then uid, and checks
+  /// each. If you set a uid or gid and no groups, the child has no supplementary
+  /// groups.
   std::optional<std::uint32_t> uid = {};
   std::optional<std::uint32_t> gid = {};
   std::optional<std::vector<std::uint32_t>> groups = {};
 
-  /// Sent to the child when the thread (sic: a rule of Linux) that spawned it ends.
+  /// The signal for the child when the thread that spawned it ends. On Linux it is the
+  /// thread that counts, and not the process. 0 turns it off.
   int parent_death_signal = 0;
-  /// The child's signal mask, without SIGKILL and SIGSTOP. All dispositions are the
-  /// default ones.
+  /// The child's signal mask, without SIGKILL and SIGSTOP.
   std::vector<int> blocked_signals = {};
 };
 
-/// A running child that the caller has to reap: wait_child(), or Subprocess instead.
+/// A running child. The caller must reap it with wait_child(). Subprocess does so
+/// itself.
 struct Child {
   int pid = -1;
-  /// Readable once the child has ended. Empty where the system has no such thing.
+  /// Readable once the child has ended. Empty if the system has no such descriptor.
   UniqueFd process = {};
-  UniqueFd in = {};   ///< for writing, if it was Stdio::pipe()
-  UniqueFd out = {};  ///< for reading
+  UniqueFd in = {};   ///< for writing, for Stdio::pipe()
+  UniqueFd out = {};  ///< for reading, for Stdio::pipe()
   UniqueFd err = {};
 };
 
-/// Starts a program. Returns once it executes, and throws std::system_error if it does
-/// not, naming the act: "exec /no/such: No such file or directory". Then there is no
-/// child, no zombie and no descriptor left, and no SIGCHLD was raised.
+/// Starts a program. Returns once the program executes. Throws std::system_error with
+/// the failed call, such as "exec /no/such: No such file or directory". After an error
+/// there is no child, no zombie, no open descriptor, and no SIGCHLD.
 ///
-/// The child has the three streams, the mapped descriptors, and no other, whatever
-/// other threads open meanwhile and whatever lacks close-on-exec. Its signal mask is
-/// empty and its signal dispositions are the default ones. What cannot be granted
-/// is an error, never left out in silence: std::errc::invalid_argument (and so on)
-/// before a child exists for what can be known to be wrong.
+/// The child has its three streams and the mapped descriptors. It has no other, even if
+/// a descriptor lacks close-on-exec, or another thread opens one meanwhile. Its signal
+/// mask is empty, and its signal dispositions are the default. An option that the
+/// system does not grant is an error. Wrong options are std::errc::invalid_argument,
+/// before a child exists.
 ///
-/// On Linux the cost depends neither on the memory of this process nor on how many
-/// descriptors it has open; see reserve_descriptors_for_spawn(). The first spawn finds
-/// out which calls the kernel and the sandbox grant, and costs more. Children may live
-/// in a pid namespace that this process is not in, also from the first on. Thread-safe,
-/// except against changes to the environment, as getenv is.
+/// On Linux the cost depends neither on the memory of this process nor on its number of
+/// descriptors: see reserve_descriptors_for_spawn(). The first spawn costs more, as it
+/// tests which calls the kernel and the sandbox allow. Children may live in a new pid
+/// namespace. Thread-safe, but like getenv not against changes to the environment.
 [[nodiscard]] TORNADO_API Child spawn(const SpawnOptions& options);
-/// The same, with the error in `ec` instead, and then pid -1. Still throws
-/// std::bad_alloc.
+/// The same, with the error in `ec` and pid -1. Throws std::bad_alloc all the same.
 [[nodiscard]] TORNADO_API Child spawn(const SpawnOptions& options, std::error_code& ec);
 
 /// How a child ended.
 struct ExitStatus {
-  /// Errc::status_taken: another part of the program reaped the child, or ignores
-  /// SIGCHLD, and the kernel does not keep the status. Linux 6.15 and later keep it.
+  /// Errc::status_taken if another part of the program has reaped the child, or ignores
+  /// SIGCHLD. Linux 6.15 and later keep the status, and there is no error.
   std::error_code error = {};
-  /// The exit status, or the negative number of the signal that killed it.
+  /// The exit status, or the negative number of the signal that killed the child.
   int returncode = 0;
 };
 
-/// Waits for the end of the child, reaps it and gives its returncode: the exit status,
-/// or the negative number of the signal that killed it. The stop of a child that this
-/// process traces is left to the tracer. If another part of the program has reaped the
-/// child, or ignores SIGCHLD, the status comes from `process` (Linux 6.15). Where the
-/// kernel keeps none: Errc::status_taken.
+/// Waits for the end of the child, and reaps it. Returns its returncode: the exit
+/// status, or the negative number of the signal that killed it. Ignores the stops of a
+/// child that this process traces. Throws Errc::status_taken, as ExitStatus::error.
 TORNADO_API int wait_child(Child& child);
 
-/// To hand pipes to a child cheaply, spawn needs low descriptor numbers for an instant.
-/// Each spawn makes sure that four are reserved. A program that opens thousands of
-/// descriptors before it spawns should call this at its start. A program may close the
-/// reserved numbers, as closefrom(3) does, and use them: spawn looks whose they are.
+/// Reserves four low descriptor numbers, which spawn needs for an instant to pass pipes
+/// cheaply. Each spawn reserves them. A program that opens thousands of descriptors
+/// before its first spawn should call this at its start. A program may close the
+/// reserved numbers, as closefrom(3) does: spawn checks whether they are still its own.
 TORNADO_API void reserve_descriptors_for_spawn();
 
 }  // namespace tornado

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// A child whose streams and end are watched by a loop.
+/// Child processes whose streams and end a loop watches.
 
 #include <memory>
 #include <optional>
@@ -19,7 +19,7 @@
 
 namespace tornado {
 
-/// Thrown by wait_for_exit for a returncode other than 0.
+/// The exception of wait_for_exit for a returncode other than 0.
 class TORNADO_API CalledProcessError : public std::runtime_error {
  public:
   CalledProcessError(int pid, int returncode);
@@ -29,29 +29,30 @@ class TORNADO_API CalledProcessError : public std::runtime_error {
   int returncode_;
 };
 
-/// What a child wrote into its pipes, and how it ended.
+/// The output of a child, and how it ended.
 struct Communicated {
   std::string out = {};
   std::string err = {};
   ExitStatus status = {};
 };
 
-/// Belongs to the thread of its loop, as the loop's handlers do, and needs no handler
-/// of SIGCHLD; other children of the program are left alone.
+/// A child process of a loop. It needs no handler of SIGCHLD, and does not touch other
+/// children of the program.
 ///
-/// Destroying one closes its pipes and forgets its callbacks. It neither kills nor
-/// awaits the child, which is still reaped: by the loop, or, once the loop is closed,
-/// by a thread that sleeps until then; if none can be had, by a spawn later on.
+/// Threads: all calls are for the loop's thread.
+///
+/// Lifetime: the destructor closes the pipes and destroys the callbacks. It neither
+/// kills nor awaits the child. The loop still reaps the child. Once the loop is closed,
+/// a thread that sleeps until then does so; if no thread can start, a later spawn does.
 class TORNADO_API Subprocess {
  public:
   using ExitCallback = UniqueFunction<void(ExitStatus)>;
   using CommunicateCallback = UniqueFunction<void(Communicated)>;
 
-  /// For in, out and err: a pipe to this process. "out = Subprocess::STREAM"
+  /// A pipe to this process, for in, out and err: `out = Subprocess::STREAM`.
   static inline const Stdio STREAM = Stdio::pipe();
 
-  /// Spawns; throws what spawn throws, and then nothing is left behind. On the current
-  /// loop, or on `loop`.
+  /// Spawns on the current loop, or on `loop`. Errors: as spawn().
   explicit Subprocess(const SpawnOptions& options);
   Subprocess(const SpawnOptions& options, IOLoop& loop);
   Subprocess(Subprocess&&) noexcept;
@@ -60,42 +61,43 @@ class TORNADO_API Subprocess {
 
   [[nodiscard]] int pid() const noexcept;
 
-  /// This process's ends of the pipes: non-blocking; empty if the stream is none. A
-  /// write into in() when the child no longer reads raises SIGPIPE, as any pipe does.
-  /// While communicate() is under way it owns them.
+  /// This process's ends of the pipes. They are non-blocking, and empty if the stream
+  /// is no pipe. A write to in() raises SIGPIPE if the child no longer reads. While
+  /// communicate() is under way, it owns them.
   [[nodiscard]] UniqueFd& in() noexcept;
   [[nodiscard]] UniqueFd& out() noexcept;
   [[nodiscard]] UniqueFd& err() noexcept;
 
-  /// Called on the loop, once, when the child has ended, also if it has already.
-  /// Replaces the one before.
+  /// The loop calls `callback` once, when the child has ended, or soon if it has ended
+  /// already. Replaces an earlier callback.
   void set_exit_callback(ExitCallback callback);
 
-  /// Waits in a task until the child has ended. Replaces the exit callback. A cancelled
-  /// task leaves the child alone. Errc::abandoned if this is destroyed meanwhile.
+  /// Waits in a task until the child has ended. Replaces the exit callback. Cancelling
+  /// the task does not touch the child. Throws Errc::abandoned if this object is
+  /// destroyed meanwhile.
   [[nodiscard]] Task<ExitStatus> exited();
 
-  /// Runs the loop until the child has ended, and gives the returncode. Throws
-  /// CalledProcessError if that is not 0, unless `raise_error` is false;
-  /// Errc::status_taken; Errc::timed_out, and the child runs on. From a callback of the
-  /// loop: Errc::loop_running; use set_exit_callback there.
+  /// Runs the loop until the child has ended, and returns the returncode. Throws
+  /// CalledProcessError if that is not 0, unless `raise_error` is false. Throws
+  /// Errc::status_taken, or Errc::timed_out while the child runs on. In a callback of
+  /// the loop it throws Errc::loop_running: use set_exit_callback there.
   int wait_for_exit(bool raise_error = true, std::optional<Delay> timeout = {});
 
-  /// Nothing before the loop has seen the end, or if the status was taken.
+  /// Empty until the loop has seen the end, and if the status was taken.
   [[nodiscard]] std::optional<int> returncode() const noexcept;
 
-  /// True if the child was there to get it. Never reaches a stranger: false once the
-  /// child has been reaped.
+  /// True if the child got the signal. False once the child has been reaped, so that
+  /// the signal never reaches another process.
   bool send_signal(int signal);
   bool terminate();
   bool kill();
 
-  /// Runs the loop while it writes `input` and closes in(), reads out() and err() to
-  /// their ends, and awaits the end of the child. A child that does not read all of its
-  /// input is no error. Errc::timed_out: the child runs on, nothing is lost, and a
-  /// further call, without input, goes on. May be called once else.
+  /// Runs the loop while it writes `input`, closes in(), reads out() and err() to their
+  /// ends, and waits for the end of the child. A child need not read all of its input.
+  /// On Errc::timed_out the child runs on: another call, without input, continues, and
+  /// no output is lost. Otherwise it may be called only once.
   Communicated communicate(std::string input = {}, std::optional<Delay> timeout = {});
-  /// The same for callbacks of the loop.
+  /// The same without running the loop: the loop calls `callback` at the end.
   void communicate(std::string input, CommunicateCallback callback);
 
  private:

@@ -2,9 +2,8 @@
 #pragma once
 
 /// \file
-/// For tests of programs that use a loop: time that passes when nothing else is to do,
-/// and an order of events that a seed decides. In a library of its own,
-/// tornado::testing, which the loop does not need.
+/// For tests of programs that use a loop: simulated time, and an order of events that a
+/// seed decides. The target is tornado::testing. The loop does not need it.
 
 #include <chrono>
 #include <cstddef>
@@ -22,23 +21,23 @@
 namespace tornado {
 
 struct SimulationOptions {
-  /// 0: nothing is permuted.
+  /// Decides the order of events. 0 keeps the loop's own order.
   std::uint64_t seed = 0;
-  /// How long, in real time, a loop to which nothing can happen waits for other threads
-  /// and for descriptors before that is a deadlock.
+  /// How long, in real time, an idle loop waits for other threads and for descriptors.
+  /// After that it reports a deadlock.
   std::chrono::nanoseconds patience = std::chrono::seconds(1);
 };
 
-/// What the body of a simulated thread is given.
+/// The argument of the body of a simulated thread.
 class SimulatedThread {
  public:
   SimulatedThread(const SimulatedThread&) = delete;
   SimulatedThread& operator=(const SimulatedThread&) = delete;
 
-  /// Lets the loop and the other simulated threads go on; returns when the schedule
-  /// comes back to this one, and not before `delay` of simulated time has passed. If
-  /// the simulation ends first, it throws and so unwinds the thread. A body that
-  /// catches this a hundred times is logged and left asleep until the program ends.
+  /// Lets the loop and the other simulated threads go on. Returns when the schedule
+  /// comes back to this thread, after `delay` of simulated time at the earliest. If the
+  /// simulation ends first, it throws, which unwinds the thread. A body that catches
+  /// this exception a hundred times is logged, and sleeps until the program ends.
   virtual void pause(Delay delay = std::chrono::nanoseconds(0)) = 0;
 
  protected:
@@ -46,23 +45,21 @@ class SimulatedThread {
   ~SimulatedThread() = default;
 };
 
-/// The clock, the wait and the schedule of one loop, made with options(), which it must
-/// outlive. Descriptors, callbacks and signals are real.
+/// The clock and the schedule of one loop, which is made with options(). It must
+/// outlive the loop. Descriptors, callbacks and signals are real.
 ///
-/// Time stands still while the loop has something to do. When it would sleep, it looks
-/// at its descriptors once, and if none is ready the time is at once that of the next
-/// timeout. A wait without a timeout to which nothing can happen throws
-/// std::errc::resource_deadlock_would_occur from start(), and names the descriptors
-/// that were waited for.
+/// Time stands still while the loop has work. Before it would sleep, the loop looks at
+/// its descriptors once. If none is ready, the time jumps to the next timeout. If there
+/// is no timeout either, start() throws std::errc::resource_deadlock_would_occur, with
+/// the descriptors that the loop waits for.
 ///
-/// A seed permutes what the contract of the loop leaves open: which of the ready
-/// descriptors comes first, when each simulated thread goes on, and so how their posts
-/// interleave. Timeouts with equal deadlines, and the posts of one thread, have an
-/// order by contract and keep it. One seed gives one run, always, as far as the
-/// program has no other source of chance: threads that are not simulated post when
-/// they do.
+/// A seed permutes the orders that the loop does not promise: which ready descriptor is
+/// first, and when each simulated thread goes on. Timeouts with equal deadlines, and
+/// the callbacks of one thread, keep their order. One seed always gives the same run,
+/// unless the program has another source of chance, such as real threads.
 ///
-/// Threads: now() is for any; the rest for the loop's. Does not survive fork().
+/// Threads: now() is for any thread, the rest for the loop's thread. Not for a forked
+/// child.
 class TORNADO_API Simulation {
  public:
   using Body = UniqueFunction<void(SimulatedThread&)>;
@@ -72,19 +69,19 @@ class TORNADO_API Simulation {
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  /// `options` for a loop that lives here: LoopOptions::spin has no effect then.
+  /// `options` for a loop in this simulation. LoopOptions::spin has no effect there.
   [[nodiscard]] LoopOptions options(LoopOptions options = {}) noexcept;
 
   [[nodiscard]] TimePoint now() const noexcept;
 
-  /// A real thread that runs only while the loop waits, one at a time, from one pause()
-  /// to the next. It may use a LoopHandle, and must not wait for the loop by other
-  /// means than pause(). An exception that leaves it leaves start().
+  /// Adds a real thread that runs only while the loop waits, from one pause() to the
+  /// next. One such thread runs at a time. It may use a LoopHandle, and waits for the
+  /// loop by pause() only. An exception that leaves `body` leaves start().
   void add_thread(Body body);
 
-  /// As long as a copy of this lives, the loop waits for descriptors and for other
-  /// threads without a limit, and time stands still: for what happens outside, such as
-  /// the end of a child. Let it go on the loop's thread.
+  /// While a copy of the result lives, time stands still, and the loop waits without a
+  /// limit. For events from outside, such as the end of a child. Destroy the last copy
+  /// on the loop's thread.
   [[nodiscard]] std::shared_ptr<void> hold_time();
 
  private:
@@ -92,15 +89,14 @@ class TORNADO_API Simulation {
   std::unique_ptr<State> state_;
 };
 
-/// TORNADO_TEST_SEED alone, if it is set, so that a failure can be had again; else 1 to
-/// `count`.
+/// The seeds 1 to `count`. If TORNADO_TEST_SEED is set, only that seed, to repeat a
+/// failure.
 [[nodiscard]] TORNADO_API std::vector<std::uint64_t> simulation_seeds(
     std::size_t count);
 
-/// A loop in simulated time for tests: with GoogleTest,
+/// A loop in simulated time for tests. With GoogleTest:
 /// `class Server : public tornado::SimulatedLoop<testing::Test> {};`. A test that does
-/// not stop its loop ends as a deadlock, or when `limit` has passed, as
-/// Errc::timed_out.
+/// not stop its loop ends as a deadlock, or after `limit` with Errc::timed_out.
 template <class Base>
 class SimulatedLoop : public Base {
  protected:

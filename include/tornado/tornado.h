@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Everything.
+/// Includes every public header, except testing.h and faults.h.
 
 #include "tornado/async_generator.h"
 #include "tornado/audit.h"

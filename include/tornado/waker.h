@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The self-pipe, grown up: a readable thing that ends the sleep of another thread.
+/// Descriptors that end the sleep of another thread, as a self-pipe does.
 
 #include <cstdint>
 #include <memory>
@@ -19,74 +19,74 @@
 namespace tornado {
 
 enum class WakerKind : std::uint8_t {
-  best,        ///< what TORNADO_WAKER names, else the first of waker_kinds() that works
+  best,        ///< the kind in TORNADO_WAKER, or the first of waker_kinds() that works
   eventfd,     ///< one descriptor, a counter in the kernel (Linux)
   kqueue,      ///< one descriptor, EVFILT_USER (BSD, macOS)
   pipe,        ///< Tornado's posix.Waker
   socketpair,  ///< local stream sockets
-  tcp_pair,    ///< Tornado's common.Waker: loopback TCP, for systems with nothing else
+  tcp_pair,    ///< Tornado's common.Waker: loopback TCP, where no other kind works
 };
 
 [[nodiscard]] TORNADO_API std::string_view to_string(WakerKind kind) noexcept;
-/// What was compiled in, best first.
+/// The kinds of this build, best first.
 [[nodiscard]] TORNADO_API std::vector<WakerKind> waker_kinds();
 
-/// Counts since construction; exact once the threads that wake are quiet.
+/// Counts since construction. Exact while no thread calls wake().
 struct WakerCounters {
-  std::uint64_t written = 0;    ///< wakes that cost a system call
-  std::uint64_t coalesced = 0;  ///< wakes that cost none
-  std::uint64_t rebuilt = 0;    ///< times the ends were found dead and made anew
+  std::uint64_t written = 0;    ///< wakes with a system call
+  std::uint64_t coalesced = 0;  ///< wakes without a system call
+  std::uint64_t rebuilt = 0;    ///< calls of rebuild()
 };
 
 /// Ends the sleep of a thread that waits for fileno() to become readable.
 ///
-/// Wakes are coalesced: any number of them before a consume() makes one. What a thread
-/// did before wake() happens-before what the woken thread does after consume(), also
-/// when that wake was coalesced with another thread's.
+/// Wakes are coalesced: all wakes before a consume() count as one. The memory of a
+/// thread before wake() is visible to the woken thread after consume(), also for
+/// coalesced wakes.
 ///
-/// Only the thread that sleeps calls consume() and rebuild(). Any thread may call
-/// wake() and close() at any time while the Waker lives. In a forked child, until
-/// rebuild() has returned, other threads may call only wake().
+/// Threads: only the thread that sleeps may call consume() and rebuild(). Any thread
+/// may call wake() and close() while the Waker lives. In a forked child, other threads
+/// may call only wake() until rebuild() has returned.
 class TORNADO_API Waker {
  public:
-  /// Throws std::system_error when the kind does not work here, or, for `best`, when
-  /// none does (Errc::no_waker for a kind, or a TORNADO_WAKER, that is not compiled
-  /// in).
+  /// Throws std::system_error if the kind does not work here, or if no kind works
+  /// for `best`. Throws Errc::no_waker if the kind, or TORNADO_WAKER, is not in this
+  /// build.
   explicit Waker(WakerKind kind = WakerKind::best);
   ~Waker();
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
 
   [[nodiscard]] WakerKind kind() const noexcept;
-  /// What to wait on for readability; invalid_fd after close().
+  /// The descriptor to wait for. Readable after wake(). invalid_fd after close().
   [[nodiscard]] NativeFd fileno() const noexcept;
-  /// What wake() writes to; the same as fileno() for eventfd.
+  /// The descriptor that wake() writes to. The same as fileno() for eventfd.
   ///
-  /// A C library that knows only a descriptor can wake the sleeper by one byte: written
-  /// to a waker of the kind pipe or socketpair, sent to one of the kind tcp_pair. An
-  /// eventfd takes eight bytes at a time, a kqueue takes none.
+  /// A C library can wake the thread by one byte. It writes the byte to a pipe or
+  /// socketpair, or sends it to a tcp_pair. An eventfd needs eight bytes at a time, and
+  /// a kqueue takes none.
   [[nodiscard]] NativeFd write_fileno() const noexcept;
 
-  /// Async-signal-safe, lock-free, keeps errno, raises no SIGPIPE of its own making.
-  /// The first call after consume() writes. A call that comes before this write is done
-  /// writes, too; later calls do not. Harmless during and after close(), and in a
-  /// forked child, where it does nothing: the waker is the parent's.
+  /// Async-signal-safe and lock-free. Keeps errno, and raises no SIGPIPE. The first
+  /// call after consume() writes to the descriptor. Calls during that write do so too,
+  /// and later calls do not. Does nothing during and after close(), and in a forked
+  /// child before rebuild().
   void wake() noexcept;
 
-  /// Reads everything there is, then lets the next wake() write again; in this order,
-  /// or a wake is lost. False if the other end is dead and rebuild() is due.
+  /// Reads all bytes, and then lets the next wake() write again. False if the other end
+  /// is dead: call rebuild().
   bool consume() noexcept;
 
-  /// Makes new ends under the same numbers, after consume() returned false, or in a
-  /// forked child to make the waker its own. The number changes for a kqueue in a
-  /// forked child, and for both ends on Windows. Take fileno() out of an epoll set
-  /// before, and put it in after. fileno() is readable then. Throws std::system_error,
-  /// and then nothing has changed. The old reading end of a pipe stays open until the
-  /// next rebuild() or close(), since another thread may be writing to it.
+  /// Makes new ends under the same numbers. Call it after consume() returned false, and
+  /// in a forked child to own the waker. The number changes for a kqueue in a forked
+  /// child, and for both ends on Windows. Remove fileno() from an epoll set before, and
+  /// add it after. fileno() is readable then. Throws std::system_error, and then
+  /// nothing has changed. The old reading end of a pipe stays open until the next
+  /// rebuild() or close(), since another thread may be writing to it.
   void rebuild();
 
-  /// Gives both descriptors back. If a wake() is under way on another thread the last
-  /// one out does so: no byte ever goes to a reused number, and nobody waits.
+  /// Closes both descriptors. If a wake() is under way on another thread, that thread
+  /// closes them. No byte ever goes to a reused number, and no thread waits.
   void close() noexcept;
 
   [[nodiscard]] WakerCounters counters() const noexcept;
