@@ -121,9 +121,10 @@ class [[nodiscard]] AsyncGenerator : public detail::GeneratorOwner {
   template <class... Args>
   class FrameOf;
 
-  /// Gives the next item, or nothing after the last and after an exception. For one
-  /// task at a time: std::errc::operation_in_progress for another. Errc::abandoned if
-  /// the generator, or the task that awaited the item before, was destroyed meanwhile.
+  /// Gives the next item, or nothing after the last item and after an exception. Only
+  /// one task at a time may await it; another gets std::errc::operation_in_progress.
+  /// Throws Errc::abandoned if the generator, or the task that awaited the item before,
+  /// was destroyed during the wait.
   [[nodiscard]] Next next() noexcept { return Next(*this); }
 
  private:

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The open descriptors of a process, and those that the next exec passes on.
+/// The open descriptors of a process, and the descriptors that the next exec passes on.
 
 #include <cstdint>
 #include <string>
@@ -38,8 +38,8 @@ struct DescriptorInfo {
     const std::vector<DescriptorInfo>& descriptors);
 
 /// The open descriptors of this process, by number, without the descriptor that reads
-/// them. A descriptor that another thread opens or closes meanwhile may be missing.
-/// Throws std::system_error. Thread-safe.
+/// them. A descriptor that another thread opens or closes at the same time may be
+/// missing. Throws std::system_error. Thread-safe.
 [[nodiscard]] TORNADO_API std::vector<DescriptorInfo> audit_descriptors();
 /// The same of another process. Throws std::errc::no_such_process or permission_denied;
 /// Errc::process_ended for a zombie; Errc::kernel_thread; no_such_file_or_directory if

@@ -74,13 +74,14 @@ class ChannelState final : public ChannelCore {
 
 }  // namespace detail
 
-/// Passes items between threads and tasks, in order, `capacity` of them at most at a
-/// time. Those that wait are served in the order in which they began to.
+/// Passes items between threads and tasks, in order. It holds up to `capacity` items.
+/// Threads and tasks are served in the order in which they began to wait.
 ///
-/// Any thread may call anything; co_await is for tasks of any loop. No item is lost or
-/// doubled: what a task was given before it was cancelled it still gets, and what it
-/// was given before it was destroyed goes to the next receiver, or becomes the first
-/// item again. A timeout of zero or less does not wait. Does not survive fork().
+/// Threads: any thread may make any call, and tasks of any loop may co_await. No item
+/// is lost or doubled. A task that is cancelled after it was served still gets its
+/// item. If a served task is destroyed, its item goes to the next receiver, or becomes
+/// the first item again. A timeout of zero or less does not wait. Not for a forked
+/// child.
 template <class T>
 class Channel {
  public:
@@ -90,13 +91,13 @@ class Channel {
 
   /// Error: std::errc::invalid_argument for a capacity of 0.
   explicit Channel(std::size_t capacity) : state_(std::make_shared<Shared>(capacity)) {}
-  /// As close(); items that are left are destroyed.
+  /// As close(). Destroys the items that are left.
   ~Channel() { close(); }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  /// Sends fail from now on, also those that wait. Receivers get what was sent before,
-  /// and then the end. Idempotent.
+  /// Later sends fail, and waiting sends too. Receivers get the items that were sent
+  /// before, and then the end.
   void close() noexcept { state_->close(); }
   [[nodiscard]] bool closed() const {
     const auto lock = state_->lock();
@@ -108,7 +109,8 @@ class Channel {
   }
   [[nodiscard]] std::size_t capacity() const noexcept { return state_->capacity; }
 
-  /// False if there is no room, or the channel is closed; the item stays the caller's.
+  /// False if there is no room, or if the channel is closed. The item then stays the
+  /// caller's.
   template <class U = T>
   requires std::constructible_from<T, U>
   [[nodiscard]] bool try_send(U&& item) {
@@ -123,20 +125,20 @@ class Channel {
     return item;
   }
 
-  /// Waits for room. Nothing is sent unless the task awaits this. Errors:
-  /// Errc::timed_out, Errc::channel_closed; the item is then destroyed.
+  /// Waits for room, and sends the item. It does nothing unless a task awaits it.
+  /// Errors: Errc::timed_out and Errc::channel_closed, which destroy the item.
   [[nodiscard]] Send send(T item, std::optional<Delay> timeout = {},
                           Location where = Location::current()) {
     return {state_, std::move(item), timeout, where};
   }
-  /// Waits for an item. Gives nothing when the channel is closed and empty.
-  /// Error: Errc::timed_out.
+  /// Waits for an item. Gives std::nullopt if the channel is closed and empty. Error:
+  /// Errc::timed_out.
   [[nodiscard]] Receive receive(std::optional<Delay> timeout = {},
                                 Location where = Location::current()) {
     return {state_, timeout, where};
   }
 
-  /// The same for threads without a loop: the calling thread sleeps.
+  /// The same for threads without a loop. The calling thread sleeps.
   void blocking_send(T item, std::optional<Delay> timeout = {});
   [[nodiscard]] std::optional<T> blocking_receive(std::optional<Delay> timeout = {});
 

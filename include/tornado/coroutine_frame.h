@@ -116,7 +116,7 @@ class TORNADO_API Suspension {
   void resume() noexcept;
 };
 
-/// Owns root tasks, and is what is cancelled. Destroying one destroys its tasks, the
+/// Owns root tasks, and cancels them together. Destroying one destroys its tasks, the
 /// newest first, and of each chain the last frame first.
 class TORNADO_API TaskScope : ListLink<InScheduler> {
  public:
@@ -165,8 +165,8 @@ class TORNADO_API TaskScope : ListLink<InScheduler> {
   std::unique_ptr<std::stop_source> stop_;  // made when it is asked for
 };
 
-/// The tasks of one loop. Runs a task without nesting: a coroutine that awaits another
-/// or ends only names the frame that is next, since symmetric transfer needs stack in
+/// The tasks of one loop. Runs a task without nesting: a coroutine that awaits another,
+/// or ends, only names the next frame. Symmetric transfer would need stack in
 /// unoptimised builds.
 class TORNADO_API TaskScheduler {
  public:

@@ -14,8 +14,8 @@ enum class Events : std::uint16_t {
   none = 0,
   read = 0x001,
   write = 0x004,
-  /// An error or a hang-up. The loop reports it even if the handler did not ask for it,
-  /// together with the read and write that the handler asked for.
+  /// An error or a hang-up. The loop reports it even if the handler did not ask for it.
+  /// The handler gets it together with the read and write that it asked for.
   error = 0x018,
   /// Reports changes only (EPOLLET). select and poll throw std::errc::not_supported.
   edge = 0x100,

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Threads for calls that block.
+/// Threads for blocking calls.
 
 #include <concepts>
 #include <cstddef>
@@ -125,23 +125,23 @@ class TORNADO_API JobAwait final : public Suspension {
 
 }  // namespace detail
 
-/// A bounded number of threads, which begin when they are needed. Jobs wait in one
-/// queue and begin in its order.
+/// A bounded number of threads, which start when jobs need them. Jobs wait in one
+/// queue, and begin in its order.
 ///
-/// Any thread. Jobs must not fork. In a forked child an executor of the parent has no
-/// threads, and refuses jobs.
+/// Threads: any thread may make any call. A job must not fork. In a forked child an
+/// executor of the parent has no threads, and refuses jobs.
 class TORNADO_API Executor {
  public:
-  /// 0: four more than there are processors, and 32 at most.
+  /// At most `most_threads` threads. 0 means four more than the processors, up to 32.
   explicit Executor(std::size_t most_threads = 0);
   /// As close().
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  /// Asks jobs that run to stop, by their stop_token, and waits for them; those that
-  /// wait never begin, and their awaits throw Errc::executor_closed. A job that has not
-  /// ended after a second is named in the log, again and again. Idempotent.
+  /// Asks running jobs to stop, by their stop_token, and waits for their ends. Waiting
+  /// jobs never begin, and their awaits throw Errc::executor_closed. Each second, the
+  /// log names a job that has not ended.
   void close() noexcept;
 
   [[nodiscard]] std::size_t threads() const noexcept;
@@ -168,13 +168,14 @@ Task<typename JobOf<F, Args...>::Result> run_job(Executor* executor, F function,
 }
 }  // namespace detail
 
-/// Calls `function(args...)` on a thread of `executor`, and gives its result or throws
-/// its exception. The function may take a std::stop_token before its arguments. All of
-/// them are kept until the call has ended, and destroyed on the loop's thread.
+/// Calls `function(args...)` on a thread of `executor`. Gives its result, or throws its
+/// exception. The function may take a std::stop_token before its arguments. The
+/// function and the arguments live until the call has ended, and end on the loop's
+/// thread.
 ///
-/// Cancelling the task withdraws a job that has not begun. A job that runs is asked to
-/// stop, and the await ends with the job. A task that is destroyed leaves its job alone
-/// behind; the result is dropped.
+/// Cancelling the task withdraws a job that has not begun. It asks a running job to
+/// stop, and the await ends with the job. Destroying the task drops the result of its
+/// job.
 template <class F, class... Args>
 auto run_in_executor(Executor& executor, F function, Args... args) {
   return detail::run_job<F, Args...>(&executor, std::move(function),

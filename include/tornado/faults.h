@@ -42,7 +42,7 @@ struct Fault {
 /// in its forked children. A program that a child executes is not affected. Only one
 /// injection may exist at a time.
 ///
-/// Threads: threads that make calls meanwhile see the injection begin and end.
+/// Threads: other threads see the injection begin and end.
 class TORNADO_API FaultInjection {
  public:
   /// Counts calls. No call fails.

@@ -60,9 +60,9 @@ struct ForkResult {
 /// parent does not repeat it. The parent and each worker get back the earlier
 /// dispositions.
 ///
-/// Before each fork it flushes the streams of C stdio, std::cout and std::clog, so that
-/// no worker writes the parent's output again. No other thread may then wait for input
-/// of C stdio, as the flush would wait for that thread.
+/// Before each fork it flushes the streams of C stdio, std::cout and std::clog. No
+/// worker then writes the parent's output again. No other thread may then wait for
+/// input of C stdio, as the flush would wait for that thread.
 ///
 /// Workers share the parent's open descriptors, such as a listening socket. Make loops
 /// afterwards. Throws Errc::loop_running if this process has an open loop;

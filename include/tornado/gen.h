@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What a task can wait for.
+/// The awaits of a task: time, descriptors, signals, and results of other threads.
 
 #include <concepts>
 #include <exception>
@@ -134,8 +134,8 @@ class TORNADO_API StopTokenAwait final : public Suspension {
 
 }  // namespace detail
 
-/// Waits for `delay`, as call_later does: never less. A delay of zero or less lets the
-/// loop look at its descriptors once.
+/// Waits for `delay`, and never less. A delay of zero or less lets the loop look at its
+/// descriptors once.
 [[nodiscard]] inline detail::SleepAwait sleep(
     Delay delay, std::source_location where = std::source_location::current()) {
   return {delay, where};
@@ -145,15 +145,16 @@ class TORNADO_API StopTokenAwait final : public Suspension {
   return {deadline, where};
 }
 
-/// Lets every other task that is ready, and the loop, go first.
+/// Lets every other ready task, and the loop, go first.
 [[nodiscard]] inline detail::MomentAwait moment() noexcept {
   return {};
 }
 
-/// Wait until a descriptor is readable or writable, or has an error or a hang-up, and
-/// give what is the case. The descriptor stays the caller's, and must stay open
-/// meanwhile. Several tasks may wait for one; each event wakes all that asked for it.
-/// Errors: those of IOLoop::add_handler, and EEXIST if the loop has a handler for it.
+/// Waits until a descriptor is readable or writable, or has an error or a hang-up.
+/// Gives the events. The descriptor stays the caller's, and must stay open during the
+/// wait. Several tasks may wait for one descriptor; each event wakes all tasks that
+/// wait for it. Errors: as IOLoop::add_handler, and EEXIST if the loop has a handler
+/// for it.
 [[nodiscard]] inline detail::ReadinessAwait readable(NativeFd fd) noexcept {
   return {fd, Events::read};
 }
@@ -162,25 +163,26 @@ class TORNADO_API StopTokenAwait final : public Suspension {
 }
 
 /// Waits for a signal, and gives its number. From the first await on, the loop watches
-/// the signal until it closes: one that comes while no task waits is given to the next
-/// await, so that none is lost. Errors: those of IOLoop::add_signal_handler, and EEXIST
-/// if the loop has a handler for it.
+/// the signal until the loop closes. A signal that comes while no task waits goes to
+/// the next await, so that none is lost. Errors: as IOLoop::add_signal_handler, and
+/// EEXIST if the loop has a handler for the signal.
 [[nodiscard]] inline detail::SignalAwait signal(int number) noexcept {
   return detail::SignalAwait(number);
 }
 
-/// Calls `begin(Completion<T>)`, and waits until a copy of that Completion is set, by
-/// any thread. Gives the value, or throws the exception. What `begin` throws, the await
-/// throws. Errc::abandoned if every copy is dropped without a result. A result that is
-/// set after the task was cancelled is dropped: set_value() returns false.
+/// Calls `begin(Completion<T>)`, and waits until any thread sets a copy of that
+/// Completion. Gives the value, or throws the exception. An exception of `begin` leaves
+/// the await. Throws Errc::abandoned if every copy is destroyed without a result. A
+/// result that is set after the task was cancelled is dropped: set_value() returns
+/// false.
 template <class T, class F>
 requires std::invocable<F&, Completion<T>>
 [[nodiscard]] detail::UntilAwait<T, F> until(F begin) {
   return detail::UntilAwait<T, F>(std::move(begin));
 }
 
-/// A token that is stopped when the awaiting task is cancelled: for what runs on other
-/// threads. Its callbacks are called by the thread of the loop.
+/// A token that stops when the awaiting task is cancelled, for work on other threads.
+/// The loop's thread runs its callbacks.
 [[nodiscard]] inline detail::StopTokenAwait stop_token() noexcept {
   return {};
 }

@@ -245,15 +245,15 @@ class TORNADO_API IOLoop {
   static void clear_current() noexcept;
 
   /// Gives everything back. With `all_fds` it also closes the registered descriptors,
-  /// and calls close() of file objects. In a callback, or on another thread while the
-  /// loop runs, it stops the loop, and the loop closes when start() returns.
+  /// and calls close() of file objects. In a callback, or on another thread, it stops a
+  /// running loop, which closes when start() returns.
   void close(bool all_fds = false) noexcept;
 
   /// In a forked child: makes the loop the child's own. The loop gets new kernel
   /// objects and keeps its handlers, timeouts and callbacks. Elsewhere it does nothing.
   /// If another thread was posting at the fork, the waiting callbacks are lost, and the
-  /// log says so. If it throws, for want of descriptors or memory, the loop is still
-  /// the parent's, and you may call it again.
+  /// log says so. If it throws, for want of descriptors or memory, you may call it
+  /// again.
   void after_fork();
 
   /// Sets the executor of run_in_executor. It must outlive the loop.

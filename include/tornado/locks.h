@@ -2,15 +2,15 @@
 #pragma once
 
 /// \file
-/// How tasks of one loop wait for each other.
+/// Locks, semaphores and events for the tasks of one loop.
 ///
-/// All of these serve the tasks in the order in which they began to wait: no task
-/// overtakes. They belong to the thread of one loop, need no loop to be made, and a
-/// wait allocates nothing. A timeout of zero or less tries once and does not wait. If
-/// one of these is destroyed while tasks wait, their waits throw Errc::abandoned.
+/// Tasks are served in the order in which they began to wait. All calls are for the
+/// thread of one loop; no loop is needed to make an object. A wait allocates no memory.
+/// A timeout of zero or less tries once, and does not wait. If an object is destroyed
+/// while tasks wait for it, their waits throw Errc::abandoned.
 ///
-/// A task that is cancelled after it was served keeps what it got, and throws Cancelled
-/// at its next await. What a task was given before it was destroyed goes to the next.
+/// A task that is cancelled after it was served keeps its permit or lock. It throws
+/// Cancelled at its next await. If a served task is destroyed, the next task is served.
 
 #include <cstddef>
 #include <limits>
@@ -24,17 +24,17 @@
 
 namespace tornado {
 
-/// Tasks wait until another part of the program notifies them. No memory: a
-/// notification that finds no task is lost.
+/// Tasks wait until another part of the program notifies them. A notification is lost
+/// if no task waits.
 class TORNADO_API Condition {
  public:
   using Location = std::source_location;
   class Wait;
 
-  /// True when notified; false after the timeout, and the wait then counts for nothing.
+  /// True after a notification, and false after the timeout.
   [[nodiscard]] Wait wait(std::optional<Delay> timeout = {},
                           Location where = Location::current()) noexcept;
-  /// Wakes the first `n` tasks that wait.
+  /// Wakes the first `n` waiting tasks.
   void notify(std::size_t n = 1) noexcept;
   void notify_all() noexcept;
 
@@ -61,16 +61,16 @@ inline Condition::Wait Condition::wait(std::optional<Delay> timeout,
   return {*this, timeout, where};
 }
 
-/// Tasks wait until it is set. Not set at first.
+/// A flag that tasks wait for. At first it is not set.
 class TORNADO_API Event {
  public:
   using Location = std::source_location;
   class Wait;
 
   [[nodiscard]] bool is_set() const noexcept { return set_; }
-  /// Wakes all that wait, and lets all pass until clear(). Idempotent.
+  /// Wakes all waiting tasks, and lets all tasks pass until clear().
   void set() noexcept;
-  /// Tasks that were woken go on nevertheless.
+  /// Tasks that set() has woken go on all the same.
   void clear() noexcept { set_ = false; }
   /// Error: Errc::timed_out.
   [[nodiscard]] Wait wait(std::optional<Delay> timeout = {},
@@ -99,8 +99,8 @@ inline Event::Wait Event::wait(std::optional<Delay> timeout, Location where) noe
 
 class Semaphore;
 
-/// One permit of a Semaphore, or the hold on a Lock. Gives it back at its end. May
-/// outlive the semaphore, and is then empty.
+/// Owns one permit of a Semaphore, or a Lock. The destructor gives it back. It may
+/// outlive the semaphore, and is empty then.
 class [[nodiscard]] SemaphorePermit : private detail::ListLink<SemaphorePermit> {
  public:
   SemaphorePermit() noexcept = default;
@@ -116,7 +116,7 @@ class [[nodiscard]] SemaphorePermit : private detail::ListLink<SemaphorePermit> 
   [[nodiscard]] explicit operator bool() const noexcept {
     return semaphore_ != nullptr;
   }
-  /// Gives the permit back now. Does nothing for an empty one.
+  /// Gives the permit back now. Does nothing if this object is empty.
   void release() noexcept;
   /// Keeps the permit taken: Semaphore::release() or Lock::release() gives it back.
   void detach() noexcept {
@@ -134,7 +134,7 @@ class [[nodiscard]] SemaphorePermit : private detail::ListLink<SemaphorePermit> 
 };
 using LockGuard = SemaphorePermit;
 
-/// A number of permits, for tasks to acquire.
+/// A number of permits that tasks acquire and release.
 class TORNADO_API Semaphore {
  public:
   using Location = std::source_location;
@@ -151,10 +151,10 @@ class TORNADO_API Semaphore {
   /// Gives a SemaphorePermit. Error: Errc::timed_out.
   [[nodiscard]] Acquire acquire(std::optional<Delay> timeout = {},
                                 Location where = Location::current()) noexcept;
-  /// Gives a permit to the first task that waits, or adds one to value(). For permits
-  /// that were detached, and to raise the number: a SemaphorePermit releases its own.
+  /// Gives a permit to the first waiting task, or adds one to value(). For detached
+  /// permits, and to raise the number. A SemaphorePermit releases its permit itself.
   void release();
-  /// The permits that no task holds.
+  /// How many permits no task holds.
   [[nodiscard]] std::ptrdiff_t value() const noexcept { return value_; }
 
  protected:
@@ -210,15 +210,15 @@ inline void SemaphorePermit::release() noexcept {
   if (semaphore) semaphore->give_back();
 }
 
-/// A Semaphore whose release() throws std::errc::invalid_argument if value() would be
-/// more than at first.
+/// A Semaphore whose release() throws std::errc::invalid_argument if value() would
+/// exceed the first value.
 class BoundedSemaphore final : public Semaphore {
  public:
   explicit BoundedSemaphore(std::ptrdiff_t value = 1)
       : Semaphore("semaphore", value, value) {}
 };
 
-/// Held by one task at a time.
+/// A lock that one task holds at a time.
 class TORNADO_API Lock final : private Semaphore {
  public:
   Lock() : Semaphore("lock", 1, 1) {}
@@ -226,8 +226,8 @@ class TORNADO_API Lock final : private Semaphore {
   /// Gives a LockGuard. Error: Errc::timed_out.
   using Semaphore::acquire;
   [[nodiscard]] bool locked() const noexcept { return value() == 0; }
-  /// Unlocks, and empties the guard. Error: std::errc::operation_not_permitted if it is
-  /// not locked.
+  /// Unlocks, and empties the guard. Error: std::errc::operation_not_permitted if the
+  /// lock is not locked.
   void release();
 };
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Tasks that run beside each other, and tasks with a deadline.
+/// Concurrent tasks, and tasks with a deadline.
 
 #include <cstdint>
 #include <memory>
@@ -99,9 +99,9 @@ class TORNADO_API Deadline {
 
 }  // namespace detail
 
-/// The result of `task`, or Errc::timed_out when it has not ended in time: it is then
-/// cancelled, and has ended before this throws. A result that comes nevertheless is
-/// returned. The time begins with the await.
+/// Gives the result of `task`. After `timeout` it cancels the task, waits for its end,
+/// and throws Errc::timed_out. If the task has a result all the same, it returns the
+/// result. The time begins with the await.
 template <class T>
 Task<T> with_timeout(Delay timeout, Task<T> task,
                      std::source_location where = std::source_location::current()) {
@@ -114,8 +114,8 @@ Task<T> with_timeout(Delay timeout, Task<T> task,
   co_return child.take();
 }
 
-/// `task`, out of reach of a cancellation of the task that awaits it: that hears of it
-/// at its next await. For cleaning up, also when the cancellation has come already.
+/// Awaits `task` without passing a cancellation on to it. The awaiting task throws
+/// Cancelled at its next await. For clean-up, also after a cancellation.
 template <class T>
 Task<T> shielded(Task<T> task) noexcept {
   if (task) task.frame()->shielded = true;
@@ -143,9 +143,9 @@ std::optional<ResultOf<T>> take_if_there(Promise<T>& promise) {
 }
 }  // namespace detail
 
-/// Runs the tasks beside each other, and gives their results in the order of the
-/// arguments. When one fails, the others are cancelled; when all have ended, its
-/// exception is thrown. Exceptions of others go to IOLoop::handle_callback_exception.
+/// Runs the tasks concurrently, and gives their results in the order of the arguments.
+/// If a task fails, it cancels the others, waits for their ends, and throws the
+/// exception. Exceptions of other tasks go to IOLoop::handle_callback_exception.
 template <class... T>
 Task<std::tuple<ResultOf<T>...>> multi(Task<T>... tasks) {
   detail::TaskFrame& self = co_await detail::FrameAwait();
@@ -176,9 +176,9 @@ Task<std::vector<ResultOf<T>>> multi(std::vector<Task<T>> tasks) {
   co_return results;
 }
 
-/// Runs the tasks beside each other until one has ended; the others are cancelled, and
-/// end before this does. Gives the results that are there then: one at least. If the
-/// first to end has failed, its exception is thrown.
+/// Runs the tasks concurrently until one has ended. It cancels the other tasks, and
+/// waits for their ends. Gives the results that are there then: one at least. If the
+/// first task to end has failed, it throws that exception.
 template <class... T>
 Task<std::tuple<std::optional<ResultOf<T>>...>> first_of(Task<T>... tasks) {
   detail::TaskFrame& self = co_await detail::FrameAwait();

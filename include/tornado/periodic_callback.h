@@ -46,8 +46,8 @@ class TORNADO_API PeriodicCallback {
   /// in a forked child.
   void start();
   /// No further tick begins. For any thread, also after the loop is gone. On another
-  /// thread while the loop runs, a tick that has begun goes on, and the loop destroys
-  /// the callback in a later turn.
+  /// thread while the loop runs, a tick that has begun goes on. The loop destroys the
+  /// callback in a later turn.
   void stop() noexcept;
   /// False once the loop is closed. For any thread.
   [[nodiscard]] bool is_running() const noexcept;

@@ -51,7 +51,7 @@ inline void set_nonblocking(NativeFd fd, std::error_code& ec) noexcept {
 
 /// Makes a descriptor non-blocking, and restores the flag when it is destroyed. For
 /// descriptors that other programs share, such as an inherited stdin. `fd` must stay
-/// open meanwhile. The flag is not restored if the process is killed or calls _exit.
+/// open until then. The flag is not restored if the process is killed or calls _exit.
 class TORNADO_API NonblockingScope {
  public:
   explicit NonblockingScope(NativeFd fd);

@@ -4,13 +4,13 @@
 /// \file
 /// Queues between the tasks of one loop.
 ///
-/// As tornado/locks.h says of locks: tasks are served in the order in which they began
-/// to wait, waits allocate nothing, a timeout of zero or less does not wait, and a
-/// destroyed queue ends waits with Errc::abandoned.
+/// As in tornado/locks.h, tasks are served in the order in which they began to wait. A
+/// wait allocates no memory. A timeout of zero or less does not wait. The waits of a
+/// destroyed queue throw Errc::abandoned.
 ///
 /// No item is lost or doubled. A put() that is cancelled or timed out leaves the queue
-/// as it was. The item of a getter that is destroyed before it runs goes to the next
-/// getter, or becomes the first of the queue.
+/// as it was. If a getter is destroyed before it runs, its item goes to the next
+/// getter. Without one, it becomes the first item again.
 
 #include <algorithm>
 #include <concepts>
@@ -35,8 +35,8 @@ class TORNADO_API QueueBase {
 
   [[nodiscard]] std::size_t maxsize() const noexcept { return maxsize_; }
 
-  /// An item that get() gave was dealt with. Error: std::errc::invalid_argument if that
-  /// was said of more items than were put.
+  /// Marks one item of get() as done. Error: std::errc::invalid_argument if it is
+  /// called more often than put().
   void task_done();
   /// Waits until task_done() was called for each item that was put.
   /// Error: Errc::timed_out.
@@ -117,7 +117,7 @@ class BasicQueue final : public detail::QueueBase {
   class Get;
   class Put;
 
-  /// A full queue holds `maxsize` items; 0 means no limit.
+  /// The queue holds up to `maxsize` items. 0 means no limit.
   /// Error: std::errc::invalid_argument for a negative number.
   explicit BasicQueue(std::ptrdiff_t maxsize = 0) : QueueBase(maxsize) {}
 
@@ -127,8 +127,8 @@ class BasicQueue final : public detail::QueueBase {
     return maxsize() > 0 && qsize() >= maxsize();
   }
 
-  /// Waits for room. Nothing is put unless the task awaits this. Error:
-  /// Errc::timed_out; the item is then destroyed.
+  /// Waits for room, and puts the item. It does nothing unless a task awaits it. Error:
+  /// Errc::timed_out, which destroys the item.
   [[nodiscard]] Put put(T item, std::optional<Delay> timeout = {},
                         Location where = Location::current()) noexcept {
     return {*this, std::move(item), timeout, where};

@@ -59,7 +59,7 @@ struct ResourceLimit {
 
 struct SpawnOptions {
   /// The program and its arguments. As execvp does, spawn looks for a name without a
-  /// slash in the child's PATH, and executes a script without "#!" by /bin/sh.
+  /// slash in the child's PATH. A script without "#!" runs by /bin/sh.
   std::vector<std::string> argv = {};
   /// A command line for /bin/sh, instead of argv.
   std::string shell = {};
@@ -120,10 +120,10 @@ struct Child {
 /// there is no child, no zombie, no open descriptor, and no SIGCHLD.
 ///
 /// The child has its three streams and the mapped descriptors. It has no other, even if
-/// a descriptor lacks close-on-exec, or another thread opens one meanwhile. Its signal
-/// mask is empty, and its signal dispositions are the default. An option that the
-/// system does not grant is an error. Wrong options are std::errc::invalid_argument,
-/// before a child exists.
+/// a descriptor lacks close-on-exec, or another thread opens one at that time. Its
+/// signal mask is empty, and its signal dispositions are the default. An option that
+/// the system does not grant is an error. Wrong options are
+/// std::errc::invalid_argument, before a child exists.
 ///
 /// On Linux the cost depends neither on the memory of this process nor on its number of
 /// descriptors: see reserve_descriptors_for_spawn(). The first spawn costs more, as it

@@ -74,7 +74,7 @@ class TORNADO_API Subprocess {
 
   /// Waits in a task until the child has ended. Replaces the exit callback. Cancelling
   /// the task does not touch the child. Throws Errc::abandoned if this object is
-  /// destroyed meanwhile.
+  /// destroyed during the wait.
   [[nodiscard]] Task<ExitStatus> exited();
 
   /// Runs the loop until the child has ended, and returns the returncode. Throws
@@ -92,10 +92,10 @@ class TORNADO_API Subprocess {
   bool terminate();
   bool kill();
 
-  /// Runs the loop while it writes `input`, closes in(), reads out() and err() to their
-  /// ends, and waits for the end of the child. A child need not read all of its input.
-  /// On Errc::timed_out the child runs on: another call, without input, continues, and
-  /// no output is lost. Otherwise it may be called only once.
+  /// Writes `input`, closes in(), reads out() and err() to their ends, and waits for
+  /// the end of the child. Runs the loop for that time. A child need not read all of
+  /// its input. On Errc::timed_out the child runs on: another call, without input,
+  /// continues, and no output is lost. Otherwise it may be called only once.
   Communicated communicate(std::string input = {}, std::optional<Delay> timeout = {});
   /// The same without running the loop: the loop calls `callback` at the end.
   void communicate(std::string input, CommunicateCallback callback);

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Functions that are coroutines. A loop takes them without knowing what a task is.
+/// Concepts for coroutine functions, which need no definition of Task.
 
 #include <concepts>
 #include <type_traits>
@@ -26,11 +26,11 @@ template <class T>
 inline constexpr bool is_task<Task<T>> = true;
 }  // namespace detail
 
-/// Makes a Task<void> when it is called: see tornado/task.h.
+/// A function that returns a Task<void>: see tornado/task.h.
 template <class F, class... Args>
 concept TaskFunction = std::same_as < typename std::invoke_result < std::decay_t<F>
 &, std::decay_t<Args>... > ::type, Task < void >> ;
-/// Makes a task of any type.
+/// A function that returns a task of any type.
 template <class F>
 concept AnyTaskFunction =
     std::invocable<F&> && detail::is_task<std::invoke_result_t<F&>>;

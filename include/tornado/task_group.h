@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Any number of tasks with one owner.
+/// A group that owns any number of tasks.
 
 #include <concepts>
 #include <cstddef>
@@ -22,23 +22,22 @@ namespace tornado {
 
 /// What a group does when one of its tasks fails.
 enum class OnFailure : std::uint8_t {
-  cancel_others,  ///< join() throws the exception when all have ended
-  report,         ///< the exception goes to handle_callback_exception; the others go on
+  cancel_others,  ///< join() throws the exception when all tasks have ended
+  report,         ///< handle_callback_exception gets it, and the other tasks go on
 };
 
-/// Owns the tasks that it starts: none outlives it. A local of a task, or a member of
-/// what serves many.
+/// Owns the tasks that it starts: no task outlives the group.
 ///
-/// Belongs to the thread of its loop. May outlive the loop, which ends the tasks when
-/// it closes. One of its own tasks may destroy it: that task is cancelled, and ends by
-/// itself.
+/// Threads: all calls are for the thread of its loop. The group may outlive the loop,
+/// which destroys the tasks when it closes. A task of the group may destroy the group:
+/// that task is cancelled, and ends by itself.
 class TORNADO_API TaskGroup final : private detail::TaskScope {
  public:
   using Location = std::source_location;
 
   explicit TaskGroup(OnFailure on_failure = OnFailure::cancel_others);
   explicit TaskGroup(IOLoop& loop, OnFailure on_failure = OnFailure::cancel_others);
-  /// Destroys the tasks where they are suspended, the newest first.
+  /// Destroys the tasks where they are suspended. The newest task ends first.
   ~TaskGroup();
 
   /// The task begins in the next turn of the loop. In a cancelled group it never
@@ -61,9 +60,10 @@ class TORNADO_API TaskGroup final : private detail::TaskScope {
   using detail::TaskScope::size;
 
   class Join;
-  /// Waits until no task is left. Then throws the first failure; the others go to
-  /// IOLoop::handle_callback_exception. Cancelling the waiting task cancels the group,
-  /// and the await throws Cancelled when all have ended. The group may be used again.
+  /// Waits until no task is left. Then it throws the first failure; other failures go
+  /// to IOLoop::handle_callback_exception. Cancelling the waiting task cancels the
+  /// group, and the await throws Cancelled when all have ended. The group may be used
+  /// again.
   [[nodiscard]] Join join() noexcept;
 
  private:

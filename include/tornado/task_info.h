@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Where the tasks of a loop are.
+/// The state of a loop's tasks, for diagnostics.
 
 #include <chrono>
 #include <cstdint>
@@ -14,18 +14,18 @@
 
 namespace tornado {
 
-/// One task that a loop, a group or another task has started, and those that it awaits.
+/// A task that a loop, a group or another task has started, with the tasks it awaits.
 struct TaskInfo {
-  /// A coroutine, and the place of its last co_await. Line 0: none yet.
+  /// A coroutine, and the place of its last co_await. Line 0 means no co_await yet.
   struct Place {
     std::source_location function;
     std::source_location where;
   };
   std::uint64_t id = 0;
-  std::uint64_t awaited_by = 0;  ///< the task that waits for this one's end; 0: none
-  std::vector<Place> chain;      ///< the first has begun the others
+  std::uint64_t awaited_by = 0;  ///< the task that awaits this task, or 0
+  std::vector<Place> chain;      ///< outermost first
   std::string waits_for;         ///< "sleep", "readable fd 7"; empty if it is ready
-  /// Since the wait began, as of the beginning of the loop's turn.
+  /// The time since the wait began, at the beginning of the loop's turn.
   std::chrono::milliseconds waiting{0};
 };
 

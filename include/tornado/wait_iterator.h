@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The results of tasks in the order in which they come.
+/// The results of tasks in the order of their ends.
 
 #include <cstddef>
 #include <optional>
@@ -25,7 +25,7 @@ class TORNADO_API EndedTasks final : public TaskScope {
   ~EndedTasks();
 
   void start(TaskFrame& task);
-  /// The first of those that have ended.
+  /// The first task that has ended.
   [[nodiscard]] TaskFrame& front() noexcept;
   void pop() noexcept;
   [[nodiscard]] bool any_ended() const noexcept { return ended_.linked(); }
@@ -59,14 +59,14 @@ class TORNADO_API NextAwait : public Suspension {
 
 }  // namespace detail
 
-/// Runs tasks beside each other, and gives their results in the order in which they
-/// end.
+/// Runs tasks concurrently, and gives their results in the order in which they end.
 ///
 ///   tornado::WaitIterator<int> results(std::move(tasks));
 ///   while (!results.done()) use(co_await results.next());
 ///
-/// A failure is thrown by its own next() alone, and the iteration can go on. Destroying
-/// the iterator destroys the tasks that have not ended. Belongs to the loop's thread.
+/// next() throws the exception of a task that failed, and the iteration can go on.
+/// Destroying the iterator destroys the tasks that have not ended. For the loop's
+/// thread.
 template <class T>
 class WaitIterator {
  public:
@@ -81,9 +81,9 @@ class WaitIterator {
     }
   }
 
-  /// Whether every result was given.
+  /// Whether next() has given every result.
   [[nodiscard]] bool done() const noexcept { return left_ == 0; }
-  /// Which task gave the last result. None before the first, and after the last.
+  /// The index of the task of the last result. Empty before the first result.
   [[nodiscard]] std::optional<std::size_t> current_index() const noexcept {
     return index_;
   }
@@ -107,7 +107,8 @@ class WaitIterator {
    private:
     WaitIterator& results_;
   };
-  /// Throws std::errc::result_out_of_range once all were given. For one task at a time.
+  /// Throws std::errc::result_out_of_range if no result is left. Only one task at a
+  /// time may await it.
   [[nodiscard]] Next next() noexcept { return Next(*this); }
 
  private:

@@ -82,7 +82,7 @@ class TORNADO_API Waker {
   /// child, and for both ends on Windows. Remove fileno() from an epoll set before, and
   /// add it after. fileno() is readable then. Throws std::system_error, and then
   /// nothing has changed. The old reading end of a pipe stays open until the next
-  /// rebuild() or close(), since another thread may be writing to it.
+  /// rebuild() or close(). Another thread may be writing to it.
   void rebuild();
 
   /// Closes both descriptors. If a wake() is under way on another thread, that thread

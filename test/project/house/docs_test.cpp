@@ -193,5 +193,38 @@ TEST(Documents, name_only_tests_that_exist) {
   }
 }
 
+// The text of each `///` comment, as one line; indented samples aside.
+std::vector<std::string> docstrings_of(const SourceFile& header) {
+  static const std::regex pattern(R"(///<?(?: (?! )(.*))?$)");
+  std::vector<std::string> texts(1);
+  for (const std::string& line : header.lines) {
+    std::smatch match;
+    if (std::regex_search(line, match, pattern) && match[1].length() != 0) {
+      texts.back() += match[1].str() + ' ';
+    } else if (!texts.back().empty()) {
+      texts.emplace_back();
+    }
+  }
+  return texts;
+}
+
+TEST(Documents, of_public_headers_have_sentences_of_20_words_at_most) {
+  static const std::regex end_of_sentence(R"([.:;?!]\s+)");
+  static const std::regex word(R"([\w'():<>./&]+)");
+  constexpr auto most_words = 20;
+  for (const SourceFile& header : files_in("include", {".h"})) {
+    for (const std::string& text : docstrings_of(header)) {
+      for (std::sregex_token_iterator it(text.begin(), text.end(), end_of_sentence, -1),
+           end;
+           it != end; ++it) {
+        const std::string sentence = *it;
+        const auto words = std::distance(
+            std::sregex_iterator(sentence.begin(), sentence.end(), word), {});
+        EXPECT_LE(words, most_words) << header << ": " << sentence;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tornado::test

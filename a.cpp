@@ -1,0 +1,1 @@
+#include "tornado/ioloop.h"
