@@ -193,13 +193,14 @@ TEST(Documents, name_only_tests_that_exist) {
   }
 }
 
-// The text of each `///` comment, as one line; indented samples aside.
+// The text of each `///` comment, as one line, without indented samples and without
+// the notes of members (`///<`).
 std::vector<std::string> docstrings_of(const SourceFile& header) {
-  static const std::regex pattern(R"(///<?(?: (?! )(.*))?$)");
+  static const std::regex pattern(R"(^\s*/// (?! )(.*)$)");
   std::vector<std::string> texts(1);
   for (const std::string& line : header.lines) {
     std::smatch match;
-    if (std::regex_search(line, match, pattern) && match[1].length() != 0) {
+    if (std::regex_match(line, match, pattern)) {
       texts.back() += match[1].str() + ' ';
     } else if (!texts.back().empty()) {
       texts.emplace_back();
