@@ -21,6 +21,9 @@
 
 #include "tornado/ioloop.h"
 
+#pragma push_macro("fileno")
+#undef fileno
+
 namespace tornado {
 
 /// Owns the handler of one descriptor. Declare it after the owner of the descriptor, so
@@ -97,3 +100,5 @@ class TORNADO_API Timeout {
 };
 
 }  // namespace tornado
+
+#pragma pop_macro("fileno")
