@@ -12,10 +12,17 @@
 
 namespace tornado {
 
+template <class T>
+class Task;
 template <class Signature, std::size_t InlineSize = 48>
 class UniqueFunction;
 
 namespace detail {
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
 
 /// How a UniqueFunction treats its callable; independent of its inline size.
 template <class Signature>
@@ -107,6 +114,10 @@ class UniqueFunction<R(Args...), InlineSize> {
   requires(!std::is_same_v<D, UniqueFunction> && !std::is_member_pointer_v<D> &&
            std::is_invocable_r_v<R, D&, Args...>)
       UniqueFunction(F&& f) {  // NOLINT(google-explicit-constructor)
+    static_assert(
+        !(std::is_void_v<R> && detail::is_task<std::invoke_result_t<D&, Args...>>),
+        "a callback does not start the task that it returns: call "
+        "IOLoop::spawn_callback(task) in the callback");
     // A function itself is never null, and compilers warn of the question.
     if constexpr (!std::is_function_v<std::remove_reference_t<F>> &&
                   requires { static_cast<bool>(f == nullptr); }) {

@@ -4,6 +4,7 @@
 /// \file
 /// The parts of a task that the compiler has to see. Programs use tornado/task.h.
 
+#include <atomic>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -227,6 +228,8 @@ class TORNADO_API TaskScheduler {
   /// A scope that is never cancelled.
   [[nodiscard]] TaskScope& shield() noexcept;
   void set_executor(Executor& executor) noexcept { executor_ = &executor; }
+  /// The tasks that have an owner and have not ended. Any thread.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] std::uint32_t now() const noexcept { return now_; }
 
  private:
@@ -245,6 +248,7 @@ class TORNADO_API TaskScheduler {
     return static_cast<std::uint32_t>(time / std::chrono::milliseconds(1));
   }
 
+  void resize(int by) noexcept;
   static constexpr int budget = 256;
 
   IOLoop& loop_;
@@ -254,6 +258,7 @@ class TORNADO_API TaskScheduler {
   int budget_ = budget;
   bool running_tasks_ = false;
   std::uint32_t now_ = 0;
+  std::atomic<std::uint64_t> size_{0};
   ListLink<InReadyList> ready_;
   ListLink<InReadyList> batch_;  // of this turn
   ListLink<InReadyList> soon_;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// How a task awaits what this library does not know. Included by tornado/task.h.
+/// How a task awaits an awaitable of another library. Included by tornado/task.h.
 
 #include <atomic>
 #include <coroutine>

@@ -78,10 +78,11 @@ class TimeoutHandle {
 /// Counts since construction.
 struct LoopCounters {
   std::uint64_t turns = 0;
-  std::uint64_t callbacks = 0;       ///< callbacks run, also from signal handlers
-  std::uint64_t timeouts = 0;        ///< timeouts run
-  std::uint64_t events = 0;          ///< handlers called
-  std::uint64_t queue_depth = 0;     ///< callbacks waiting now
+  std::uint64_t callbacks = 0;    ///< callbacks run, also from signal handlers
+  std::uint64_t timeouts = 0;     ///< timeouts run
+  std::uint64_t events = 0;       ///< handlers called
+  std::uint64_t queue_depth = 0;  ///< callbacks waiting now
+  std::uint64_t tasks = 0;        ///< tasks now that have an owner and have not ended
   std::uint64_t poller_rebuilt = 0;  ///< kernel sets rebuilt to drop a closed file
   std::chrono::nanoseconds asleep{0};
   WakerCounters waker;

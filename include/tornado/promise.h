@@ -83,8 +83,8 @@ class LeafAwait {
   bool ready_ = false;
 };
 
-/// Whether a coroutine is the call of a closure with state, by reference as objects are
-/// called. The closure may end before the task does.
+/// True if a coroutine is the call operator of a closure with state. The closure may
+/// end before the task does.
 template <class...>
 inline constexpr bool of_closure = false;
 struct HasCall {

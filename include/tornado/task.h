@@ -17,16 +17,16 @@
 
 namespace tornado {
 
-/// A coroutine that gives a T. It begins when it is awaited, or when a loop or a group
-/// starts it; until then nothing of it has run. It has one owner and is awaited once,
-/// as an rvalue: `co_await f()` or `co_await std::move(task)`.
+/// A coroutine that gives a T. A task begins when another task awaits it, or when a
+/// loop or a group starts it; nothing runs before. A task has one owner and is awaited
+/// once, as an rvalue: `co_await f()` or `co_await std::move(task)`.
 ///
-/// A task runs on the thread of one loop. An exception that leaves it is thrown by the
-/// await. Destroying a task ends it where it is suspended and runs its destructors; the
-/// tasks that it awaits are destroyed first.
+/// A task runs on the thread of one loop. The await throws the exception that leaves
+/// the task. Destroying a task ends it where it is suspended, and runs the destructors
+/// of its locals. The tasks that it awaits are destroyed first.
 ///
-/// Parameters of reference type must outlive the task. A task of a lambda with captures
-/// must be awaited in the expression that makes it: the captures die with the lambda.
+/// Parameters of reference type must outlive the task. The captures of a lambda die
+/// with the lambda: await its task in the expression that makes the task.
 template <class T = void>
 class [[nodiscard]] Task {
  public:

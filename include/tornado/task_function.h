@@ -12,18 +12,12 @@
 
 namespace tornado {
 
-template <class T>
-class Task;
 class Executor;
 namespace detail {
 class TaskScheduler;
 /// A callback that starts a task of `function`, but not while the task before runs.
 template <class F>
 Callback without_overlap(F function);
-template <class T>
-inline constexpr bool is_task = false;
-template <class T>
-inline constexpr bool is_task<Task<T>> = true;
 }  // namespace detail
 
 /// A function that returns a Task<void>: see tornado/task.h.

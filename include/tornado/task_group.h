@@ -40,9 +40,10 @@ class TORNADO_API TaskGroup final : private detail::TaskScope {
   /// Destroys the tasks where they are suspended. The newest task ends first.
   ~TaskGroup();
 
-  /// The task begins in the next turn of the loop. In a cancelled group it never
-  /// begins. Errors: Errc::loop_closed; std::errc::invalid_argument for an empty task,
-  /// or the task of a lambda with captures: pass the lambda itself.
+  /// The task begins in the next turn of the loop, or never if the group is cancelled.
+  /// Errors: Errc::loop_closed; std::errc::invalid_argument for an empty task, the task
+  /// of a lambda with captures (pass the lambda itself), or of a function with a
+  /// parameter T&&.
   void start(Task<void> task, Location where = Location::current());
   /// Keeps `function` and `args` until the task has ended.
   template <class F, class... Args>

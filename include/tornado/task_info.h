@@ -30,7 +30,7 @@ struct TaskInfo {
 };
 
 /// "serve (server.cpp:40) at server.cpp:55 > read (stream.cpp:7) at stream.cpp:9:
-/// sleep"
+/// sleep". The names of functions have no types and no template arguments.
 [[nodiscard]] TORNADO_API std::string to_string(const TaskInfo& task);
 
 }  // namespace tornado

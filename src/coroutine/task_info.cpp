@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tornado/task_info.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "coroutine/task_trace.h"
 #include "tornado/coroutine_frame.h"
 
@@ -17,7 +20,53 @@ const TaskFrame* root_of(const TaskFrame* frame) noexcept {
   return frame;
 }
 
+/// The end of the parameters or template arguments that begin at `at`.
+std::size_t end_of_brackets(std::string_view text, std::size_t at) noexcept {
+  int depth = 0;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '<' || c == '(') ++depth;
+    if ((c == '>' || c == ')') && --depth == 0) return at + 1;
+  }
+  return at;
+}
+
+bool skip(std::string_view& text, std::string_view prefix) noexcept {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
 }  // namespace
+
+std::string short_name(std::string_view signature) {
+  std::string_view text = signature.substr(0, signature.find(" ["));  // of templates
+  std::string name;
+  while (!text.empty()) {
+    if (skip(text, "{anonymous}::") || skip(text, "(anonymous namespace)::")) continue;
+    if (skip(text, "(anonymous class)::operator()") || text.starts_with("<lambda(")) {
+      name += "lambda";
+    } else if (skip(text, "operator")) {
+      const std::size_t symbol = text.find('(', text.starts_with("()") ? 1 : 0);
+      name.append("operator").append(text.substr(0, symbol));
+      text.remove_prefix(std::min(symbol, text.size()));
+    } else if (text.front() == ' ') {
+      // What was read was the type of the result, or this and the rest qualify.
+      if (text.starts_with(" const") || text.starts_with(" &")) break;
+      name.clear();
+      text.remove_prefix(1);
+      continue;
+    } else if (text.front() != '<' && text.front() != '(') {
+      name += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    if (text.starts_with('<') || text.starts_with('(')) {
+      text.remove_prefix(end_of_brackets(text, 0));
+    }
+  }
+  return name;
+}
 
 std::string place(const std::source_location& where) {
   const std::string_view file = where.file_name();
@@ -29,7 +78,7 @@ std::string place(const std::source_location& where) {
 std::string describe(const std::source_location& function,
                      const std::source_location& where) {
   std::string text =
-      std::string(function.function_name()) + " (" + place(function) + ")";
+      short_name(function.function_name()) + " (" + place(function) + ")";
   if (where.line() != 0) text += " at " + place(where);
   return text;
 }

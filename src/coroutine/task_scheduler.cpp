@@ -60,6 +60,7 @@ void TaskScope::adopt(TaskFrame& root) noexcept {
   root.scope = this;
   static_cast<ListLink<InScope>&>(root).link_behind(roots_);
   ++size_;
+  scheduler_->resize(1);
 }
 
 void TaskScope::start_all() noexcept {
@@ -71,6 +72,7 @@ void TaskScope::start_all() noexcept {
 void TaskScope::release(TaskFrame& root) noexcept {
   static_cast<ListLink<InScope>&>(root).unlink();
   --size_;
+  scheduler_->resize(-1);
 }
 
 void TaskScope::destroy_tasks() noexcept {
@@ -305,6 +307,12 @@ void TaskScheduler::close() noexcept {
 void TaskScheduler::spawn(TaskFrame& root) noexcept {
   detached_->adopt(root);
   make_ready(root);
+}
+
+// Only the thread of the loop writes it.
+void TaskScheduler::resize(int by) noexcept {
+  const std::uint64_t size = size_.load(std::memory_order_relaxed);
+  size_.store(size + static_cast<std::uint64_t>(by), std::memory_order_relaxed);
 }
 
 void TaskScheduler::run_soon(TaskFrame& frame) noexcept {

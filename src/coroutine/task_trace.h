@@ -7,11 +7,15 @@
 #include <memory>
 #include <source_location>
 #include <string>
+#include <string_view>
 
 #include "tornado/coroutine_frame.h"
 
 namespace tornado::detail {
 
+/// "Server::serve" for what the compiler calls
+/// "tornado::Task<void> Server::serve(int) [with ...]"
+std::string short_name(std::string_view signature);
 /// "server.cpp:40"
 std::string place(const std::source_location& where);
 /// "serve (server.cpp:40) at server.cpp:55"

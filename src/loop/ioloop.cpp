@@ -364,6 +364,7 @@ LoopCounters IOLoop::counters() const {
   result.timeouts = impl_->timeouts_run;
   result.events = impl_->events_dispatched;
   result.queue_depth = impl_->mailbox->queue().size() + impl_->batch_waiting;
+  result.tasks = impl_->tasks.size();
   result.poller_rebuilt = impl_->pollers_rebuilt;
   result.asleep = std::chrono::nanoseconds(impl_->nanoseconds_asleep);
   result.waker = impl_->mailbox->waker().counters();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "coroutine/task_trace.h"
 #include "support/log_capture.h"
 #include "tornado/gen.h"
 #include "tornado/task_group.h"
@@ -304,6 +305,50 @@ TEST_F(Tasks, are_told_of_with_their_chains_and_waits) {
   EXPECT_EQ(tasks[0].waits_for, "sleep");
   EXPECT_EQ(tasks[0].waiting, 2s);
   EXPECT_NE(to_string(tasks[0]).find("sleep for 2000 ms"), std::string::npos);
+}
+
+TEST_F(Tasks, are_counted_while_they_have_an_owner) {
+  EXPECT_EQ(loop.counters().tasks, 0u);
+  const auto nap = []() -> Task<> { co_await sleep(2s); };
+  loop.spawn_callback(nap());
+  {
+    TaskGroup group(loop);
+    group.start(nap());
+    group.start(nap());
+    loop.call_later(1s, [&] { loop.stop(); });
+    loop.start();
+    EXPECT_EQ(loop.counters().tasks, 3u);
+  }
+  EXPECT_EQ(loop.counters().tasks, 1u);
+  loop.call_later(2s, [&] { loop.stop(); });
+  loop.start();
+  EXPECT_EQ(loop.counters().tasks, 0u);
+}
+
+// As g++ and clang call them.
+TEST(TaskNames, have_neither_types_nor_template_arguments) {
+  const std::vector<std::pair<const char*, const char*>> names = {
+      {"plain", "lib::Task<const char*> plain()"},
+      {"hidden", "lib::Task<void> {anonymous}::hidden(std::map<int, std::string >&)"},
+      {"hidden", "lib::Task<> (anonymous namespace)::hidden(std::map<int, int> &)"},
+      {"S::s", "static lib::Task<int> {anonymous}::S::s(void (*)(int))"},
+      {"lib::multi",
+       "lib::Task<std::vector<int> > lib::multi(Task<T>...) [with T = "
+       "{int, void}]"},
+      {"lib::multi", "Task<std::vector<int>> lib::multi(Task<T>...) [T = <int>]"},
+      {"lib::Q::get", "lib::Task<T> lib::Q<T, C>::get(int) const [with T = int]"},
+      {"lib::Q::put", "Task<> lib::Q<std::basic_string<char>>::put(U) & [U = int]"},
+      {"lib::Q::operator()", "lib::Task<void> lib::Q<T>::operator()(int) [with T = C]"},
+      {"lib::Q::operator<", "Task<> lib::Q<std::less<int>>::operator<(int) [T = int]"},
+      {"main::lambda", "main()::<lambda()>"},
+      {"main::lambda", "main()::<lambda(auto:11)> [with auto:11 = std::map<int, int>]"},
+      {"main::lambda", "auto main()::(anonymous class)::operator()() const"},
+      {"main::lambda::lambda", "main()::<lambda()>::<lambda()>"},
+      {"main::L::go", "lib::Task<void> main()::L::go()"},
+  };
+  for (const auto& [name, signature] : names) {
+    EXPECT_EQ(detail::short_name(signature), name) << signature;
+  }
 }
 
 TEST_F(Tasks, of_a_run_that_was_stopped_are_destroyed) {
