@@ -25,35 +25,41 @@ namespace {
 constexpr bool pooled = TORNADO_POOL_FRAMES;
 constexpr std::size_t step = 32;
 constexpr std::size_t largest = 1024;
-constexpr std::size_t most_kept = 64 * 1024;  // bytes of one size
+constexpr std::size_t most_kept = 256 * 1024;  // bytes of one size
 
 struct Free {
   Free* next;
+  std::size_t kept;  // bytes of this block and of those behind it
 };
 
 /// The frames that one thread keeps. Needs no construction, and so no look at whether
 /// it was constructed.
 struct Pool {
+  enum class Life : unsigned char { before, during, after };
   std::array<Free*, largest / step> heads;
-  std::array<std::size_t, largest / step> kept;
-  bool closed;
+  Life life;
 };
 constinit thread_local Pool pool{};
 
 /// Gives the frames back at the end of the thread.
 struct AtThreadEnd {
-  AtThreadEnd() noexcept = default;
+  AtThreadEnd() noexcept { pool.life = Pool::Life::during; }
   AtThreadEnd(const AtThreadEnd&) = delete;
   AtThreadEnd& operator=(const AtThreadEnd&) = delete;
   ~AtThreadEnd() {
-    pool.closed = true;
+    pool.life = Pool::Life::after;
     for (Free*& head : pool.heads) {
       while (head) ::operator delete(std::exchange(head, head->next));
     }
   }
-  void touch() noexcept {}
 };
-thread_local AtThreadEnd at_thread_end;
+
+/// False at the end of the thread: frames are kept no more.
+bool open_pool() noexcept {
+  if (pool.life == Pool::Life::after) return false;
+  thread_local const AtThreadEnd at_thread_end;
+  return true;
+}
 
 std::size_t size_class(std::size_t size) noexcept {
   return (size + step - 1) / step - 1;
@@ -64,24 +70,19 @@ std::size_t size_class(std::size_t size) noexcept {
 void* allocate_frame(std::size_t size) {
   if (!pooled || size > largest) return ::operator new(size);
   const std::size_t index = size_class(size);
-  if (Free* const first = pool.heads[index]) {
-    pool.heads[index] = first->next;
-    --pool.kept[index];
-    return first;
-  }
+  Free*& head = pool.heads[index];
+  if (head) return std::exchange(head, head->next);
   return ::operator new((index + 1) * step);
 }
 
 void free_frame(void* frame, std::size_t size) noexcept {
-  if (!pooled || size > largest || pool.closed) return ::operator delete(frame);
+  if (!pooled || size > largest) return ::operator delete(frame);
+  if (pool.life != Pool::Life::during && !open_pool()) return ::operator delete(frame);
   const std::size_t index = size_class(size);
-  if (pool.kept[index] * (index + 1) * step >= most_kept) {
-    return ::operator delete(frame);
-  }
-  if (!pool.heads[index]) at_thread_end.touch();
-  ::new (frame) Free{pool.heads[index]};
-  pool.heads[index] = static_cast<Free*>(frame);
-  ++pool.kept[index];
+  Free*& head = pool.heads[index];
+  const std::size_t kept = (head ? head->kept : 0) + (index + 1) * step;
+  if (kept > most_kept) return ::operator delete(frame);
+  head = ::new (frame) Free{head, kept};
 }
 
 }  // namespace tornado::detail

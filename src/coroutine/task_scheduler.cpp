@@ -31,6 +31,15 @@ const char* Cancelled::what() const noexcept {
 
 namespace detail {
 
+namespace {
+
+void never_begin(TaskFrame& frame) {
+  frame.exception = std::make_exception_ptr(Cancelled(frame.scope->why()));
+  frame.ended_by_cancelling = true;
+}
+
+}  // namespace
+
 // No exception can be had of what unwinds a thread that is cancelled or exits.
 void TaskFrame::keep_exception() {
   exception = std::current_exception();
@@ -258,6 +267,18 @@ bool TaskScheduler::run_next() {
   return true;
 }
 
+// A task that was cancelled before it began never runs.
+inline void TaskScheduler::step(TaskFrame& frame) {
+  if (!frame.begun && frame.scope->cancelled()) [[unlikely]] {
+    never_begin(frame);
+    return end(frame);
+  }
+  frame.begun = true;
+  running_ = &frame;
+  frame.handle.resume();
+  running_ = nullptr;
+}
+
 void TaskScheduler::run(TaskFrame& first) {
   const Running during(*this);
   next_ = &first;
@@ -275,19 +296,6 @@ void TaskScheduler::run(TaskFrame& first) {
       return;
     }
   }
-}
-
-// A task that was cancelled before it began never runs.
-void TaskScheduler::step(TaskFrame& frame) {
-  if (!frame.begun && frame.scope->cancelled()) {
-    frame.exception = std::make_exception_ptr(Cancelled(frame.scope->why()));
-    frame.ended_by_cancelling = true;
-    return end(frame);
-  }
-  frame.begun = true;
-  running_ = &frame;
-  frame.handle.resume();
-  running_ = nullptr;
 }
 
 void TaskScheduler::close_executor() noexcept {

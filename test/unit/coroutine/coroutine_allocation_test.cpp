@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What waits for locks, queues and channels allocate: nothing. The program's operator
-// new is replaced, so that these tests stand alone.
+// Awaits, and waits for locks, queues and channels, allocate nothing. The program's
+// operator new is replaced, so that these tests stand alone.
 
 #include <atomic>
 #include <cstddef>
@@ -79,6 +79,38 @@ struct Pair {
   Semaphore ping{0};
   Semaphore pong{0};
 };
+
+Task<int> ready() {
+  co_return 1;
+}
+Task<void> chain(int levels) {
+  if (levels > 0) co_await chain(levels - 1);
+}
+
+TEST_F(WaitAllocations, of_awaits_and_of_spawned_tasks_are_none) {
+  const auto ping = [](void* l) -> Task<> {
+    (void)co_await ready();
+    co_await chain(10);
+    co_await sleep(0s);
+    static_cast<IOLoop*>(l)->spawn_callback(chain(1));
+    (void)co_await multi(ready(), ready());
+    (void)co_await with_timeout(1s, ready());
+  };
+  const auto pong = [](void*) -> Task<> { co_await moment(); };
+  EXPECT_EQ(of(Step(ping, &loop), Step(pong, &loop)), 0u);
+}
+
+// As many as wait at once in a loop that is busy.
+TEST_F(WaitAllocations, of_a_thousand_tasks_at_once_are_none) {
+  const auto ping = [](void* l) -> Task<> {
+    for (int i = 0; i < 1000; ++i) {
+      static_cast<IOLoop*>(l)->spawn_callback(chain(0));
+    }
+    co_await moment();
+  };
+  const auto pong = [](void*) -> Task<> { co_await moment(); };
+  EXPECT_EQ(of(Step(ping, &loop), Step(pong, &loop)), 0u);
+}
 
 TEST_F(WaitAllocations, of_semaphores_are_none) {
   Pair pair;
