@@ -57,6 +57,16 @@ struct InScope {};
 struct InReadyList {};
 struct InScheduler {};
 
+/// What a loop is to do once, at the end of its turn.
+class TORNADO_API TurnEnd : public ListLink<TurnEnd> {
+ public:
+  virtual void on_turn_end() noexcept = 0;
+
+ protected:
+  TurnEnd() noexcept = default;
+  ~TurnEnd() = default;
+};
+
 /// What is known of a coroutine whatever its result: the base of each promise.
 ///
 /// A frame is awaited by its parent, or is a root, which a scope owns. The frames from
@@ -187,12 +197,14 @@ class TORNADO_API TaskScheduler {
   void begin_turn(std::chrono::nanoseconds now) noexcept;
   /// Runs one of this turn. False if there is none.
   bool run_next();
+  void end_turn() noexcept;
   /// Waits for the jobs that run.
   void close_executor() noexcept;
   /// Destroys all tasks, the newest scopes first.
   void close() noexcept;
 
-  // For tasks.
+  // For tasks and streams.
+  void at_turn_end(TurnEnd& act) noexcept { act.link_behind(turn_end_); }
   void go_on_with(TaskFrame& frame) noexcept { next_ = &frame; }
   void end(TaskFrame& root) noexcept { ended_ = &root; }
   /// `frame` runs with the tasks of this turn or of the next.
@@ -263,6 +275,7 @@ class TORNADO_API TaskScheduler {
   ListLink<InReadyList> batch_;  // of this turn
   ListLink<InReadyList> soon_;
   ListLink<InScheduler> scopes_;
+  ListLink<TurnEnd> turn_end_;
   TaskScope* cancelled_ = nullptr;  // those whose tasks are still to be told
   bool telling_ = false;
   bool closed_ = false;

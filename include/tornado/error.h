@@ -31,6 +31,8 @@ enum class Errc {
   queue_empty,        ///< Queue::get_nowait() found no item
   queue_full,         ///< Queue::put_nowait() found no room
   channel_closed,     ///< a Channel takes no more items
+  unsatisfiable_read, ///< a read of a stream could not end within its max_bytes
+  buffer_full,        ///< a read needs more than StreamOptions::max_buffer_size
 };
 
 /// The category "tornado". Errc::timed_out also equals std::errc::timed_out.

@@ -279,6 +279,14 @@ inline void TaskScheduler::step(TaskFrame& frame) {
   running_ = nullptr;
 }
 
+void TaskScheduler::end_turn() noexcept {
+  while (turn_end_.linked()) {
+    auto& first = static_cast<TurnEnd&>(*turn_end_.next);
+    first.unlink();
+    first.on_turn_end();
+  }
+}
+
 void TaskScheduler::run(TaskFrame& first) {
   const Running during(*this);
   next_ = &first;

@@ -81,6 +81,7 @@ void IOLoop::Impl::run_ready() {
   if (turn_policy == TurnPolicy::bounded) run_added_callbacks();
   run_due_timeouts();
   run_tasks();
+  tasks.end_turn();
 }
 
 void IOLoop::Impl::run_added_callbacks() {

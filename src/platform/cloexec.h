@@ -5,6 +5,8 @@
 /// Calls that create non-blocking, close-on-exec descriptors. They return -1 and set
 /// errno on failure.
 
+#include <sys/socket.h>
+
 #include <shared_mutex>
 
 namespace tornado {
@@ -12,7 +14,7 @@ namespace tornado {
 int pipe_cloexec(int (&ends)[2]) noexcept;
 int socket_pair_cloexec(int (&ends)[2]) noexcept;
 int socket_cloexec(int domain, int type, int protocol) noexcept;
-int accept_cloexec(int listener) noexcept;
+int accept_cloexec(int listener, sockaddr* peer, socklen_t* size) noexcept;
 /// Like dup2, but `number` becomes close-on-exec. O_NONBLOCK stays as `fd` has it.
 int dup2_cloexec(int fd, int number) noexcept;
 

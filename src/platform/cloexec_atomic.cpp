@@ -20,8 +20,8 @@ int socket_cloexec(int domain, int type, int protocol) noexcept {
   return ::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 }
 
-int accept_cloexec(int listener) noexcept {
-  return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+int accept_cloexec(int listener, sockaddr* peer, socklen_t* size) noexcept {
+  return ::accept4(listener, peer, size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
 int dup2_cloexec(int fd, int number) noexcept {

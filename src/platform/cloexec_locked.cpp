@@ -65,9 +65,9 @@ int socket_cloexec(int domain, int type, int protocol) noexcept {
 }
 
 // A blocking listener holds the lock while it waits.
-int accept_cloexec(int listener) noexcept {
+int accept_cloexec(int listener, sockaddr* peer, socklen_t* size) noexcept {
   const std::shared_lock lock(cloexec_lock());
-  return with_flags(::accept(listener, nullptr, nullptr));
+  return with_flags(::accept(listener, peer, size));
 }
 
 int dup2_cloexec(int fd, int number) noexcept {

@@ -46,6 +46,10 @@ class Category final : public std::error_category {
         return "the queue is full";
       case Errc::channel_closed:
         return "the channel is closed";
+      case Errc::unsatisfiable_read:
+        return "the read could not end within max_bytes";
+      case Errc::buffer_full:
+        return "the read needs more than max_buffer_size";
     }
     return "unknown error " + std::to_string(value);
   }

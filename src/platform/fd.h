@@ -4,6 +4,7 @@
 /// \file
 /// The acts on descriptors that several parts of the library need.
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -30,6 +31,10 @@ UniqueFd adopt_if_made(NativeFd fd) noexcept;
 /// Makes `number`, which is open, a close-on-exec copy of `fd` in one step. False with
 /// errno. Not on Windows.
 bool overwrite(NativeFd number, NativeFd fd) noexcept;
+
+/// As accept_socket(). Writes the peer's `sockaddr` into `peer`, and its size into
+/// `size`, which is the room there at first.
+UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size);
 
 struct Replaced {
   NativeFd number;

@@ -97,17 +97,26 @@ UniqueFd make_socket(int domain, int type, int protocol) {
   return adopt(socket_cloexec(domain, type, protocol), "socket");
 }
 
-UniqueFd accept_socket(NativeFd listener) {
-  const int fd = retry_eintr([listener] {
+UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size) {
+  socklen_t length = 0;
+  const int fd = retry_eintr([&] {
     int accepted;
     do {
-      accepted = accept_cloexec(listener);
+      length = static_cast<socklen_t>(size);
+      accepted = accept_cloexec(listener, static_cast<sockaddr*>(peer),
+                                peer ? &length : nullptr);
     } while (accepted == -1 && errno == ECONNABORTED);
     return accepted;
   });
+  size = length;
   if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
   if (fd == -1) throw_errno(act_on("accept", listener));
   return adopt(fd, "accept");
+}
+
+UniqueFd accept_socket(NativeFd listener) {
+  std::size_t none = 0;
+  return accept_named(listener, nullptr, none);
 }
 
 UniqueFd open_file(const char* path, int flags, unsigned mode) {

@@ -80,11 +80,15 @@ UniqueFd make_socket(int domain, int type, int protocol) {
   return made;
 }
 
-UniqueFd accept_socket(NativeFd listener) {
+UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size) {
   SOCKET accepted;
+  int length = 0;
   do {
-    accepted = ::accept(listener, nullptr, nullptr);
+    length = static_cast<int>(size);
+    accepted =
+        ::accept(listener, static_cast<sockaddr*>(peer), peer ? &length : nullptr);
   } while (accepted == INVALID_SOCKET && ::WSAGetLastError() == WSAECONNRESET);
+  size = static_cast<std::size_t>(length);
   if (accepted == INVALID_SOCKET && ::WSAGetLastError() == WSAEWOULDBLOCK) return {};
   if (accepted == INVALID_SOCKET) throw_windows_error(act_on("accept", listener));
   UniqueFd made = adopt(accepted, "accept");
@@ -92,6 +96,11 @@ UniqueFd accept_socket(NativeFd listener) {
   set_close_exec(made.get());
   set_nonblocking(made.get());
   return made;
+}
+
+UniqueFd accept_socket(NativeFd listener) {
+  std::size_t none = 0;
+  return accept_named(listener, nullptr, none);
 }
 
 UniqueFd open_file(const char* path, int flags, unsigned mode) {

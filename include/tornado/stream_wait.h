@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// \file
+/// What the operations of a stream return. Programs use tornado/iostream.h.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tornado/callback.h"
+#include "tornado/coroutine_frame.h"
+#include "tornado/loop_types.h"
+#include "tornado/time.h"
+
+namespace tornado::detail {
+
+class StreamCore;
+
+/// A wait for a stream. The stream may end first: the wait throws then.
+class TORNADO_API StreamWait : public Suspension, public ListLink<StreamWait> {
+ public:
+  bool withdraw() noexcept override;
+  std::string describe() const override;
+
+ protected:
+  enum class State : std::uint8_t { waits, granted, failed, timed_out };
+
+  StreamWait(StreamCore& core, const char* act, std::optional<Delay> timeout) noexcept;
+  ~StreamWait();
+
+  /// Throws Errc::wrong_thread unless a task of the stream's loop waits.
+  void check_loop() const;
+  /// Begins the wait, and its timeout.
+  void begin();
+  /// Throws unless it was granted.
+  void check() const;
+
+ private:
+  friend class StreamCore;
+  /// Whether the wait is over.
+  virtual bool try_now() = 0;
+
+ protected:
+  StreamCore* core_;  // null once the stream is destroyed
+  const char* act_;
+  std::optional<Delay> timeout_;
+  TimeoutHandle timer_;
+  bool timing_ = false;
+  bool begun_ = false;
+  State state_ = State::waits;
+};
+
+/// Finds where a read ends: the number of bytes to take, or npos if there are too few.
+using ReadMatcher = UniqueFunction<std::size_t(std::string_view), 16>;
+
+struct ReadRequest {
+  enum class Kind : std::uint8_t { until, matching, bytes, until_close };
+
+  // No aggregate: g++ 12 destroys those twice beside a co_await.
+  explicit ReadRequest(Kind k) noexcept : kind(k) {}
+
+  Kind kind;
+  bool partial = false;
+  std::size_t bytes = 0;
+  std::size_t max_bytes = std::string_view::npos;
+  std::string delimiter = {};
+  ReadMatcher matcher = {};
+};
+
+class TORNADO_API ReadWait : public StreamWait {
+ public:
+  ReadWait(StreamCore& core, const char* act, ReadRequest request,
+           std::optional<Delay> timeout) noexcept;
+  bool ready();
+  void suspend() { begin(); }
+
+ protected:
+  ~ReadWait() = default;
+  /// The bytes leave the stream. Valid until its next operation.
+  std::string_view take();
+  /// The bytes were copied: the stream may give their memory back.
+  void release_memory() noexcept;
+
+ private:
+  friend class StreamCore;
+  bool try_now() override;
+  ReadRequest request_;
+  std::size_t granted_ = 0;
+};
+
+class StringRead final : public ReadWait {
+ public:
+  using ReadWait::ReadWait;
+  std::string result() {
+    std::string bytes(take());
+    release_memory();
+    return bytes;
+  }
+};
+
+class ViewRead final : public ReadWait {
+ public:
+  using ReadWait::ReadWait;
+  std::string_view result() { return take(); }
+};
+
+class IntoRead final : public ReadWait {
+ public:
+  IntoRead(StreamCore& core, const char* act, char* into, ReadRequest request,
+           std::optional<Delay> timeout) noexcept
+      : ReadWait(core, act, std::move(request), timeout), into_(into) {}
+  std::size_t result() {
+    const std::string_view bytes = take();
+    const std::size_t count = bytes.copy(into_, bytes.size());
+    release_memory();
+    return count;
+  }
+
+ private:
+  char* into_;
+};
+
+/// Waits until the kernel has taken the first `target` bytes that were ever written.
+class TORNADO_API SentWait final : public StreamWait {
+ public:
+  SentWait(StreamCore& core, const char* act, std::uint64_t target,
+           std::optional<Delay> timeout) noexcept
+      : StreamWait(core, act, timeout), target_(target) {}
+  bool ready();
+  void suspend() { begin(); }
+  void result() const { check(); }
+
+ private:
+  friend class StreamCore;
+  bool try_now() override;
+  std::uint64_t target_;
+};
+
+class TORNADO_API ConnectWait final : public StreamWait {
+ public:
+  ConnectWait(StreamCore& core, std::optional<Delay> timeout) noexcept
+      : StreamWait(core, "connect", timeout) {}
+  bool ready();
+  void suspend() { begin(); }
+  void result() const { check(); }
+  bool withdraw() noexcept override;
+
+ private:
+  bool try_now() override;
+};
+
+}  // namespace tornado::detail

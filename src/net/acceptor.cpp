@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "net/socket_calls.h"
+#include "net/sockets.h"
+#include "platform/fd.h"
+#include "platform/log.h"
+#include "platform/system_error.h"
+#include "tornado/netutil.h"
+
+namespace tornado {
+namespace {
+
+constexpr int most_in_a_turn = 64;
+constexpr std::chrono::milliseconds pause_at_the_limit{100};
+
+bool is_limit(const std::error_code& error) {
+  constexpr std::array limits = {
+      std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
+      std::errc::no_buffer_space, std::errc::not_enough_memory};
+  return std::ranges::any_of(limits, [&](std::errc one) { return error == one; });
+}
+
+/// Errors that Linux's accept passes on from a connection that is broken already.
+bool is_of_the_connection(const std::error_code& error) {
+  constexpr std::array errors = {
+      std::errc::connection_aborted,  std::errc::connection_reset,
+      std::errc::protocol_error,      std::errc::operation_not_permitted,
+      std::errc::network_down,        std::errc::network_unreachable,
+      std::errc::host_unreachable,    std::errc::timed_out,
+      std::errc::no_protocol_option};
+  return std::ranges::any_of(errors, [&](std::errc one) { return error == one; });
+}
+
+UniqueFd accept_connection(NativeFd listener, SocketAddress& peer) {
+  sockaddr_storage name{};
+  std::size_t size = sizeof name;
+  UniqueFd connection = accept_named(listener, &name, size);
+  if (connection) peer = SocketAddress::from_native(&name, size);
+  return connection;
+}
+
+/// Empty where there is no such file, or no descriptor for it.
+UniqueFd open_reserve() noexcept {
+  try {
+    return open_file("/dev/null", O_RDONLY);
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+}  // namespace
+
+struct Acceptor::State : std::enable_shared_from_this<State> {
+  State(IOLoop& on, NativeFd fd, Handler accepted)
+      : loop(on.handle()), listener(fd), handler(std::move(accepted)) {}
+
+  void accept_some();
+  /// False if accepting has to wait.
+  bool go_on_after(const std::system_error& error);
+  void close_one_client() noexcept;
+  void pause();
+  void stop() noexcept;
+
+  LoopHandle loop;  // this may outlive it
+  NativeFd listener;
+  Handler handler;
+  UniqueFd reserve = open_reserve();
+  TimeoutHandle resume;
+  bool stopped = false;
+  bool told = false;  // of a limit
+};
+
+void Acceptor::State::accept_some() {
+  for (int i = 0; i < most_in_a_turn && !stopped; ++i) {
+    SocketAddress peer;
+    UniqueFd connection;
+    try {
+      connection = accept_connection(listener, peer);
+    } catch (const std::system_error& error) {
+      if (!go_on_after(error)) return;
+      continue;
+    }
+    if (!connection) return;
+    told = false;
+    handler(std::move(connection), peer);
+  }
+}
+
+bool Acceptor::State::go_on_after(const std::system_error& error) {
+  if (is_of_the_connection(error.code())) return true;
+  if (!is_limit(error.code())) {
+    stop();
+    throw;
+  }
+  if (!std::exchange(told, true)) {
+    log(LogLevel::warning,
+        std::string(error.what()) + "; a client is closed, and accepting pauses");
+  }
+  close_one_client();
+  pause();
+  return false;
+}
+
+void Acceptor::State::close_one_client() noexcept {
+  if (!reserve) return;
+  reserve.reset();
+  try {
+    (void)accept_socket(listener);
+  } catch (const std::exception&) {
+    // Another thread took the descriptor. The client goes on waiting.
+  }
+  reserve = open_reserve();
+}
+
+void Acceptor::State::pause() {
+  IOLoop* const open = loop.loop();
+  if (!open) return;
+  open->update_handler(listener, Events::none);
+  resume = open->call_later(pause_at_the_limit, [self = shared_from_this()] {
+    if (!self->reserve) self->reserve = open_reserve();
+    IOLoop* const later = self->loop.loop();
+    if (later && !self->stopped) later->update_handler(self->listener, Events::read);
+  });
+}
+
+void Acceptor::State::stop() noexcept {
+  if (std::exchange(stopped, true)) return;
+  IOLoop* const open = loop.loop();
+  if (!open) return;
+  open->remove_handler(listener);
+  open->remove_timeout(resume);
+}
+
+Acceptor::Acceptor() noexcept = default;
+
+Acceptor::Acceptor(IOLoop& loop, NativeFd listener, Handler handler)
+    : state_(std::make_shared<State>(loop, listener, std::move(handler))) {
+  loop.add_handler(
+      listener,
+      [state = state_](NativeFd, Events) {
+        // Removing the handler destroys this lambda.
+        const auto alive = state;  // NOLINT(performance-unnecessary-copy-initialization)
+        alive->accept_some();
+      },
+      Events::read);
+}
+
+Acceptor::Acceptor(Acceptor&&) noexcept = default;
+
+Acceptor& Acceptor::operator=(Acceptor&& other) noexcept {
+  Acceptor old(std::move(*this));
+  state_ = std::move(other.state_);
+  return *this;
+}
+
+Acceptor::~Acceptor() {
+  if (state_) state_->stop();
+}
+
+NativeFd Acceptor::listener() const noexcept {
+  return state_ ? state_->listener : invalid_fd;
+}
+
+}  // namespace tornado

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/lookup.h"
+
+#include <algorithm>
+#include <memory>
+#include <system_error>
+
+#include "net/socket_calls.h"
+#include "net/sockets.h"
+#include "platform/system_error.h"
+
+namespace tornado {
+namespace {
+
+/// The codes of getaddrinfo, which are no errno.
+class ResolverCategory final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "resolver"; }
+  std::string message(int code) const override {
+#ifdef EAI_SYSTEM
+    return ::gai_strerror(code);
+#else
+    return std::system_category().message(code);  // codes of Winsock
+#endif
+  }
+  std::error_condition default_error_condition(int code) const noexcept override {
+    switch (code) {
+      case EAI_AGAIN:
+        return std::errc::resource_unavailable_try_again;
+      case EAI_MEMORY:
+        return std::errc::not_enough_memory;
+      case EAI_FAMILY:
+        return std::errc::address_family_not_supported;
+      default:
+        return {code, *this};
+    }
+  }
+};
+
+std::error_code resolver_error(int code) noexcept {
+#ifdef EAI_SYSTEM
+  if (code == EAI_SYSTEM) return last_socket_error();
+#endif
+  return {code, resolver_category()};
+}
+
+struct FreeAddresses {
+  void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+};
+
+}  // namespace
+
+const std::error_category& resolver_category() noexcept {
+  static const ResolverCategory category;
+  return category;
+}
+
+int native_family(AddressFamily family) noexcept {
+  switch (family) {
+    case AddressFamily::ipv4:
+      return AF_INET;
+    case AddressFamily::ipv6:
+      return AF_INET6;
+    case AddressFamily::local:
+      return AF_UNIX;
+    case AddressFamily::any:
+      break;
+  }
+  return AF_UNSPEC;
+}
+
+std::vector<SocketAddress> look_up(const std::string& host, std::uint16_t port,
+                                   AddressFamily family, bool passive) {
+  addrinfo hints{};
+  hints.ai_family = native_family(family);
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = passive ? AI_PASSIVE : 0;
+  const std::string service = std::to_string(port);
+  addrinfo* raw = nullptr;
+  const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.c_str(),
+                                 &hints, &raw);
+  const std::unique_ptr<addrinfo, FreeAddresses> list(raw);
+  if (code != 0) throw_error(resolver_error(code), "resolve \"" + host + '"');
+  std::vector<SocketAddress> found;
+  for (const addrinfo* one = raw; one; one = one->ai_next) {
+    if (one->ai_family != AF_INET && one->ai_family != AF_INET6) continue;
+    const auto address = SocketAddress::from_native(one->ai_addr, one->ai_addrlen);
+    if (std::ranges::find(found, address) == found.end()) found.push_back(address);
+  }
+  return found;
+}
+
+}  // namespace tornado

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tornado/address.h"
+
+namespace tornado {
+
+/// Calls getaddrinfo, and so may block. Returns each address once, in the system's
+/// order. `passive` stands for every interface where `host` is empty. Throws
+/// std::system_error with the text "resolve HOST"; see resolver_category().
+std::vector<SocketAddress> look_up(const std::string& host, std::uint16_t port,
+                                   AddressFamily family, bool passive = false);
+
+/// The system's number of a family, and 0 for `any`.
+int native_family(AddressFamily family) noexcept;
+
+}  // namespace tornado

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+#include "net/socket_calls.h"
+#include "platform/fork_epoch.h"
+#include "stream/read_buffer.h"
+#include "stream/write_queue.h"
+#include "tornado/iostream.h"
+
+namespace tornado {
+
+/// How a stream moves bytes: by the calls for sockets, or those for pipes.
+struct StreamTransport {
+  Moved (*read)(NativeFd fd, std::span<std::byte> room) noexcept;
+  Moved (*write)(NativeFd fd, std::span<const Bytes> pieces) noexcept;
+};
+extern const StreamTransport socket_transport;
+extern const StreamTransport pipe_transport;
+
+namespace detail {
+
+/// A stream's descriptor, its buffers, and the operations that wait for them. Never
+/// runs code of its user: waits go on in the loop's next step, and the close callback
+/// is posted. So it cannot be destroyed in the middle of its own work.
+class StreamCore final : private TurnEnd {
+ public:
+  StreamCore(UniqueFd fd, IOLoop& loop, const StreamTransport& transport,
+             const StreamOptions& options);
+  ~StreamCore();
+  /// The IOStream is gone: closes, and lets every wait throw.
+  void end() noexcept;
+
+  [[nodiscard]] LoopHandle& loop() noexcept { return loop_; }
+  /// Throws unless this thread may use the stream now.
+  IOLoop& check(std::string_view act) const;
+
+  void connect(const SocketAddress& address);
+  /// Whether the wait is over.
+  bool try_connect(ConnectWait& wait) noexcept;
+  void start_read(ReadWait& wait);
+  bool try_read(ReadWait& wait);
+  void end_read(ReadWait& wait) noexcept {
+    if (reader_ == &wait) reader_ = nullptr;
+  }
+  std::string_view take(std::size_t count) noexcept;
+  void release_memory() noexcept {
+    if (in_.size() == 0) in_.settle();
+  }
+  /// Throws StreamClosedError, or StreamBufferFullError.
+  std::uint64_t write(std::string_view bytes);
+  bool try_sent(SentWait& wait) noexcept;
+  std::error_code stop_sending() noexcept;
+  void close(std::error_code error) noexcept;
+
+  // For waits.
+  void add(StreamWait& wait) noexcept { wait.link_behind(waits_); }
+  /// The wait is watched for from now on.
+  void watch();
+  void forget(StreamWait& wait) noexcept;
+  void on_timeout(StreamWait& wait) noexcept;
+
+  void set_close_callback(Callback callback);
+  [[nodiscard]] NativeFd fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] bool closed() const noexcept { return !fd_ || closing_; }
+  [[nodiscard]] bool reading() const noexcept { return reader_ != nullptr; }
+  [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  [[nodiscard]] std::error_code error() const noexcept { return error_; }
+  [[nodiscard]] const StreamOptions& options() const noexcept { return options_; }
+
+ private:
+  void on_turn_end() noexcept override { send_queued(); }
+  void on_events(Events events) noexcept;
+  void on_readable();
+  void finish_connect() noexcept;
+  void retry_connect() noexcept;
+  /// One read of the descriptor. False if there is nothing now.
+  bool receive();
+  bool grant(ReadWait& wait);
+  bool grant_until(ReadWait& wait, std::size_t end);
+  [[nodiscard]] std::size_t find_end(ReadWait& wait);
+  void end_input(std::error_code error) noexcept;
+  void end_output(std::error_code error) noexcept;
+  void send_queued() noexcept;
+  std::size_t send_now(std::span<const Bytes> pieces) noexcept;
+  std::size_t send_with_queued(Bytes bytes) noexcept;
+  void queue(Bytes bytes, bool half_sent);
+  void settle_waits() noexcept;
+  void complete(StreamWait& wait) noexcept;
+  void note(std::error_code error) noexcept;
+  void close_descriptor() noexcept;
+  void update_interest();
+  void update_interest_or_close() noexcept;
+
+  LoopHandle loop_;
+  UniqueFd fd_;
+  const StreamTransport& transport_;
+  const StreamOptions options_;
+  ReadBuffer in_;
+  WriteQueue out_;
+  ListLink<StreamWait> waits_;  // in the order in which they were made
+  ReadWait* reader_ = nullptr;
+  SocketAddress peer_;  // of the attempt to connect
+  std::optional<TimeoutHandle> retry_;
+  Callback on_close_;
+  std::error_code error_;
+  std::uint64_t written_ = 0;
+  std::uint64_t sent_ = 0;
+  std::size_t searched_ = 0;  // in the buffer, without the delimiter
+  Events interest_ = Events::none;
+  bool registered_ = false;
+  bool connecting_ = false;
+  bool full_ = false;          // the kernel takes no more
+  bool input_ended_ = false;
+  bool output_ended_ = false;
+  bool closing_ = false;       // when all is sent
+  const std::uint64_t epoch_ = fork_epoch();
+};
+
+}  // namespace detail
+}  // namespace tornado
