@@ -23,16 +23,16 @@ enum class Errc {
   status_taken,  ///< another part of the program reaped this child
   no_poller,     ///< the poller is not compiled in, or does not work here
   no_waker,      ///< the waker is not compiled in, or does not work here
-  too_many_restarts,  ///< fork_processes() gave up
-  process_ended,      ///< the process has ended and waits to be reaped: it has no
-                      ///< descriptors
-  kernel_thread,      ///< the process is a thread of the kernel, without descriptors
-  executor_closed,    ///< the executor was closed before it began the job
-  queue_empty,        ///< Queue::get_nowait() found no item
-  queue_full,         ///< Queue::put_nowait() found no room
-  channel_closed,     ///< a Channel takes no more items
-  unsatisfiable_read, ///< a read of a stream could not end within its max_bytes
-  buffer_full,        ///< a read needs more than StreamOptions::max_buffer_size
+  too_many_restarts,   ///< fork_processes() gave up
+  process_ended,       ///< the process has ended and waits to be reaped: it has no
+                       ///< descriptors
+  kernel_thread,       ///< the process is a thread of the kernel, without descriptors
+  executor_closed,     ///< the executor was closed before it began the job
+  queue_empty,         ///< Queue::get_nowait() found no item
+  queue_full,          ///< Queue::put_nowait() found no room
+  channel_closed,      ///< a Channel takes no more items
+  unsatisfiable_read,  ///< a read of a stream could not end within its max_bytes
+  buffer_full,         ///< a read needs more than StreamOptions::max_buffer_size
 };
 
 /// The category "tornado". Errc::timed_out also equals std::errc::timed_out.

@@ -4,6 +4,7 @@
 /// \file
 /// Includes every public header, except testing.h and faults.h.
 
+#include "tornado/address.h"
 #include "tornado/async_generator.h"
 #include "tornado/audit.h"
 #include "tornado/callback.h"
@@ -19,12 +20,14 @@
 #include "tornado/gen.h"
 #include "tornado/intrusive_list.h"
 #include "tornado/ioloop.h"
+#include "tornado/iostream.h"
 #include "tornado/locks.h"
 #include "tornado/log.h"
 #include "tornado/loop_handle.h"
 #include "tornado/loop_types.h"
 #include "tornado/multi.h"
 #include "tornado/native.h"
+#include "tornado/netutil.h"
 #include "tornado/periodic_callback.h"
 #include "tornado/platform.h"
 #include "tornado/poller_kind.h"
@@ -34,6 +37,8 @@
 #include "tornado/ring_buffer.h"
 #include "tornado/run_sync.h"
 #include "tornado/spawn.h"
+#include "tornado/stream_error.h"
+#include "tornado/stream_wait.h"
 #include "tornado/subprocess.h"
 #include "tornado/task.h"
 #include "tornado/task_function.h"

@@ -28,10 +28,10 @@ bool is_limit(const std::error_code& error) {
 /// Errors that Linux's accept passes on from a connection that is broken already.
 bool is_of_the_connection(const std::error_code& error) {
   constexpr std::array errors = {
-      std::errc::connection_aborted,  std::errc::connection_reset,
-      std::errc::protocol_error,      std::errc::operation_not_permitted,
-      std::errc::network_down,        std::errc::network_unreachable,
-      std::errc::host_unreachable,    std::errc::timed_out,
+      std::errc::connection_aborted, std::errc::connection_reset,
+      std::errc::protocol_error,     std::errc::operation_not_permitted,
+      std::errc::network_down,       std::errc::network_unreachable,
+      std::errc::host_unreachable,   std::errc::timed_out,
       std::errc::no_protocol_option};
   return std::ranges::any_of(errors, [&](std::errc one) { return error == one; });
 }
@@ -144,7 +144,8 @@ Acceptor::Acceptor(IOLoop& loop, NativeFd listener, Handler handler)
       listener,
       [state = state_](NativeFd, Events) {
         // Removing the handler destroys this lambda.
-        const auto alive = state;  // NOLINT(performance-unnecessary-copy-initialization)
+        const auto alive =
+            state;  // NOLINT(performance-unnecessary-copy-initialization)
         alive->accept_some();
       },
       Events::read);

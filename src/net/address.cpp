@@ -7,8 +7,8 @@
 #include <optional>
 #include <type_traits>
 
-#include "net/sockets.h"
 #include "net/socket_calls.h"
+#include "net/sockets.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -127,11 +127,10 @@ SocketAddress SocketAddress::parse(std::string_view text) {
   const bool brackets = text.starts_with('[');
   const std::size_t end = brackets ? text.find("]:") : text.rfind(':');
   const std::size_t port_begin = end + (brackets ? 2 : 1);
-  const auto port = end == text.npos ? std::nullopt
-                                     : number<std::uint16_t>(text.substr(port_begin));
-  const std::string_view ip = end == text.npos
-                                  ? text
-                                  : text.substr(brackets, end - (brackets ? 1 : 0));
+  const auto port =
+      end == text.npos ? std::nullopt : number<std::uint16_t>(text.substr(port_begin));
+  const std::string_view ip =
+      end == text.npos ? text : text.substr(brackets, end - (brackets ? 1 : 0));
   const bool colons = ip.find(':') != ip.npos;
   if (!port || colons != brackets || !is_valid_ip(ip)) {
     refuse(std::errc::invalid_argument, "not an address and a port:", text);
@@ -164,7 +163,8 @@ SocketAddress SocketAddress::from_native(const void* address, std::size_t size) 
   } else if (family == AF_UNIX) {
     if (size <= path_offset) return result;  // never bound
     const auto native = read<sockaddr_un>(address, size);
-    std::string_view path(native.sun_path, (std::min)(size, sizeof native) - path_offset);
+    std::string_view path(native.sun_path,
+                          (std::min)(size, sizeof native) - path_offset);
     if (path.front() != '\0') path = path.substr(0, path.find('\0'));
     const bool named = path.find_first_not_of('\0') != path.npos;
     if (named) result = local(path);
@@ -233,7 +233,8 @@ bool SocketAddress::is_loopback() const noexcept {
   }
   if (family() != AddressFamily::ipv6) return family() == AddressFamily::local;
   const auto native = read<sockaddr_in6>(bytes_, size_);
-  return std::memcmp(&native.sin6_addr, &in6addr_loopback, sizeof in6addr_loopback) == 0;
+  return std::memcmp(&native.sin6_addr, &in6addr_loopback, sizeof in6addr_loopback) ==
+         0;
 }
 
 // All but the port in one comparison of bytes: what stands in them is in the order of
@@ -243,16 +244,15 @@ std::strong_ordering operator<=>(const SocketAddress& a,
   if (a.family() != b.family()) return a.family() <=> b.family();
   SocketAddress without_port[] = {a, b};
   for (SocketAddress& address : without_port) address.set_port(0);
-  const int order = std::memcmp(without_port[0].bytes_, without_port[1].bytes_,
-                                sizeof a.bytes_);
+  const int order =
+      std::memcmp(without_port[0].bytes_, without_port[1].bytes_, sizeof a.bytes_);
   if (order != 0) return order <=> 0;
   if (a.size_ != b.size_) return a.size_ <=> b.size_;
   return a.port() <=> b.port();
 }
 
 std::size_t SocketAddress::hash() const noexcept {
-  return std::hash<std::string_view>()(
-      {reinterpret_cast<const char*>(bytes_), size_});
+  return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes_), size_});
 }
 
 std::string to_string(const SocketAddress& address) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/socket_calls.h"
-
 #include <sys/uio.h>
 
 #include <array>
 
+#include "net/socket_calls.h"
 #include "net/sockets.h"
 #include "platform/system_error.h"
 
@@ -45,7 +44,8 @@ void throw_socket_error(std::string_view act, NativeFd fd) {
 }
 
 Moved receive_bytes(NativeFd socket, std::span<std::byte> room) noexcept {
-  return moved(retry_eintr([&] { return ::recv(socket, room.data(), room.size(), 0); }));
+  return moved(
+      retry_eintr([&] { return ::recv(socket, room.data(), room.size(), 0); }));
 }
 
 Moved send_pieces(NativeFd socket, std::span<const Bytes> pieces) noexcept {

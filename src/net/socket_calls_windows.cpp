@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/socket_calls.h"
-
 #include <algorithm>
 #include <array>
 #include <climits>
 
+#include "net/socket_calls.h"
 #include "net/sockets.h"
 #include "platform/error_windows.h"
 #include "platform/system_error.h"

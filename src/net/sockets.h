@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The system's names for sockets: those of POSIX, or those of Winsock where <sys/socket.h>
-/// is not.
+/// The system's names for sockets: those of POSIX, or those of Winsock where
+/// <sys/socket.h> is not.
 
 #if __has_include(<sys/socket.h>)
 #include <arpa/inet.h>

@@ -226,8 +226,8 @@ detail::IntoRead IOStream::read_into(std::span<char> room,
 }
 
 detail::StringRead IOStream::read_until_close(std::optional<Delay> timeout) {
-  return {*core_, "read_until_close",
-          ReadRequest(ReadRequest::Kind::until_close), timeout};
+  return {*core_, "read_until_close", ReadRequest(ReadRequest::Kind::until_close),
+          timeout};
 }
 
 detail::SentWait IOStream::write(std::string_view bytes, std::optional<Delay> timeout) {

@@ -382,8 +382,8 @@ void StreamCore::update_interest() {
   if (connecting_) {
     if (!retry_) wanted = Events::write;
   } else {
-    const bool waits = reader_ && reader_->begun_ &&
-                       reader_->state_ == StreamWait::State::waits;
+    const bool waits =
+        reader_ && reader_->begun_ && reader_->state_ == StreamWait::State::waits;
     const bool listens = on_close_ && in_.size() == 0;
     if (!input_ended_ && (waits || listens)) wanted |= Events::read;
     if (out_.size() > 0 && full_) wanted |= Events::write;

@@ -116,10 +116,10 @@ class StreamCore final : private TurnEnd {
   Events interest_ = Events::none;
   bool registered_ = false;
   bool connecting_ = false;
-  bool full_ = false;          // the kernel takes no more
+  bool full_ = false;  // the kernel takes no more
   bool input_ended_ = false;
   bool output_ended_ = false;
-  bool closing_ = false;       // when all is sent
+  bool closing_ = false;  // when all is sent
   const std::uint64_t epoch_ = fork_epoch();
 };
 

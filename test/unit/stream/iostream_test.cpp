@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// What streams promise beyond Tornado's cases.
+#include "tornado/iostream.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "stream_ends.h"
+#include "support/child.h"
+#include "support/open_numbers.h"
+#include "support/sanitizers.h"
+#include "tornado/multi.h"
+
+namespace tornado::test {
+namespace {
+
+class EachStream : public StreamEnds {};
+INSTANTIATE_TEST_SUITE_P(, EachStream, EachStream::each(), EachStream::name);
+
+TEST_P(EachStream, gives_its_descriptors_back) {
+  const std::set<int> before = open_numbers();
+  connect();
+  first.reset();
+  second.reset();
+  EXPECT_EQ(open_numbers(), before);
+}
+
+TEST_P(EachStream, sends_what_was_written_before_close) {
+  connect();
+  play([this]() -> Task<void> {
+    second->write("small");
+    second->write(std::string(10000, 'x'));
+    second->write("end");
+    second->close();
+    EXPECT_EQ(co_await first->read_until_close(),
+              "small" + std::string(10000, 'x') + "end");
+  });
+}
+
+TEST_P(EachStream, loses_no_byte_when_a_read_is_cancelled) {
+  connect();
+  play([this]() -> Task<void> {
+    const auto line = [](IOStream& from) -> Task<std::string> {
+      co_return co_await from.read_until("\n");
+    };
+    second->write("half");
+    EXPECT_NE(co_await outcome_of([&] { return with_timeout(1ms, line(*first)); }), "");
+    EXPECT_FALSE(first->reading());
+    second->write(" and half\n");
+    EXPECT_EQ(co_await first->read_until("\n"), "half and half\n");
+  });
+}
+
+TEST_P(EachStream, is_as_before_after_a_read_that_timed_out) {
+  connect();
+  play([this]() -> Task<void> {
+    second->write("abc");
+    EXPECT_EQ(co_await outcome_of([this] { return first->read_bytes(5, 1ms); }),
+              "read_bytes: timed out");
+    second->write("de");
+    EXPECT_EQ(co_await first->read_bytes(5, 60s), "abcde");
+  });
+}
+
+TEST_P(EachStream, refuses_a_second_read) {
+  connect();
+  play([this]() -> Task<void> {
+    TaskGroup reader(loop);
+    reader.start([](IOStream& from) -> Task<void> {
+      EXPECT_EQ(co_await from.read_bytes(1), "1");
+    }(*first));
+    co_await moment();
+    EXPECT_NE(co_await outcome_of([this] { return first->read_bytes(1); }), "");
+    second->write("1");
+    co_await reader.join();
+  });
+}
+
+TEST_P(EachStream, ends_the_wait_of_a_read_when_it_is_destroyed) {
+  connect();
+  play([this]() -> Task<void> {
+    TaskGroup reader(loop);
+    reader.start([](IOStream& from) -> Task<void> {
+      EXPECT_EQ(co_await outcome_of([&from] { return from.read_bytes(1); }), "closed");
+    }(*first));
+    co_await moment();
+    first.reset();
+    co_await reader.join();
+  });
+}
+
+TEST_P(EachStream, may_be_moved_under_its_own_read) {
+  connect();
+  play([this]() -> Task<void> {
+    TaskGroup reader(loop);
+    reader.start([](IOStream& from) -> Task<void> {
+      EXPECT_EQ(co_await from.read_bytes(2), "ok");
+    }(*first));
+    co_await moment();
+    IOStream moved = std::move(*first);
+    second->write("ok");
+    co_await reader.join();
+    EXPECT_FALSE(moved.closed());
+  });
+}
+
+TEST_P(EachStream, outlives_its_loop) {
+  auto own = std::make_unique<IOLoop>(LoopOptions{.poller = std::get<1>(GetParam())});
+  const FdPair ends = make_pipe();
+  PipeIOStream stream(duplicate(ends.first.get()), *own);
+  stream.set_close_callback([] {});
+  own.reset();
+  EXPECT_THROW(stream.write("x"), std::system_error);
+  stream.close();
+  EXPECT_TRUE(stream.closed());
+}
+
+TEST_P(EachStream, makes_a_writer_wait_for_a_reader_that_sleeps) {
+  connect({.write_room = 4096});
+  play([this]() -> Task<void> {
+    std::size_t written = 0;
+    TaskGroup writer(loop);
+    writer.start([](IOStream& to, std::size_t& count) -> Task<void> {
+      for (int i = 0; i < 10000; ++i) {
+        co_await to.write(std::string(1000, 'x'));
+        count += 1000;
+      }
+      to.close();
+    }(*second, written));
+    std::size_t before = 1;
+    while (std::exchange(before, written) != written) {
+      for (int i = 0; i < 10; ++i) co_await moment();
+    }
+    EXPECT_LT(written, 10000u * 1000);
+    EXPECT_EQ((co_await first->read_until_close()).size(), 10000u * 1000);
+    co_await writer.join();
+  });
+}
+
+TEST_P(EachStream, refuses_a_write_beyond_its_limit_and_stays_open) {
+  connect({.max_write_buffer_size = 1000});
+  play([this]() -> Task<void> {
+    second->write(std::string(1000, 'a'));
+    EXPECT_THROW(second->write("b"), StreamBufferFullError);
+    co_await second->flush();
+    second->write("c");
+    EXPECT_EQ(co_await first->read_bytes(1001), std::string(1000, 'a') + "c");
+  });
+}
+
+TEST_P(EachStream, writes_without_a_signal_when_nobody_reads) {
+  connect();
+  play([this]() -> Task<void> {
+    first.reset();
+    std::string ended;
+    while (ended.empty()) {
+      ended = co_await outcome_of([this]() -> Task<void> {
+        co_await second->write(std::string(5000, 'x'));
+        co_await second->flush();
+      });
+    }
+    EXPECT_TRUE(ended.starts_with("closed: ")) << ended;
+    EXPECT_TRUE(second->error() == std::errc::broken_pipe ||
+                second->error() == std::errc::connection_reset)
+        << second->error().message();
+  });
+}
+
+TEST_P(EachStream, goes_on_writing_after_the_end_of_input_if_it_is_half_open) {
+  if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
+  connect({.half_open = true});
+  play([this]() -> Task<void> {
+    second->write("question");
+    co_await second->shutdown_write();
+    EXPECT_EQ(co_await first->read_until_close(), "question");
+    EXPECT_FALSE(first->closed());
+    first->write("answer");
+    first->close();
+    EXPECT_EQ(co_await second->read_until_close(), "answer");
+  });
+}
+
+TEST_P(EachStream, sends_its_answer_before_the_end_of_input_closes_it) {
+  if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
+  connect();
+  const std::string answer(3 << 20, 'a');
+  play([&, this]() -> Task<void> {
+    second->write("question");
+    co_await second->shutdown_write();
+    EXPECT_EQ(co_await first->read_bytes(8), "question");
+    first->write(answer);
+    EXPECT_EQ(co_await outcome_of([this] { return first->read_bytes(1); }), "closed");
+    EXPECT_EQ(co_await second->read_until_close(), answer);
+  });
+}
+
+TEST_P(EachStream, tells_a_reset_from_an_end) {
+  if (std::get<0>(GetParam()) != Link::tcp) GTEST_SKIP() << "only TCP resets";
+  connect();
+  play([this]() -> Task<void> {
+    second->write("all");
+    co_await second->flush();
+    const linger reset{1, 0};
+    ::setsockopt(second->fileno(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    second->close();
+    EXPECT_EQ(co_await outcome_of([this] { return first->read_until_close(); }),
+              "closed: Connection reset by peer");
+  });
+}
+
+TEST_P(EachStream, finishes_an_answer_while_the_peer_still_sends) {
+  if (std::get<0>(GetParam()) != Link::tcp) GTEST_SKIP() << "only TCP resets";
+  connect();
+  const std::string answer(2 << 20, 'a');
+  play([&, this]() -> Task<void> {
+    second->write(std::string(100000, 'q'));
+    first->write(answer);
+    TaskGroup finishing(loop);
+    finishing.start(first->finish());
+    EXPECT_EQ(co_await second->read_until_close(), answer);
+    second->close();
+    co_await finishing.join();
+    EXPECT_TRUE(first->closed());
+  });
+}
+
+TEST_P(EachStream, gives_up_a_finish_that_lasts_too_long) {
+  if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
+  connect();
+  play([this]() -> Task<void> {
+    co_await first->finish({.in_all = 5ms, .without_a_byte = 1ms});
+    EXPECT_TRUE(first->closed());
+  });
+}
+
+TEST_P(EachStream, ends_a_finish_whose_stream_was_destroyed) {
+  if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
+  connect();
+  play([this]() -> Task<void> {
+    Task<void> finish = first->finish();
+    first.reset();
+    co_await std::move(finish);
+    EXPECT_EQ(co_await second->read_until_close(), "");
+  });
+}
+
+TEST_P(EachStream, sends_nothing_twice_from_a_forked_child) {
+  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
+  connect();
+  second->write("once");
+  EXPECT_TRUE(passes_in_child([this] { second.reset(); }));
+  play([this]() -> Task<void> {
+    second->close();
+    EXPECT_EQ(co_await first->read_until_close(), "once");
+  });
+}
+
+TEST_P(EachStream, is_noticed_as_closed_while_it_is_idle) {
+  connect();
+  play([this]() -> Task<void> {
+    bool told = false;
+    first->set_close_callback([&told] { told = true; });
+    second.reset();
+    while (!told) co_await moment();
+    EXPECT_TRUE(first->closed());
+    EXPECT_FALSE(first->error());
+  });
+}
+
+TEST_P(EachStream, finds_a_delimiter_that_comes_in_pieces) {
+  connect();
+  play([this]() -> Task<void> {
+    TaskGroup reader(loop);
+    reader.start([](IOStream& from) -> Task<void> {
+      EXPECT_EQ(co_await from.read_until("abcabd"), "xabcabcabd");
+    }(*first));
+    for (const char byte : std::string("xabcabcabdrest")) {
+      second->write({&byte, 1});
+      co_await second->flush();
+      co_await moment();
+    }
+    co_await reader.join();
+    EXPECT_EQ(co_await first->read_some(), "rest");
+  });
+}
+
+TEST_P(EachStream, gives_views_until_the_next_operation) {
+  connect();
+  play([this]() -> Task<void> {
+    second->write("one\ntwo\n");
+    const std::string_view line = co_await first->read_until_view("\n");
+    EXPECT_EQ(line, "one\n");
+    EXPECT_EQ(co_await first->read_until_view("\n"), "two\n");
+  });
+}
+
+TEST_P(EachStream, takes_what_a_matcher_says) {
+  connect();
+  const auto digits = [](std::string_view text) {
+    const std::size_t end = text.find_first_not_of("0123456789");
+    return end;
+  };
+  play([&, this]() -> Task<void> {
+    second->write("12");
+    second->write("34;5");
+    EXPECT_EQ(co_await first->read_until_match(digits), "1234");
+    EXPECT_EQ(co_await first->read_bytes(2), ";5");
+  });
+}
+
+TEST_P(EachStream, refuses_an_empty_delimiter) {
+  connect();
+  EXPECT_THROW((void)first->read_until(""), std::system_error);
+}
+
+TEST_P(EachStream, closes_when_a_read_needs_more_than_its_buffer) {
+  connect({.max_buffer_size = 5000});
+  play([this]() -> Task<void> {
+    second->write(std::string(100000, 'x'));
+    EXPECT_EQ(co_await outcome_of([this] { return first->read_until("\n"); }),
+              "closed: the read needs more than max_buffer_size");
+  });
+}
+
+TEST_P(EachStream, closes_with_the_loop_and_leaves_no_task) {
+  auto own = std::make_unique<IOLoop>(LoopOptions{.poller = std::get<1>(GetParam())});
+  FdPair ends = make_pipe();
+  bool destroyed = false;
+  struct Flag {
+    bool& set;
+    ~Flag() { set = true; }
+  };
+  own->spawn_callback([](UniqueFd fd, IOLoop& on, bool& flag) -> Task<void> {
+    const Flag at_end{flag};
+    PipeIOStream stream(std::move(fd), on);
+    co_await stream.read_bytes(1);
+  }(std::move(ends.first), *own, destroyed));
+  own->add_callback([&own] { own->stop(); });
+  own->start();
+  own.reset();
+  EXPECT_TRUE(destroyed);
+}
+
+}  // namespace
+}  // namespace tornado::test

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "platform/tcp_pair.h"
+#include "support/pollers.h"
+#include "support/wait.h"
+#include "tornado/gen.h"
+#include "tornado/iostream.h"
+#include "tornado/task_group.h"
+
+namespace tornado::test {
+
+using namespace std::chrono_literals;
+
+/// What connects the two ends of a test.
+enum class Link { tcp, local, pipe };
+
+/// A loop of each poller, and two connected streams of each kind. Each test is a task.
+class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind>> {
+ public:
+  static std::string name(const testing::TestParamInfo<ParamType>& info) {
+    constexpr const char* links[] = {"tcp", "local", "pipe"};
+    return std::string(links[static_cast<int>(std::get<0>(info.param))]) + "_" +
+           std::string(to_string(std::get<1>(info.param)));
+  }
+  static auto each() {
+    return testing::Combine(testing::Values(Link::tcp, Link::local, Link::pipe),
+                            testing::ValuesIn(working_poller_kinds()));
+  }
+
+ protected:
+  /// A pipe goes one way only.
+  [[nodiscard]] static bool both_ways() {
+    return std::get<0>(GetParam()) != Link::pipe;
+  }
+
+  /// `first` reads what `second` writes.
+  void connect(const StreamOptions& options = {}) {
+    FdPair ends;
+    switch (std::get<0>(GetParam())) {
+      case Link::tcp:
+        ends = open_tcp_pair();
+        break;
+      case Link::local:
+        ends = make_socket_pair();
+        break;
+      case Link::pipe:
+        ends = make_pipe();
+        first = std::make_unique<PipeIOStream>(std::move(ends.first), loop, options);
+        second = std::make_unique<PipeIOStream>(std::move(ends.second), loop, options);
+        return;
+    }
+    first = std::make_unique<IOStream>(std::move(ends.first), loop, options);
+    second = std::make_unique<IOStream>(std::move(ends.second), loop, options);
+  }
+
+  template <class F>
+  void play(F body) {
+    constexpr auto run = [](F function) -> Task<void> { co_await function(); };
+    loop.run_sync(run(std::move(body)), patience);
+  }
+
+  IOLoop loop{LoopOptions{.poller = std::get<1>(GetParam())}};
+  std::unique_ptr<IOStream> first;
+  std::unique_ptr<IOStream> second;
+};
+
+/// How an operation ended: "" for a result, the real error of a StreamClosedError, or
+/// what else was thrown.
+template <class F>
+Task<std::string> outcome_of(F act) {
+  try {
+    (void)co_await act();
+  } catch (const StreamClosedError& error) {
+    co_return error.real_error() ? "closed: " + error.real_error().message() : "closed";
+  } catch (const std::exception& error) {
+    co_return error.what();
+  }
+  co_return std::string();
+}
+
+}  // namespace tornado::test
