@@ -50,7 +50,9 @@ TEST(SocketAddresses, become_text_and_come_back) {
   const char* const texts[] = {"127.0.0.1:80", "[::1]:65535", "", "unix:/run/x y",
                                "unix:@name"};
   for (std::size_t i = 0; i < std::size(all); ++i) {
-    if (*texts[i] != '\0') EXPECT_EQ(to_string(all[i]), texts[i]);
+    if (*texts[i] != '\0') {
+      EXPECT_EQ(to_string(all[i]), texts[i]);
+    }
     EXPECT_EQ(SocketAddress::parse(to_string(all[i])), all[i]) << texts[i];
     EXPECT_EQ(SocketAddress::from_native(all[i].data(), all[i].size()), all[i]);
   }

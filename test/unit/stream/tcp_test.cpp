@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+// Servers, clients and resolvers together. The cases of Tornado's tcpserver_test.py,
+// tcpclient_test.py and netutil_test.py have their own names.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <future>
+#include <string>
+#include <vector>
+
+#include "stream_ends.h"
+#include "support/child.h"
+#include "support/log_capture.h"
+#include "support/open_numbers.h"
+#include "support/pollers.h"
+#include "support/sanitizers.h"
+#include "tornado/fork_processes.h"
+#include "tornado/multi.h"
+#include "tornado/tcp_client.h"
+#include "tornado/tcp_server.h"
+
+namespace tornado::test {
+namespace {
+
+Task<void> echo_lines(IOStream stream, SocketAddress) {
+  for (;;) co_await stream.write(co_await stream.read_until("\n"));
+}
+
+class WithServer : public testing::TestWithParam<PollerKind> {
+ protected:
+  template <class F>
+  void play(F body) {
+    constexpr auto run = [](F function) -> Task<void> { co_await function(); };
+    loop.run_sync(run(std::move(body)), patience);
+  }
+  /// A connection to the server's first address.
+  Task<IOStream> connect(const TCPServer& server) {
+    const SocketAddress to = server.addresses().front();
+    TCPClient client;
+    return client.connect(to.ip(), to.port());
+  }
+
+  IOLoop loop{LoopOptions{.poller = GetParam()}};
+};
+std::string poller_name(const testing::TestParamInfo<PollerKind>& info) {
+  return std::string(to_string(info.param));
+}
+
+class TCPServerTest : public WithServer {};
+INSTANTIATE_TEST_SUITE_P(, TCPServerTest, testing::ValuesIn(working_poller_kinds()),
+                         poller_name);
+
+TEST_P(TCPServerTest, test_handle_stream_coroutine_logging) {
+  const LogCapture log;
+  TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
+    (void)co_await stream.read_bytes(5);
+    stream.close();
+    throw std::logic_error("1 / 0");
+  });
+  server.listen(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    IOStream client = co_await connect(server);
+    co_await client.write("hello");
+    EXPECT_EQ(co_await client.read_until_close(), "");
+    co_await server.drain();
+  });
+  EXPECT_TRUE(log.contains("1 / 0", LogLevel::error));
+}
+
+TEST_P(TCPServerTest, test_handle_stream_native_coroutine) {
+  TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
+    stream.write("data");
+    stream.close();
+    co_return;
+  });
+  server.listen(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    IOStream client = co_await connect(server);
+    EXPECT_EQ(co_await client.read_until_close(), "data");
+  });
+}
+
+TEST_P(TCPServerTest, test_stop_twice) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "127.0.0.1"});
+  server.stop();
+  server.stop();
+  EXPECT_TRUE(server.addresses().empty());
+}
+
+TEST_P(TCPServerTest, test_stop_in_callback) {
+  const LogCapture log;
+  std::optional<TCPServer> server;
+  server.emplace([&server](IOStream stream, SocketAddress) -> Task<void> {
+    server->stop();
+    (void)co_await stream.read_until_close();
+  });
+  server->listen(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    const SocketAddress to = server->addresses().front();
+    std::vector<Task<std::string>> clients;
+    for (int i = 0; i < 40; ++i) {
+      clients.push_back([](SocketAddress address) -> Task<std::string> {
+        co_return co_await outcome_of([address]() -> Task<void> {
+          TCPClient client;
+          const IOStream stream = co_await client.connect(address.ip(), address.port());
+        });
+      }(to));
+    }
+    co_await multi(std::move(clients));
+  });
+  EXPECT_EQ(log.count(LogLevel::error), 0u);
+}
+
+TEST_P(TCPServerTest, serves_again_after_stop) {
+  TCPServer server(echo_lines);
+  for (int i = 0; i < 2; ++i) {
+    server.listen(0, {.address = "127.0.0.1"});
+    play([&]() -> Task<void> {
+      IOStream client = co_await connect(server);
+      co_await client.write("line\n");
+      EXPECT_EQ(co_await client.read_until("\n"), "line\n");
+    });
+    server.stop();
+  }
+}
+
+TEST_P(TCPServerTest, drains_the_connections_that_it_has) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    IOStream client = co_await connect(server);
+    co_await client.write("1\n");
+    EXPECT_EQ(co_await client.read_until("\n"), "1\n");
+    TaskGroup draining(loop);
+    draining.start(server.drain());
+    co_await moment();
+    co_await client.write("2\n");
+    EXPECT_EQ(co_await client.read_until("\n"), "2\n");
+    EXPECT_EQ(server.connections(), 1u);
+    client.close();
+    co_await draining.join();
+    EXPECT_EQ(server.connections(), 0u);
+  });
+}
+
+TEST_P(TCPServerTest, ends_its_connections_when_it_is_destroyed) {
+  std::optional<TCPServer> server(std::in_place, echo_lines);
+  server->listen(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    IOStream client = co_await connect(*server);
+    co_await client.write("1\n");
+    EXPECT_EQ(co_await client.read_until("\n"), "1\n");
+    server.reset();
+    EXPECT_EQ(co_await client.read_until_close(), "");
+  });
+}
+
+TEST_P(TCPServerTest, may_be_destroyed_by_one_of_its_connections) {
+  std::optional<TCPServer> server;
+  server.emplace([&server](IOStream stream, SocketAddress) -> Task<void> {
+    (void)co_await stream.read_bytes(1);
+    server.reset();
+    EXPECT_THROW(co_await moment(), Cancelled);
+  });
+  server->listen(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    IOStream client = co_await connect(*server);
+    co_await client.write("x");
+    EXPECT_EQ(co_await client.read_until_close(), "");
+  });
+  EXPECT_FALSE(server);
+}
+
+TEST_P(TCPServerTest, leaves_no_descriptor_behind) {
+  const std::set<int> before = open_numbers();
+  {
+    IOLoop own(LoopOptions{.poller = GetParam()});
+    own.make_current();
+    TCPServer server(echo_lines);
+    server.listen(0, {.address = "127.0.0.1"});
+    const auto talk = [](SocketAddress to) -> Task<void> {
+      TCPClient tcp;
+      IOStream client = co_await tcp.connect(to.ip(), to.port());
+      co_await client.write("1\n");
+      EXPECT_EQ(co_await client.read_until("\n"), "1\n");
+    };
+    own.run_sync(talk(server.addresses().front()), patience);
+  }
+  loop.make_current();
+  EXPECT_EQ(open_numbers(), before);
+}
+
+TEST(TestMultiprocess, test_bind_start) {
+  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
+  EXPECT_TRUE(passes_in_child([] {
+    TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
+      stream.write(std::to_string(*task_id()));
+      stream.close();
+      IOLoop::current()->stop();
+      co_return;
+    });
+    server.bind(0, {.address = "127.0.0.1"});
+    // Each worker answers once. The parent cannot connect while it waits for them, so
+    // each of them connects to itself or to another.
+    if (server.start(3, 0)) {
+      IOLoop& loop = *IOLoop::current();
+      const auto ask = [](SocketAddress to) -> Task<void> {
+        TCPClient tcp;
+        IOStream client = co_await tcp.connect(to.ip(), to.port());
+        const std::string id = co_await client.read_until_close();
+        EXPECT_TRUE(id == "0" || id == "1" || id == "2") << id;
+      };
+      loop.spawn_callback(ask(server.addresses().front()));
+      loop.call_later(patience, [&loop] { loop.stop(); });
+      loop.start();
+      ::_exit(0);
+    }
+  }));
+}
+
+class TCPClientTest : public WithServer {};
+INSTANTIATE_TEST_SUITE_P(, TCPClientTest, testing::ValuesIn(working_poller_kinds()),
+                         poller_name);
+
+TEST_P(TCPClientTest, test_connect_ipv4_ipv4) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    TCPClient tcp;
+    IOStream client =
+        co_await tcp.connect("127.0.0.1", server.addresses().front().port());
+    co_await client.write("hello\n");
+    EXPECT_EQ(co_await client.read_until("\n"), "hello\n");
+  });
+}
+
+TEST_P(TCPClientTest, test_connect_unspec_dual) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "localhost"});
+  play([&]() -> Task<void> {
+    TCPClient tcp;
+    IOStream client =
+        co_await tcp.connect("localhost", server.addresses().front().port());
+    co_await client.write("hello\n");
+    EXPECT_EQ(co_await client.read_until("\n"), "hello\n");
+  });
+}
+
+SocketAddress address_without_listener() {
+  const auto sockets = bind_sockets(0, {.address = "127.0.0.1"});
+  return local_address(sockets.front().get());
+}
+
+TEST_P(TCPClientTest, test_refused_ipv4) {
+  const SocketAddress nobody = address_without_listener();
+  play([&]() -> Task<void> {
+    std::error_code code;
+    std::size_t attempts = 0;
+    try {
+      TCPClient tcp;
+      (void)co_await tcp.connect("127.0.0.1", nobody.port());
+    } catch (const ConnectError& error) {
+      code = error.code();
+      attempts = error.attempts().size();
+    }
+    EXPECT_EQ(code, std::errc::connection_refused);
+    EXPECT_EQ(attempts, 1u);
+  });
+}
+
+TEST_P(TCPClientTest, test_source_ip_fail) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "127.0.0.1"});
+  const auto port = server.addresses().front().port();
+  play([&]() -> Task<void> {
+    const ConnectOptions options = {.source = SocketAddress("8.8.8.8", 0)};
+    std::error_code code;
+    try {
+      TCPClient tcp;
+      (void)co_await tcp.connect("127.0.0.1", port, options);
+    } catch (const ConnectError& error) {
+      code = error.code();
+    }
+    EXPECT_EQ(code, std::errc::address_not_available);
+  });
+}
+
+TEST_P(TCPClientTest, test_source_ip_success) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "127.0.0.1"});
+  const auto port = server.addresses().front().port();
+  play([&]() -> Task<void> {
+    const ConnectOptions options = {.source = SocketAddress("127.0.0.5", 0)};
+    TCPClient tcp;
+    const IOStream client = co_await tcp.connect("127.0.0.1", port, options);
+    EXPECT_EQ(local_address(client.fileno()).ip(), "127.0.0.5");
+  });
+}
+
+/// Answers when it is told to, or never.
+class ScriptedResolver final : public Resolver {
+ public:
+  Task<Addresses> resolve(std::string, std::uint16_t, AddressFamily) override {
+    if (hangs) co_await sleep(1h);
+    co_return answer;
+  }
+  bool hangs = false;
+  Addresses answer;
+};
+
+TEST_P(TCPClientTest, test_connect_timeout) {
+  ScriptedResolver resolver;
+  resolver.hangs = true;
+  play([&]() -> Task<void> {
+    std::error_code code;
+    try {
+      TCPClient tcp(resolver);
+      (void)co_await tcp.connect("1.2.3.4", 12345, {.timeout = 5ms});
+    } catch (const std::system_error& error) {
+      code = error.code();
+    }
+    EXPECT_EQ(code, Errc::timed_out);
+  });
+}
+
+TEST_P(TCPClientTest, tries_the_next_address_at_once_after_a_failure) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "127.0.0.1"});
+  ScriptedResolver resolver;
+  resolver.answer = {address_without_listener(), address_without_listener(),
+                     server.addresses().front()};
+  play([&]() -> Task<void> {
+    TCPClient tcp(resolver);
+    // An hour: only the failures let the next attempts begin.
+    const IOStream client = co_await tcp.connect("name", 1, {.attempt_delay = 1h});
+    EXPECT_EQ(remote_address(client.fileno()), server.addresses().front());
+  });
+}
+
+TEST_P(TCPClientTest, keeps_the_error_of_each_address) {
+  ScriptedResolver resolver;
+  resolver.answer = {address_without_listener(), address_without_listener()};
+  play([&]() -> Task<void> {
+    std::vector<ConnectError::Attempt> attempts;
+    try {
+      TCPClient tcp(resolver);
+      (void)co_await tcp.connect("name", 1);
+    } catch (const ConnectError& error) {
+      attempts = error.attempts();
+    }
+    EXPECT_EQ(attempts.size(), 2u);
+  });
+}
+
+TEST(ThreadedResolverTest, test_localhost) {
+  IOLoop loop;
+  ThreadedResolver resolver;
+  const auto all = loop.run_sync(resolver.resolve("localhost", 80));
+  EXPECT_NE(std::ranges::find(all, SocketAddress("127.0.0.1", 80)), all.end());
+}
+
+TEST(ThreadedResolverErrorTest, test_bad_host) {
+  IOLoop loop;
+  ThreadedResolver resolver;
+  EXPECT_THROW((void)loop.run_sync(resolver.resolve("an invalid domain", 80)),
+               std::system_error);
+}
+
+TEST(ThreadedResolvers, drop_what_waits_when_they_are_destroyed) {
+  IOLoop loop;
+  std::error_code code;
+  const auto ask = [](std::error_code& seen) -> Task<void> {
+    auto resolver = std::make_unique<ThreadedResolver>(1, 0);
+    try {
+      (void)co_await resolver->resolve("an invalid domain", 80);
+    } catch (const std::system_error& error) {
+      seen = error.code();
+    }
+  };
+  loop.run_sync(ask(code));
+  EXPECT_EQ(code, std::errc::resource_unavailable_try_again);
+}
+
+TEST(OverrideResolverTest, test_resolve_multiaddr) {
+  IOLoop loop;
+  ThreadedResolver inner;
+  OverrideResolver resolver(inner);
+  resolver.add("google.com", {"1.2.3.4"}, 80, AddressFamily::ipv4);
+  resolver.add("google.com", {"2a02:6b8:7c:40c:c51e:495f:e23a:3", 8080}, 80,
+               AddressFamily::ipv6);
+  EXPECT_EQ(loop.run_sync(resolver.resolve("google.com", 80, AddressFamily::ipv4)),
+            Resolver::Addresses{SocketAddress("1.2.3.4", 80)});
+  EXPECT_EQ(
+      loop.run_sync(resolver.resolve("google.com", 80, AddressFamily::ipv6)),
+      Resolver::Addresses{SocketAddress("2a02:6b8:7c:40c:c51e:495f:e23a:3", 8080)});
+}
+
+}  // namespace
+}  // namespace tornado::test
