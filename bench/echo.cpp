@@ -151,6 +151,24 @@ void tornado_server(std::vector<UniqueFd>& fds) {
   loop.start();
 }
 
+Task<> serve(UniqueFd fd) {
+  IOStream stream(std::move(fd));
+  try {
+    for (;;) co_await stream.write(co_await stream.read_some_view(most_bytes));
+  } catch (const StreamClosedError&) {
+  }
+}
+
+void stream_server(std::vector<UniqueFd>& fds) {
+  IOLoop loop;
+  const auto serve_all = [](std::vector<UniqueFd>& all) -> Task<> {
+    TaskGroup connections;
+    for (UniqueFd& fd : all) connections.start(serve(std::move(fd)));
+    co_await connections.join();
+  };
+  loop.run_sync(serve_all(fds));
+}
+
 #if BENCH_LIBUV
 struct UvConnection {
   uv_tcp_t tcp;
@@ -304,6 +322,7 @@ Contest contest(std::size_t connections, std::size_t messages) {
            {"cpu", "ns of the server's processor per message"}},
           {
               {"tornado", Role::ours, with(&tornado_server)},
+              {"tornado, IOStream", Role::ours, with(&stream_server)},
               {"epoll", Role::floor, with(&raw_server)},
 #if BENCH_LIBUV
               {"libuv, tcp", Role::peer, with(&uv_server)},

@@ -109,7 +109,7 @@ bool StreamCore::try_read(ReadWait& wait) {
     }
     if (in_.size() >= options_.max_buffer_size) {
       close(Errc::buffer_full);
-    } else if (connecting_ || reads == most_reads_in_a_turn || !receive()) {
+    } else if (connecting_ || drained_ || reads == most_reads_in_a_turn || !receive()) {
       return false;
     }
   }
@@ -120,6 +120,7 @@ bool StreamCore::receive() {
   const std::size_t most = options_.max_buffer_size - in_.size();
   if (room.size() > most) room = room.first(most);
   const Moved got = transport_.read(fd(), room);
+  drained_ = got.bytes < room.size();
   if (got.would_block()) return false;
   if (got.bytes == 0) {
     end_input(got.error);
@@ -354,14 +355,18 @@ void StreamCore::on_events(Events events) noexcept {
 }
 
 void StreamCore::on_readable() {
+  drained_ = false;
   if (reader_ && reader_->state_ == StreamWait::State::waits) {
     if (try_read(*reader_)) {
       complete(*reader_);
     } else {
       in_.settle();
     }
-  } else if (in_.size() == 0 && !input_ended_) {
-    receive();  // nobody asks: to notice the end
+  } else if (on_close_ && in_.size() == 0 && !input_ended_) {
+    receive();  // to notice the end
+  } else {
+    interest_ = interest_ & ~Events::read;  // what nobody asks for is not told again
+    loop_.loop()->update_handler(fd(), interest_);
   }
 }
 
@@ -382,10 +387,13 @@ void StreamCore::update_interest() {
   if (connecting_) {
     if (!retry_) wanted = Events::write;
   } else {
+    // Once asked for, it stays until an event finds no reader: most are followed by
+    // another read.
     const bool waits =
         reader_ && reader_->begun_ && reader_->state_ == StreamWait::State::waits;
     const bool listens = on_close_ && in_.size() == 0;
-    if (!input_ended_ && (waits || listens)) wanted |= Events::read;
+    if (waits || listens || has(interest_, Events::read)) wanted |= Events::read;
+    if (input_ended_) wanted &= ~Events::read;
     if (out_.size() > 0 && full_) wanted |= Events::write;
   }
   if (wanted == interest_) return;

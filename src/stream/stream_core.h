@@ -116,7 +116,8 @@ class StreamCore final : private TurnEnd {
   Events interest_ = Events::none;
   bool registered_ = false;
   bool connecting_ = false;
-  bool full_ = false;  // the kernel takes no more
+  bool full_ = false;     // the kernel takes no more
+  bool drained_ = false;  // the kernel had no more: an event tells of the next
   bool input_ended_ = false;
   bool output_ended_ = false;
   bool closing_ = false;  // when all is sent
