@@ -8,10 +8,10 @@
 #include <mutex>
 #include <thread>
 
-#include "loop/stack_probe.h"
 #include "net/lookup.h"
 #include "platform/fork_epoch.h"
 #include "platform/system_error.h"
+#include "platform/thread.h"
 #include "tornado/gen.h"
 
 namespace tornado {
@@ -52,6 +52,15 @@ struct ThreadedResolver::State : std::enable_shared_from_this<State> {
     std::uint16_t port;
     AddressFamily family;
     auto operator<=>(const Question&) const = default;
+  };
+
+  /// For until().
+  struct Ask {
+    std::shared_ptr<State> state;
+    Question question;
+    void operator()(Answer answer) {
+      state->ask(std::move(question), std::move(answer));
+    }
   };
 
   State(std::size_t at_a_time, std::size_t in_line)
@@ -171,11 +180,8 @@ Task<Addresses> ThreadedResolver::resolve(std::string host, std::uint16_t port,
                                           AddressFamily family) {
   Addresses known = known_addresses(host, port, family);
   if (!known.empty()) co_return known;
-  State::Question question{std::move(host), port, family};
-  const auto ask = [&](Answer answer) {
-    state()->ask(std::move(question), std::move(answer));
-  };
-  co_return co_await until<Addresses>(ask);
+  State::Ask ask{state(), {std::move(host), port, family}};
+  co_return co_await until<Addresses>(std::move(ask));
 }
 
 Resolver& Resolver::standard() {

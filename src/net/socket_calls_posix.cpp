@@ -11,9 +11,9 @@ namespace tornado {
 namespace {
 
 #ifdef MSG_NOSIGNAL
-constexpr int without_sigpipe = MSG_NOSIGNAL;
+constexpr int send_flags = MSG_NOSIGNAL;
 #else
-constexpr int without_sigpipe = 0;  // refuse_sigpipe() has set it
+constexpr int send_flags = 0;  // refuse_sigpipe() has set it
 #endif
 
 Moved moved(ssize_t result) noexcept {
@@ -52,7 +52,7 @@ Moved send_pieces(NativeFd socket, std::span<const Bytes> pieces) noexcept {
   if (pieces.size() == 1) {
     const Bytes one = pieces.front();
     return moved(retry_eintr(
-        [&] { return ::send(socket, one.data(), one.size(), without_sigpipe); }));
+        [&] { return ::send(socket, one.data(), one.size(), send_flags); }));
   }
   std::array<iovec, most_pieces> vector;
   const std::size_t count = (std::min)(pieces.size(), most_pieces);
@@ -62,8 +62,7 @@ Moved send_pieces(NativeFd socket, std::span<const Bytes> pieces) noexcept {
   msghdr message{};
   message.msg_iov = vector.data();
   message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
-  return moved(
-      retry_eintr([&] { return ::sendmsg(socket, &message, without_sigpipe); }));
+  return moved(retry_eintr([&] { return ::sendmsg(socket, &message, send_flags); }));
 }
 
 // After EINTR the attempt goes on, and may not be repeated.

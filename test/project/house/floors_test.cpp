@@ -13,8 +13,8 @@
 namespace tornado::test {
 namespace {
 
-constexpr std::array floors = {"platform", "poller",    "loop",
-                               "process",  "coroutine", "testing"};
+constexpr std::array floors = {"platform",  "poller", "loop",   "process",
+                               "coroutine", "net",    "stream", "testing"};
 
 // 0 for the lowest, and -1 for a folder that is no floor of the library.
 int floor_of(const std::string& include_or_path) {
