@@ -26,7 +26,7 @@ UniqueFd made_nonblocking(UniqueFd fd) {
   return fd;
 }
 
-ReadRequest until(std::string delimiter, const ReadOptions& options) {
+ReadRequest up_to(std::string delimiter, const ReadOptions& options) {
   if (delimiter.empty()) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 "read_until: the delimiter is empty");
@@ -190,12 +190,12 @@ detail::ConnectWait IOStream::connect(const SocketAddress& address,
 
 detail::StringRead IOStream::read_until(std::string delimiter,
                                         const ReadOptions& options) {
-  return {*core_, "read_until", until(std::move(delimiter), options), options.timeout};
+  return {*core_, "read_until", up_to(std::move(delimiter), options), options.timeout};
 }
 
 detail::ViewRead IOStream::read_until_view(std::string delimiter,
                                            const ReadOptions& options) {
-  return {*core_, "read_until", until(std::move(delimiter), options), options.timeout};
+  return {*core_, "read_until", up_to(std::move(delimiter), options), options.timeout};
 }
 
 detail::StringRead IOStream::read_until_match(detail::ReadMatcher matcher,
