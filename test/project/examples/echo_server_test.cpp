@@ -38,6 +38,14 @@ std::string echo(NativeFd client, const std::string& text) {
   return echoed;
 }
 
+TEST(Echo, sends_each_line_back) {
+  Program server("echo");
+  const UniqueFd client = connect_to(port_of(server));
+  EXPECT_EQ(echo(client.get(), "one\ntwo\n"), "one\ntwo\n");
+  server.send(SIGINT);
+  EXPECT_EQ(server.wait().exit_status, 0);
+}
+
 void expect_good_end(Program& server, const std::string& report) {
   server.send(SIGTERM);
   const Ending ending = server.wait();
