@@ -76,7 +76,8 @@ class TORNADO_API IOStream {
   IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options = {});
   IOStream(IOStream&&) noexcept;
   IOStream& operator=(IOStream&&) noexcept;
-  /// As close().
+  /// As close(). On another thread while the loop runs, the loop closes it in its next
+  /// turn.
   ~IOStream();
 
   /// Connects the socket. Writes before it is connected are kept. After an error, a

@@ -153,8 +153,10 @@ bool ConnectWait::try_now() {
 }
 
 bool ConnectWait::withdraw() noexcept {
-  if (core_) core_->close(std::make_error_code(std::errc::operation_canceled));
-  return StreamWait::withdraw();
+  StreamCore* const core = core_;
+  const bool ended = StreamWait::withdraw();
+  if (core) core->close(std::make_error_code(std::errc::operation_canceled));
+  return ended;
 }
 
 }  // namespace detail
@@ -178,8 +180,12 @@ IOStream& IOStream::operator=(IOStream&& other) noexcept {
   core_ = std::move(other.core_);
   return *this;
 }
+// A loop that runs on another thread may be calling the core, and ends it.
 IOStream::~IOStream() {
-  if (core_) core_->end();
+  if (!core_) return;
+  const bool posted = core_->loop().runs_elsewhere() &&
+                      core_->loop().add_callback([core = core_] { core->end(); });
+  if (!posted) core_->end();
 }
 
 detail::ConnectWait IOStream::connect(const SocketAddress& address,

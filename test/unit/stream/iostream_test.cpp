@@ -12,6 +12,7 @@
 #include "support/child.h"
 #include "support/open_numbers.h"
 #include "support/sanitizers.h"
+#include "tornado/executor.h"
 #include "tornado/multi.h"
 
 namespace tornado::test {
@@ -116,6 +117,16 @@ TEST_P(EachStream, outlives_its_loop) {
   EXPECT_THROW(stream.write("x"), std::system_error);
   stream.close();
   EXPECT_TRUE(stream.closed());
+}
+
+TEST_P(EachStream, may_be_destroyed_on_another_thread) {
+  connect();
+  play([this]() -> Task<void> {
+    bool told = false;
+    first->set_close_callback([&told] { told = true; });
+    co_await run_in_executor([this] { first.reset(); });
+    while (!told) co_await moment();
+  });
 }
 
 TEST_P(EachStream, makes_a_writer_wait_for_a_reader_that_sleeps) {
