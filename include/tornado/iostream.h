@@ -25,6 +25,8 @@
 
 namespace tornado {
 
+class StreamTransport;
+
 struct StreamOptions {
   /// The most bytes that wait to be read. A read that needs more closes the stream,
   /// with Errc::buffer_full.
@@ -154,6 +156,8 @@ class TORNADO_API IOStream {
 
  protected:
   explicit IOStream(std::shared_ptr<detail::StreamCore> core) noexcept;
+  IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options,
+           std::shared_ptr<StreamTransport> transport);
   [[nodiscard]] detail::StreamCore& core() const noexcept { return *core_; }
 
  private:

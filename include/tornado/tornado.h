@@ -53,4 +53,5 @@
 #include "tornado/waker.h"
 #if defined(TORNADO_HAS_FORK)
 #include "tornado/fork_processes.h"
+#include "tornado/unix_stream.h"
 #endif

@@ -165,8 +165,12 @@ IOStream::IOStream(UniqueFd socket, const StreamOptions& options)
     : IOStream(std::move(socket), *IOLoop::current(), options) {}
 
 IOStream::IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options)
+    : IOStream(std::move(socket), loop, options, socket_transport()) {}
+
+IOStream::IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options,
+                   std::shared_ptr<StreamTransport> transport)
     : core_(std::make_shared<StreamCore>(made_nonblocking(std::move(socket)), loop,
-                                         socket_transport, options)) {
+                                         std::move(transport), options)) {
   refuse_sigpipe(fileno());
   if (options.nodelay) set_nodelay(true);
 }
@@ -310,6 +314,6 @@ PipeIOStream::PipeIOStream(UniqueFd pipe, const StreamOptions& options)
 
 PipeIOStream::PipeIOStream(UniqueFd pipe, IOLoop& loop, const StreamOptions& options)
     : IOStream(std::make_shared<StreamCore>(made_nonblocking(std::move(pipe)), loop,
-                                            pipe_transport, options)) {}
+                                            pipe_transport(), options)) {}
 
 }  // namespace tornado

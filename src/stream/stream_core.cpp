@@ -9,7 +9,27 @@
 #include "platform/system_error.h"
 #include "stream/block_pool.h"
 
-namespace tornado::detail {
+namespace tornado {
+namespace {
+
+class SocketTransport final : public StreamTransport {
+ public:
+  Moved read(NativeFd fd, std::span<std::byte> room) noexcept override {
+    return receive_bytes(fd, room);
+  }
+  Moved write(NativeFd fd, std::span<const Bytes> pieces) noexcept override {
+    return send_pieces(fd, pieces);
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<StreamTransport> socket_transport() {
+  static SocketTransport transport;
+  return {std::shared_ptr<void>(), &transport};  // not owned
+}
+
+namespace detail {
 namespace {
 
 constexpr int most_reads_in_a_turn = 16;
@@ -18,11 +38,12 @@ constexpr std::chrono::milliseconds connect_again{10};
 
 }  // namespace
 
-StreamCore::StreamCore(UniqueFd fd, IOLoop& loop, const StreamTransport& transport,
+StreamCore::StreamCore(UniqueFd fd, IOLoop& loop,
+                       std::shared_ptr<StreamTransport> transport,
                        const StreamOptions& options)
     : loop_(loop.handle()),
       fd_(std::move(fd)),
-      transport_(transport),
+      transport_(std::move(transport)),
       options_(options) {}
 
 StreamCore::~StreamCore() {
@@ -119,7 +140,7 @@ bool StreamCore::receive() {
   std::span<std::byte> room = in_.room();
   const std::size_t most = options_.max_buffer_size - in_.size();
   if (room.size() > most) room = room.first(most);
-  const Moved got = transport_.read(fd(), room);
+  const Moved got = transport_->read(fd(), room);
   drained_ = got.bytes < room.size();
   if (got.would_block()) return false;
   if (got.bytes == 0) {
@@ -238,7 +259,7 @@ void StreamCore::queue(Bytes bytes, bool half_sent) {
 }
 
 std::size_t StreamCore::send_now(std::span<const Bytes> pieces) noexcept {
-  const Moved done = transport_.write(fd(), pieces);
+  const Moved done = transport_->write(fd(), pieces);
   std::size_t all = 0;
   for (const Bytes& piece : pieces) all += piece.size();
   full_ = done.bytes < all;  // the next call would only say so
@@ -427,6 +448,7 @@ void StreamCore::close_descriptor() noexcept {
   if (!fd_) return;
   unlink();
   out_.clear();
+  transport_->close();
   IOLoop* const loop = loop_.loop();
   if (loop && registered_) loop->remove_handler(fd());
   if (loop && retry_) loop->remove_timeout(*retry_);
@@ -444,4 +466,5 @@ void StreamCore::set_close_callback(Callback callback) {
   if (fd_) update_interest();
 }
 
-}  // namespace tornado::detail
+}  // namespace detail
+}  // namespace tornado

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -15,13 +16,22 @@
 
 namespace tornado {
 
-/// How a stream moves bytes: by the calls for sockets, or those for pipes.
-struct StreamTransport {
-  Moved (*read)(NativeFd fd, std::span<std::byte> room) noexcept;
-  Moved (*write)(NativeFd fd, std::span<const Bytes> pieces) noexcept;
+/// How a stream moves bytes: by the calls for sockets, by those for pipes, or with
+/// descriptors beside the bytes.
+class StreamTransport {
+ public:
+  StreamTransport() noexcept = default;
+  StreamTransport(const StreamTransport&) = delete;
+  StreamTransport& operator=(const StreamTransport&) = delete;
+  virtual ~StreamTransport() = default;
+
+  virtual Moved read(NativeFd fd, std::span<std::byte> room) noexcept = 0;
+  virtual Moved write(NativeFd fd, std::span<const Bytes> pieces) noexcept = 0;
+  /// The descriptor is about to be closed.
+  virtual void close() noexcept {}
 };
-extern const StreamTransport socket_transport;
-extern const StreamTransport pipe_transport;
+std::shared_ptr<StreamTransport> socket_transport();
+std::shared_ptr<StreamTransport> pipe_transport();
 
 namespace detail {
 
@@ -30,7 +40,7 @@ namespace detail {
 /// is posted. So it cannot be destroyed in the middle of its own work.
 class StreamCore final : private TurnEnd {
  public:
-  StreamCore(UniqueFd fd, IOLoop& loop, const StreamTransport& transport,
+  StreamCore(UniqueFd fd, IOLoop& loop, std::shared_ptr<StreamTransport> transport,
              const StreamOptions& options);
   ~StreamCore();
   /// The IOStream is gone: closes, and lets every wait throw.
@@ -100,7 +110,7 @@ class StreamCore final : private TurnEnd {
 
   LoopHandle loop_;
   UniqueFd fd_;
-  const StreamTransport& transport_;
+  const std::shared_ptr<StreamTransport> transport_;
   const StreamOptions options_;
   ReadBuffer in_;
   WriteQueue out_;

@@ -3,8 +3,9 @@
 
 namespace tornado {
 
-const StreamTransport socket_transport = {&receive_bytes, &send_pieces};
 // A pipe that a loop can wait for is a pair of sockets.
-const StreamTransport pipe_transport = socket_transport;
+std::shared_ptr<StreamTransport> pipe_transport() {
+  return socket_transport();
+}
 
 }  // namespace tornado
