@@ -116,8 +116,67 @@ std::size_t id_of_number(long number) noexcept {
 STAND_IN_OF_BYTES(read, (int fd, void* bytes, std::size_t size), (fd, bytes, size))
 STAND_IN_OF_BYTES(write, (int fd, const void* bytes, std::size_t size),
                   (fd, bytes, size))
+STAND_IN_OF_BYTES(recv, (int fd, void* bytes, std::size_t size, int flags),
+                  (fd, bytes, size, flags))
 STAND_IN_OF_BYTES(send, (int fd, const void* bytes, std::size_t size, int flags),
                   (fd, bytes, size, flags))
+
+/// The same for calls with a vector of bytes: one byte of the first piece.
+#define STAND_IN_OF_MESSAGE(name, Message)                                \
+  extern "C" ssize_t __real_##name(int fd, Message* message, int flags);  \
+  extern "C" ssize_t __wrap_##name(int fd, Message* message, int flags);  \
+  extern "C" ssize_t __wrap_##name(int fd, Message* message, int flags) { \
+    tornado::faults::note_use(fd);                                        \
+    const int error = TORNADO_STRIKE(#name);                              \
+    if (error == moves_one_byte && message->msg_iovlen > 0) {             \
+      iovec first = {message->msg_iov[0].iov_base,                        \
+                     message->msg_iov[0].iov_len > 0 ? 1u : 0u};          \
+      msghdr shorter = *message;                                          \
+      shorter.msg_iov = &first;                                           \
+      shorter.msg_iovlen = 1;                                             \
+      const ssize_t moved = __real_##name(fd, &shorter, flags);           \
+      tornado::faults::copy_back(shorter, message);                       \
+      return moved;                                                       \
+    }                                                                     \
+    if (error != 0) {                                                     \
+      errno = error;                                                      \
+      return -1;                                                          \
+    }                                                                     \
+    return __real_##name(fd, message, flags);                             \
+  }
+
+namespace tornado::faults {
+namespace {
+
+// What recvmsg tells beside the bytes. sendmsg tells nothing.
+void copy_back(const msghdr& told, msghdr* message) noexcept {
+  message->msg_namelen = told.msg_namelen;
+  message->msg_controllen = told.msg_controllen;
+  message->msg_flags = told.msg_flags;
+}
+void copy_back(const msghdr&, const msghdr*) noexcept {}
+
+}  // namespace
+}  // namespace tornado::faults
+
+STAND_IN_OF_MESSAGE(recvmsg, msghdr)
+STAND_IN_OF_MESSAGE(sendmsg, const msghdr)
+
+extern "C" ssize_t __real_writev(int fd, const iovec* pieces, int count);
+extern "C" ssize_t __wrap_writev(int fd, const iovec* pieces, int count);
+extern "C" ssize_t __wrap_writev(int fd, const iovec* pieces, int count) {
+  tornado::faults::note_use(fd);
+  const int error = TORNADO_STRIKE("writev");
+  if (error == moves_one_byte && count > 0) {
+    const iovec first = {pieces[0].iov_base, pieces[0].iov_len > 0 ? 1u : 0u};
+    return __real_writev(fd, &first, 1);
+  }
+  if (error != 0) {
+    errno = error;
+    return -1;
+  }
+  return __real_writev(fd, pieces, count);
+}
 
 TORNADO_STAND_IN(int, accept4, -1, (int fd, sockaddr* a, socklen_t* n, int flags),
                  (fd, a, n, flags))
@@ -133,6 +192,9 @@ TORNADO_STAND_IN(int, eventfd, -1, (unsigned value, int flags), (value, flags))
 TORNADO_STAND_IN(pid_t, fork, -1, (), ())
 TORNADO_STAND_IN(int, getpeername, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
 TORNADO_STAND_IN(int, getsockname, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
+TORNADO_STAND_IN(int, getsockopt, -1,
+                 (int fd, int level, int option, void* value, socklen_t* size),
+                 (fd, level, option, value, size))
 TORNADO_STAND_IN(int, kill, -1, (pid_t pid, int signal), (pid, signal))
 TORNADO_STAND_IN(int, listen, -1, (int fd, int most), (fd, most))
 TORNADO_STAND_IN(int, madvise, -1, (void* at, std::size_t size, int advice),
@@ -168,6 +230,7 @@ TORNADO_STAND_IN(int, sched_getaffinity, -1,
 TORNADO_STAND_IN(int, setsockopt, -1,
                  (int fd, int level, int option, const void* value, socklen_t size),
                  (fd, level, option, value, size))
+TORNADO_STAND_IN(int, shutdown, -1, (int fd, int how), (fd, how))
 TORNADO_STAND_IN(int, sigaction, -1,
                  (int signal, const struct sigaction* wanted, struct sigaction* before),
                  (signal, wanted, before))

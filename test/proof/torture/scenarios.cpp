@@ -21,8 +21,8 @@ void add(std::vector<Scenario>& all, const Family& family) {
 
 std::vector<Scenario> scenarios() {
   std::vector<Scenario> all;
-  for (const auto& families :
-       {loop_scenarios(), thread_scenarios(), process_scenarios()}) {
+  for (const auto& families : {loop_scenarios(), thread_scenarios(),
+                               process_scenarios(), stream_scenarios()}) {
     for (const Family& family : families) add(all, family);
   }
   return all;

@@ -39,5 +39,6 @@ struct Family {
 std::vector<Family> loop_scenarios();
 std::vector<Family> thread_scenarios();
 std::vector<Family> process_scenarios();
+std::vector<Family> stream_scenarios();
 
 }  // namespace tornado::torture

@@ -10,6 +10,7 @@
 #include "stream_ends.h"
 #include "support/limits.h"
 #include "support/open_numbers.h"
+#include "tornado/platform.h"
 
 namespace tornado::test {
 namespace {
