@@ -39,6 +39,7 @@
 #include "tornado/run_sync.h"
 #include "tornado/spawn.h"
 #include "tornado/stream_error.h"
+#include "tornado/stream_regex.h"
 #include "tornado/stream_wait.h"
 #include "tornado/subprocess.h"
 #include "tornado/task.h"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "stream_ends.h"
+#include "tornado/stream_regex.h"
 
 namespace tornado::test {
 namespace {
@@ -168,6 +169,33 @@ TEST_P(TestReadWrite, test_read_until_max_bytes_ignores_extra) {
               "closed: the read could not end within max_bytes");
   });
   EXPECT_TRUE(first->closed());
+}
+
+TEST_P(TestReadWrite, test_read_until_regex_max_bytes) {
+  connect();
+  const std::regex pattern("def");
+  play([&pattern, this]() -> Task<void> {
+    second->write("abcdef");
+    const ReadOptions exact = {.max_bytes = 6};
+    EXPECT_EQ(co_await read_until_regex(*first, pattern, exact), "abcdef");
+    second->write("123456");
+    EXPECT_EQ(co_await outcome_of([&pattern, this] {
+                return read_until_regex(*first, pattern, {.max_bytes = 5});
+              }),
+              "closed: the read could not end within max_bytes");
+  });
+}
+
+TEST_P(TestReadWrite, test_read_until_regex_max_bytes_ignores_extra) {
+  connect();
+  const std::regex pattern("def");
+  play([&pattern, this]() -> Task<void> {
+    second->write("abcdef");
+    EXPECT_EQ(co_await outcome_of([&pattern, this] {
+                return read_until_regex(*first, pattern, {.max_bytes = 5});
+              }),
+              "closed: the read could not end within max_bytes");
+  });
 }
 
 TEST_P(TestReadWrite, test_small_reads_from_large_buffer) {
