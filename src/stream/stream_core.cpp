@@ -70,28 +70,28 @@ IOLoop& StreamCore::check(std::string_view act) const {
 
 void StreamCore::connect(const SocketAddress& address) {
   check("connect");
-  peer_ = address;
-  connecting_ = true;
+  connecting_ = std::make_unique<Attempt>(Attempt{address, {}});
   retry_connect();
+  update_interest_or_close();
 }
 
 // A Unix socket whose peer has no room for the connection says EAGAIN, and would be
 // reported as writable at once.
 void StreamCore::retry_connect() noexcept {
-  const std::error_code error = begin_connect(fd(), peer_);
+  const std::error_code error = begin_connect(fd(), connecting_->peer);
   if (error == std::errc::resource_unavailable_try_again) {
     IOLoop* const loop = loop_.loop();
     if (!loop) return;
-    retry_ = loop->call_later(connect_again, [this] {
-      retry_.reset();
+    connecting_->again = loop->call_later(connect_again, [this] {
+      connecting_->again.reset();
       retry_connect();
       update_interest_or_close();
     });
   } else if (error && error != std::errc::operation_in_progress) {
-    connecting_ = false;
+    connecting_.reset();
     close(error);
   } else if (!error) {
-    connecting_ = false;
+    connecting_.reset();
     send_queued();
     settle_waits();
   }
@@ -104,7 +104,7 @@ bool StreamCore::try_connect(ConnectWait& wait) noexcept {
 }
 
 void StreamCore::finish_connect() noexcept {
-  connecting_ = false;
+  connecting_.reset();
   if (const std::error_code error = end_connect(fd())) return close(error);
   send_queued();
   settle_waits();
@@ -406,7 +406,7 @@ void StreamCore::update_interest() {
   if (!loop || !fd_) return;
   Events wanted = Events::none;
   if (connecting_) {
-    if (!retry_) wanted = Events::write;
+    if (!connecting_->again) wanted = Events::write;
   } else {
     // Once asked for, it stays until an event finds no reader: most are followed by
     // another read.
@@ -451,9 +451,11 @@ void StreamCore::close_descriptor() noexcept {
   transport_->close();
   IOLoop* const loop = loop_.loop();
   if (loop && registered_) loop->remove_handler(fd());
-  if (loop && retry_) loop->remove_timeout(*retry_);
-  registered_ = connecting_ = false;
-  retry_.reset();
+  if (loop && connecting_ && connecting_->again) {
+    loop->remove_timeout(*connecting_->again);
+  }
+  registered_ = false;
+  connecting_.reset();
   fd_.reset();
   if (!on_close_) return;
   if (loop) (void)loop->add_callback(std::move(on_close_));

@@ -116,8 +116,11 @@ class StreamCore final : private TurnEnd {
   WriteQueue out_;
   ListLink<StreamWait> waits_;  // in the order in which they were made
   ReadWait* reader_ = nullptr;
-  SocketAddress peer_;  // of the attempt to connect
-  std::optional<TimeoutHandle> retry_;
+  struct Attempt {
+    SocketAddress peer;
+    std::optional<TimeoutHandle> again;  // when the peer has no room for it now
+  };
+  std::unique_ptr<Attempt> connecting_;  // null once it has ended
   Callback on_close_;
   std::error_code error_;
   std::uint64_t written_ = 0;
@@ -125,7 +128,6 @@ class StreamCore final : private TurnEnd {
   std::size_t searched_ = 0;  // in the buffer, without the delimiter
   Events interest_ = Events::none;
   bool registered_ = false;
-  bool connecting_ = false;
   bool full_ = false;     // the kernel takes no more
   bool drained_ = false;  // the kernel had no more: an event tells of the next
   bool input_ended_ = false;
