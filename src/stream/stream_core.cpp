@@ -79,21 +79,29 @@ void StreamCore::connect(const SocketAddress& address) {
 // reported as writable at once.
 void StreamCore::retry_connect() noexcept {
   const std::error_code error = begin_connect(fd(), connecting_->peer);
-  if (error == std::errc::resource_unavailable_try_again) {
-    IOLoop* const loop = loop_.loop();
-    if (!loop) return;
-    connecting_->again = loop->call_later(connect_again, [this] {
-      connecting_->again.reset();
-      retry_connect();
-      update_interest_or_close();
-    });
+  if (error == std::errc::resource_unavailable_try_again &&
+      connecting_->peer.family() == AddressFamily::local) {
+    connect_later();
   } else if (error && error != std::errc::operation_in_progress) {
-    connecting_.reset();
     close(error);
   } else if (!error) {
     connecting_.reset();
     send_queued();
     settle_waits();
+  }
+}
+
+void StreamCore::connect_later() noexcept {
+  IOLoop* const loop = loop_.loop();
+  if (!loop) return;
+  try {
+    connecting_->again = loop->call_later(connect_again, [this] {
+      connecting_->again.reset();
+      retry_connect();
+      update_interest_or_close();
+    });
+  } catch (const std::bad_alloc&) {
+    close(std::make_error_code(std::errc::not_enough_memory));
   }
 }
 

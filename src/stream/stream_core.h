@@ -90,6 +90,7 @@ class StreamCore final : private TurnEnd {
   void on_readable();
   void finish_connect() noexcept;
   void retry_connect() noexcept;
+  void connect_later() noexcept;
   /// One read of the descriptor. False if there is nothing now.
   bool receive();
   bool grant(ReadWait& wait);

@@ -2,6 +2,7 @@
 #include "tornado/unix_stream.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
@@ -10,6 +11,7 @@
 #include "stream_ends.h"
 #include "support/limits.h"
 #include "support/open_numbers.h"
+#include "tornado/netutil.h"
 #include "tornado/platform.h"
 
 namespace tornado::test {
@@ -108,6 +110,33 @@ TEST_P(UnixStreams, close_when_some_descriptors_were_lost) {
     EXPECT_LT(reader.take_descriptors().size(), 20u);
     EXPECT_EQ(co_await outcome_of([this] { return reader.read_bytes(1); }),
               "closed: Too many open files");
+  });
+}
+
+TEST_P(UnixStreams, wait_for_room_at_a_listener) {
+  const std::string name = '\0' + std::string("tornado-") + std::to_string(::getpid());
+  const UniqueFd listener = bind_unix_socket(name, 0600, 0);
+  play([&, this]() -> Task<void> {
+    std::vector<UnixStream> clients;
+    TaskGroup connecting(loop);
+    for (int i = 0; i < 3; ++i) {
+      clients.emplace_back(make_socket(AF_UNIX, SOCK_STREAM), loop);
+    }
+    int connected = 0;
+    for (UnixStream& client : clients) {
+      connecting.start([](UnixStream& from, std::string to, int& count) -> Task<void> {
+        co_await from.connect(SocketAddress::local(to));
+        ++count;
+      }(client, name, connected));
+    }
+    co_await moment();
+    EXPECT_LT(connected, 3);
+    std::vector<UniqueFd> accepted;
+    const Acceptor acceptor(loop, listener.get(), [&](UniqueFd fd, SocketAddress) {
+      accepted.push_back(std::move(fd));
+    });
+    co_await connecting.join();
+    EXPECT_EQ(connected, 3);
   });
 }
 
