@@ -72,7 +72,10 @@ Task<void> write_at_random(IOStream& stream, Bytes& bytes, Random random) {
 /// A read that is cancelled, or has its result in the same turn.
 Task<void> read_for_a_moment(IOStream& stream, Bytes& bytes, std::size_t count) {
   const auto read = [](IOStream& from, Bytes& to, std::size_t n) -> Task<void> {
-    to.got(co_await from.read_bytes(n));
+    try {
+      to.got(co_await from.read_bytes(n));
+    } catch (const StreamClosedError&) {  // the next read throws it again
+    }
   };
   const auto wait = []() -> Task<void> { co_await moment(); };
   co_await first_of(read(stream, bytes, count), wait());
@@ -115,10 +118,10 @@ Task<void> read_at_random(IOStream& stream, Bytes& bytes, Random random) {
   bytes.got(co_await stream.read_until_close());
 }
 
-void shrink_buffers(const IOStream& stream) {
+// Not the receiver's: TCP with a small window waits for its timers.
+void shrink_buffer(const IOStream& stream) {
   const int small = 4096;
   ::setsockopt(stream.fileno(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-  ::setsockopt(stream.fileno(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
 }
 
 class StreamScripts : public StreamEnds {
@@ -128,8 +131,8 @@ class StreamScripts : public StreamEnds {
     Random random(seed);
     connect({.write_room = 1 + random() % 100000, .half_open = true});
     if (random() % 2 == 0) {
-      shrink_buffers(*first);
-      shrink_buffers(*second);
+      shrink_buffer(*first);
+      shrink_buffer(*second);
     }
     Bytes forth;
     Bytes back;
