@@ -20,6 +20,7 @@ std::error_code last_socket_error() noexcept;
 using Bytes = std::span<const std::byte>;
 
 /// What a transfer came to. Without bytes and without an error it is the end of input.
+/// An error beside bytes is of what follows them.
 struct Moved {
   std::size_t bytes = 0;
   std::error_code error = {};

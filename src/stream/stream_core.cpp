@@ -151,11 +151,8 @@ bool StreamCore::receive() {
   const Moved got = transport_->read(fd(), room);
   drained_ = got.bytes < room.size();
   if (got.would_block()) return false;
-  if (got.bytes == 0) {
-    end_input(got.error);
-  } else {
-    in_.commit(got.bytes);
-  }
+  in_.commit(got.bytes);
+  if (got.bytes == 0 || got.error) end_input(got.error);
   return true;
 }
 
@@ -289,11 +286,17 @@ void StreamCore::send_queued() noexcept {
   update_interest_or_close();
 }
 
-// What has arrived can still be read.
+// The connection is of no use any more. What has arrived is kept, and can be read.
 void StreamCore::end_output(std::error_code error) noexcept {
   note(error);
   output_ended_ = true;
   out_.clear();
+  try {
+    while (fd_ && !input_ended_ && in_.size() < options_.max_buffer_size && receive()) {
+    }
+  } catch (const std::bad_alloc&) {
+  }
+  close(error);
 }
 
 bool StreamCore::try_sent(SentWait& wait) noexcept {

@@ -82,11 +82,9 @@ class UnixStream::Transport final : public StreamTransport {
   std::deque<Outgoing> outgoing_;
   std::vector<UniqueFd> incoming_;
   std::uint64_t sent_ = 0;
-  bool some_lost_ = false;
 };
 
 Moved UnixStream::Transport::read(NativeFd fd, std::span<std::byte> room) noexcept {
-  if (some_lost_) return {0, std::make_error_code(std::errc::too_many_files_open)};
   try {
     incoming_.reserve(incoming_.size() + most_descriptors);
   } catch (const std::bad_alloc&) {
@@ -102,8 +100,10 @@ Moved UnixStream::Transport::read(NativeFd fd, std::span<std::byte> room) noexce
   const ssize_t n = retry_eintr([&] { return ::recvmsg(fd, &message, marked); });
   if (n < 0) return {0, last_error()};
   take_from(message, incoming_);
-  some_lost_ = (message.msg_flags & MSG_CTRUNC) != 0;
-  return {static_cast<std::size_t>(n)};
+  const bool some_lost = (message.msg_flags & MSG_CTRUNC) != 0;
+  const auto why = some_lost ? std::make_error_code(std::errc::too_many_files_open)
+                             : std::error_code();
+  return {static_cast<std::size_t>(n), why};
 }
 
 // One message has the descriptors of its first byte. It ends before the next byte that

@@ -3,9 +3,12 @@
 // of it unless an error is reported.
 #include <fcntl.h>
 
+#include <algorithm>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "platform/tcp_pair.h"
 #include "stage.h"
@@ -35,22 +38,35 @@ Task<void> stop_after(Task<bool> act, IOLoop& loop, bool& right) {
   loop.stop();
 }
 
-/// Whether `act` has ended in time, and with true.
+/// Whether `act` has ended in time, and with true. On a thread of its own, which takes
+/// what it keeps for later streams and tasks to its end.
 template <class F>
 bool play(const Means& means, F act) {
-  Stage stage(means);
   bool right = false;
-  stage.loop.spawn_callback(stop_after(act(stage.loop), stage.loop, right));
-  return stage.run() && right;
+  std::exception_ptr failure;
+  std::thread thread([&] {
+    try {
+      Stage stage(means);
+      stage.loop.spawn_callback(stop_after(act(stage.loop), stage.loop, right));
+      right = stage.run() && right;
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  });
+  thread.join();
+  if (failure) std::rethrow_exception(failure);
+  return right;
 }
 
-Task<void> write_all(IOStream& to, std::string_view text) {
+/// Closes the stream at the end, whatever the end is: a reader waits for it.
+Task<void> write_all(IOStream& stream, std::string_view text) {
+  IOStream to = std::move(stream);
   while (!text.empty()) {
     const std::size_t count = (std::min)(text.size(), std::size_t{20000});
     co_await to.write(text.substr(0, count));
     text.remove_prefix(count);
   }
-  to.close();
+  co_await to.flush();
 }
 
 /// Reads until the end, whatever the end is. A wrong byte is no fault's doing.
