@@ -52,20 +52,11 @@ class Suspension;
 class TaskScheduler;
 class TaskScope;
 class TaskTrace;
+class TurnEnd;
 
 struct InScope {};
 struct InReadyList {};
 struct InScheduler {};
-
-/// What a loop is to do once, at the end of its turn.
-class TORNADO_API TurnEnd : public ListLink<TurnEnd> {
- public:
-  virtual void on_turn_end() noexcept = 0;
-
- protected:
-  TurnEnd() noexcept = default;
-  ~TurnEnd() = default;
-};
 
 /// What is known of a coroutine whatever its result: the base of each promise.
 ///
@@ -204,7 +195,7 @@ class TORNADO_API TaskScheduler {
   void close() noexcept;
 
   // For tasks and streams.
-  void at_turn_end(TurnEnd& act) noexcept { act.link_behind(turn_end_); }
+  void at_turn_end(TurnEnd& act) noexcept;
   void go_on_with(TaskFrame& frame) noexcept { next_ = &frame; }
   void end(TaskFrame& root) noexcept { ended_ = &root; }
   /// `frame` runs with the tasks of this turn or of the next.

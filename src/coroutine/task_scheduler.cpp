@@ -7,6 +7,7 @@
 #include "coroutine/readiness.h"
 #include "coroutine/signal_table.h"
 #include "coroutine/task_trace.h"
+#include "coroutine/turn_end.h"
 #include "loop/loop_core.h"
 #include "platform/system_error.h"
 #include "tornado/coroutine_frame.h"
@@ -277,6 +278,10 @@ inline void TaskScheduler::step(TaskFrame& frame) {
   running_ = &frame;
   frame.handle.resume();
   running_ = nullptr;
+}
+
+void TaskScheduler::at_turn_end(TurnEnd& act) noexcept {
+  act.link_behind(turn_end_);
 }
 
 void TaskScheduler::end_turn() noexcept {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "coroutine/turn_end.h"
 #include "net/socket_calls.h"
 #include "platform/fork_epoch.h"
 #include "stream/read_buffer.h"

@@ -2,6 +2,8 @@
 // Wrappers that the linker puts in the place of the system's calls (--wrap), in
 // programs that ask for it. The library itself is the installed one.
 
+#include "testing/fault_stand_ins.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -11,7 +13,6 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/select.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,35 +23,6 @@
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
-
-#include "testing/fault_calls.h"
-#include "testing/fault_ledger.h"
-
-namespace tornado::faults {
-
-template <std::size_t id>
-int strike_named() noexcept {
-  static_assert(id < calls.size(), "not in the table");
-  return strike(id);
-}
-
-}  // namespace tornado::faults
-
-/// The error that this call fails with, or 0.
-#define TORNADO_STRIKE(name) \
-  tornado::faults::strike_named<tornado::faults::call_id(name)>()
-
-/// result, name, what says that it failed, parameters, arguments
-#define TORNADO_STAND_IN(Result, name, failure, parameters, arguments) \
-  extern "C" Result __real_##name parameters;                          \
-  extern "C" Result __wrap_##name parameters;                          \
-  extern "C" Result __wrap_##name parameters {                         \
-    if (const int error = TORNADO_STRIKE(#name)) {                     \
-      errno = error;                                                   \
-      return failure;                                                  \
-    }                                                                  \
-    return __real_##name arguments;                                    \
-  }
 
 using tornado::moves_one_byte;
 using tornado::faults::call_id;
@@ -96,93 +68,10 @@ std::size_t id_of_number(long number) noexcept {
 
 }  // namespace
 
-/// TORNADO_STAND_IN for what moves bytes, and may move fewer: `size` is its parameter.
-/// An eventfd takes its eight at once.
-#define STAND_IN_OF_BYTES(name, parameters, arguments) \
-  extern "C" ssize_t __real_##name parameters;         \
-  extern "C" ssize_t __wrap_##name parameters;         \
-  extern "C" ssize_t __wrap_##name parameters {        \
-    tornado::faults::note_use(fd);                     \
-    const int error = TORNADO_STRIKE(#name);           \
-    if (error == moves_one_byte) {                     \
-      if (size > 8) size = 1;                          \
-    } else if (error != 0) {                           \
-      errno = error;                                   \
-      return -1;                                       \
-    }                                                  \
-    return __real_##name arguments;                    \
-  }
-
 STAND_IN_OF_BYTES(read, (int fd, void* bytes, std::size_t size), (fd, bytes, size))
 STAND_IN_OF_BYTES(write, (int fd, const void* bytes, std::size_t size),
                   (fd, bytes, size))
-STAND_IN_OF_BYTES(recv, (int fd, void* bytes, std::size_t size, int flags),
-                  (fd, bytes, size, flags))
-STAND_IN_OF_BYTES(send, (int fd, const void* bytes, std::size_t size, int flags),
-                  (fd, bytes, size, flags))
-
-/// The same for calls with a vector of bytes: one byte of the first piece.
-#define STAND_IN_OF_MESSAGE(name, Message)                                \
-  extern "C" ssize_t __real_##name(int fd, Message* message, int flags);  \
-  extern "C" ssize_t __wrap_##name(int fd, Message* message, int flags);  \
-  extern "C" ssize_t __wrap_##name(int fd, Message* message, int flags) { \
-    tornado::faults::note_use(fd);                                        \
-    const int error = TORNADO_STRIKE(#name);                              \
-    if (error == moves_one_byte && message->msg_iovlen > 0) {             \
-      iovec first = {message->msg_iov[0].iov_base,                        \
-                     message->msg_iov[0].iov_len > 0 ? 1u : 0u};          \
-      msghdr shorter = *message;                                          \
-      shorter.msg_iov = &first;                                           \
-      shorter.msg_iovlen = 1;                                             \
-      const ssize_t moved = __real_##name(fd, &shorter, flags);           \
-      tornado::faults::copy_back(shorter, message);                       \
-      return moved;                                                       \
-    }                                                                     \
-    if (error != 0) {                                                     \
-      errno = error;                                                      \
-      return -1;                                                          \
-    }                                                                     \
-    return __real_##name(fd, message, flags);                             \
-  }
-
-namespace tornado::faults {
-namespace {
-
-// What recvmsg tells beside the bytes. sendmsg tells nothing.
-void copy_back(const msghdr& told, msghdr* message) noexcept {
-  message->msg_namelen = told.msg_namelen;
-  message->msg_controllen = told.msg_controllen;
-  message->msg_flags = told.msg_flags;
-}
-void copy_back(const msghdr&, const msghdr*) noexcept {}
-
-}  // namespace
-}  // namespace tornado::faults
-
-STAND_IN_OF_MESSAGE(recvmsg, msghdr)
-STAND_IN_OF_MESSAGE(sendmsg, const msghdr)
-
-extern "C" ssize_t __real_writev(int fd, const iovec* pieces, int count);
-extern "C" ssize_t __wrap_writev(int fd, const iovec* pieces, int count);
-extern "C" ssize_t __wrap_writev(int fd, const iovec* pieces, int count) {
-  tornado::faults::note_use(fd);
-  const int error = TORNADO_STRIKE("writev");
-  if (error == moves_one_byte && count > 0) {
-    const iovec first = {pieces[0].iov_base, pieces[0].iov_len > 0 ? 1u : 0u};
-    return __real_writev(fd, &first, 1);
-  }
-  if (error != 0) {
-    errno = error;
-    return -1;
-  }
-  return __real_writev(fd, pieces, count);
-}
-
-TORNADO_STAND_IN(int, accept4, -1, (int fd, sockaddr* a, socklen_t* n, int flags),
-                 (fd, a, n, flags))
 TORNADO_STAND_IN(int, access, -1, (const char* path, int mode), (path, mode))
-TORNADO_STAND_IN(int, bind, -1, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
-TORNADO_STAND_IN(int, connect, -1, (int fd, const sockaddr* a, socklen_t n), (fd, a, n))
 TORNADO_STAND_IN(int, dup3, -1, (int from, int to, int flags), (from, to, flags))
 TORNADO_STAND_IN(int, epoll_create1, -1, (int flags), (flags))
 TORNADO_STAND_IN(int, epoll_wait, -1,
@@ -190,13 +79,7 @@ TORNADO_STAND_IN(int, epoll_wait, -1,
                  (e, events, most, timeout))
 TORNADO_STAND_IN(int, eventfd, -1, (unsigned value, int flags), (value, flags))
 TORNADO_STAND_IN(pid_t, fork, -1, (), ())
-TORNADO_STAND_IN(int, getpeername, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
-TORNADO_STAND_IN(int, getsockname, -1, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
-TORNADO_STAND_IN(int, getsockopt, -1,
-                 (int fd, int level, int option, void* value, socklen_t* size),
-                 (fd, level, option, value, size))
 TORNADO_STAND_IN(int, kill, -1, (pid_t pid, int signal), (pid, signal))
-TORNADO_STAND_IN(int, listen, -1, (int fd, int most), (fd, most))
 TORNADO_STAND_IN(int, madvise, -1, (void* at, std::size_t size, int advice),
                  (at, size, advice))
 TORNADO_STAND_IN(void*, mmap, MAP_FAILED,
@@ -227,17 +110,9 @@ TORNADO_STAND_IN(ssize_t, readlink, -1,
                  (const char* path, char* text, std::size_t size), (path, text, size))
 TORNADO_STAND_IN(int, sched_getaffinity, -1,
                  (pid_t pid, std::size_t size, cpu_set_t* set), (pid, size, set))
-TORNADO_STAND_IN(int, setsockopt, -1,
-                 (int fd, int level, int option, const void* value, socklen_t size),
-                 (fd, level, option, value, size))
-TORNADO_STAND_IN(int, shutdown, -1, (int fd, int how), (fd, how))
 TORNADO_STAND_IN(int, sigaction, -1,
                  (int signal, const struct sigaction* wanted, struct sigaction* before),
                  (signal, wanted, before))
-TORNADO_STAND_IN(int, socket, -1, (int domain, int type, int protocol),
-                 (domain, type, protocol))
-TORNADO_STAND_IN(int, socketpair, -1, (int domain, int type, int protocol, int* ends),
-                 (domain, type, protocol, ends))
 TORNADO_STAND_IN(int, stat, -1, (const char* path, struct stat* about), (path, about))
 
 extern "C" int __real_epoll_ctl(int e, int act, int fd, epoll_event* event);
