@@ -335,8 +335,8 @@ TEST_P(TestReadWrite, test_future_read_until_close) {
 TEST_P(TestReadWrite, test_pipe_iostream) {
   connect();
   play([this]() -> Task<void> {
-    second->write("hel");
-    second->write("lo world");
+    second->write("he");
+    second->write("llo world");
     EXPECT_EQ(co_await first->read_until(" "), "hello ");
     EXPECT_EQ(co_await first->read_bytes(3), "wor");
     second->close();
