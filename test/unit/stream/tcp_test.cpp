@@ -2,10 +2,11 @@
 // Servers, clients and resolvers together. The cases of Tornado's tcpserver_test.py,
 // tcpclient_test.py and netutil_test.py have their own names.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <future>
+#include <algorithm>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 

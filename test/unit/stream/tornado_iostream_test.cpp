@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cases of Tornado's iostream_test.py under their own names.
 #include <algorithm>
+#include <array>
 #include <random>
-#include <vector>
+#include <string>
 
 #include "stream_ends.h"
 #include "tornado/stream_regex.h"
