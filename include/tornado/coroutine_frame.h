@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "tornado/cancelled.h"
 #include "tornado/intrusive_list.h"
 #include "tornado/loop_handle.h"
 #include "tornado/native.h"
@@ -27,22 +28,6 @@ namespace tornado {
 
 class Executor;
 class IOLoop;
-
-/// Why a task was cancelled.
-enum class CancelReason : std::uint8_t {
-  requested,     ///< by TaskGroup::cancel()
-  timed_out,     ///< a deadline around the task has passed
-  not_needed,    ///< another task of first_of() has ended
-  other_failed,  ///< another task of the same group has failed
-};
-
-/// Thrown by every await of a cancelled task. No std::exception, so that a handler for
-/// those does not swallow it by accident.
-struct Cancelled {
-  CancelReason reason = CancelReason::requested;
-  std::source_location where = {};  ///< of the call that cancelled the task
-  [[nodiscard]] const char* what() const noexcept;
-};
 
 namespace detail {
 

@@ -8,6 +8,7 @@
 #include "tornado/async_generator.h"
 #include "tornado/audit.h"
 #include "tornado/callback.h"
+#include "tornado/cancelled.h"
 #include "tornado/channel.h"
 #include "tornado/channel_core.h"
 #include "tornado/completion.h"
