@@ -2,11 +2,13 @@
 #pragma once
 
 /// \file
-/// The exception that ends a cancelled task.
+/// How a task hears that it was cancelled, and how other threads do.
 
 #include <cstdint>
 #include <source_location>
+#include <stop_token>
 
+#include "tornado/intrusive_list.h"
 #include "tornado/native.h"
 
 namespace tornado {
@@ -27,4 +29,13 @@ struct Cancelled {
   [[nodiscard]] const char* what() const noexcept;
 };
 
+namespace detail {
+
+/// A token that the scheduler is to stop. The callbacks of a token may destroy tasks,
+/// so that the scheduler calls them when no walk over tasks is under way.
+struct StopRequest : ListLink<StopRequest> {
+  std::stop_source source{std::nostopstate};
+};
+
+}  // namespace detail
 }  // namespace tornado

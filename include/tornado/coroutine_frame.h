@@ -87,6 +87,8 @@ class TORNADO_API Suspension {
   [[nodiscard]] virtual TaskFrame* child() const noexcept { return nullptr; }
   /// The awaited frame was destroyed.
   virtual void forget_child() noexcept {}
+  /// In a forked child that takes the loop over.
+  virtual void after_fork() noexcept {}
   /// "sleep", "readable fd 7"
   [[nodiscard]] virtual std::string describe() const = 0;
 
@@ -113,8 +115,10 @@ class TORNADO_API TaskScope : ListLink<InScheduler> {
   /// Takes `root` over. It runs when the scheduler is told so.
   void adopt(TaskFrame& root) noexcept;
   void start_all() noexcept;
-  /// Idempotent; the first reason stays.
+  /// Idempotent; the first reason stays. The scheduler stops the tokens later.
   void cancel(const Cancelled& why) noexcept;
+  /// Stops the tokens before it returns: their callbacks may have destroyed this.
+  void cancel_and_stop(const Cancelled& why) noexcept;
   void destroy_tasks() noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -134,7 +138,8 @@ class TORNADO_API TaskScope : ListLink<InScheduler> {
   /// destroyed.
   virtual void on_end(TaskFrame& root) = 0;
 
-  void set_cancelled(bool cancelled) noexcept { cancelled_ = cancelled; }
+  /// Begins again, with tokens that are not stopped, unless `cancelled`.
+  void reset(bool cancelled = false) noexcept;
 
  private:
   friend class TaskScheduler;
@@ -149,7 +154,7 @@ class TORNADO_API TaskScope : ListLink<InScheduler> {
   TaskScope* next_cancelled_ = nullptr;
   bool cancelled_ = false;
   Cancelled why_;
-  std::unique_ptr<std::stop_source> stop_;  // made when it is asked for
+  StopRequest stop_;  // without a source until it is asked for
 };
 
 /// The tasks of one loop. Runs a task without nesting: a coroutine that awaits another,
@@ -167,13 +172,15 @@ class TORNADO_API TaskScheduler {
 
   // For the loop.
   [[nodiscard]] bool has_ready() const noexcept {
-    return ready_.linked() || batch_.linked();
+    return ready_.linked() || batch_.linked() || !unseen_.empty();
   }
   /// The tasks that are ready now are those of this turn, which begins at `now`.
   void begin_turn(std::chrono::nanoseconds now) noexcept;
-  /// Runs one of this turn. False if there is none.
+  /// Runs one of this turn, or reports a failure. False if there is none.
   bool run_next();
   void end_turn() noexcept;
+  /// In a forked child: of the parent's jobs no result will come.
+  void after_fork() noexcept;
   /// Waits for the jobs that run.
   void close_executor() noexcept;
   /// Destroys all tasks, the newest scopes first.
@@ -187,6 +194,9 @@ class TORNADO_API TaskScheduler {
   void make_ready(TaskFrame& frame) noexcept { link(frame).link_behind(ready_); }
   /// `frame` runs before the loop's turn goes on.
   void run_soon(TaskFrame& frame) noexcept;
+  /// Ends the wait of a suspended frame whose scope is cancelled, if it can.
+  void withdraw(TaskFrame& frame) noexcept;
+  void stop_later(StopRequest& stop) noexcept;
   /// Whether a task that does not suspend may go on, or must let the loop look first.
   [[nodiscard]] bool may_go_on() noexcept { return --budget_ > 0; }
   /// The chain that runs ends at this frame; null if none runs.
@@ -197,10 +207,14 @@ class TORNADO_API TaskScheduler {
   void destroy(TaskFrame& top) noexcept;
   /// Hands the exception of a task to the loop's policy.
   void report(const std::source_location& function, const std::exception_ptr& failure);
+  /// The same between two tasks, for what must not throw. Logs without a scheduler.
+  static void report_later(TaskScheduler* tasks,
+                           std::unique_ptr<TaskTrace> trace) noexcept;
   /// An exception has left `frame`.
   void note(const TaskFrame& frame) noexcept;
-  /// What is known of the exception noted last, to be kept for later; may be null.
-  [[nodiscard]] std::unique_ptr<TaskTrace> copy_trace() const noexcept;
+  /// What is known of the exception of `root`, to be kept for later; may be null.
+  [[nodiscard]] static std::unique_ptr<TaskTrace> trace_of(
+      const TaskScheduler* tasks, const TaskFrame& root) noexcept;
   void restore(std::unique_ptr<TaskTrace> trace) noexcept;
   [[nodiscard]] std::vector<TaskInfo> tasks(std::chrono::nanoseconds now) const;
   /// Throws for no task, and for one of a closure.
@@ -208,6 +222,10 @@ class TORNADO_API TaskScheduler {
   /// The same, and unless this thread may start a task on this loop now.
   void check_start(std::string_view act, TaskFrame* task) const;
   void check_thread(std::string_view act) const;
+  /// The scheduler of `loop`. Throws while another thread runs the loop.
+  [[nodiscard]] static TaskScheduler& for_scope(IOLoop& loop, std::string_view act);
+  /// A run of the loop ended without the use of the stop that was asked for.
+  void take_stop() noexcept;
   /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept;
   [[nodiscard]] ReadinessTable& readiness();
@@ -230,11 +248,10 @@ class TORNADO_API TaskScheduler {
   void step(TaskFrame& frame);
   void abandon(TaskFrame& root) noexcept;
   void tell_cancelled(TaskScope& scope) noexcept;
+  void call_stops() noexcept;
   static TaskInfo info_of(const TaskFrame& root, const TaskScope& scope,
                           std::uint32_t now);
-  static std::uint32_t in_milliseconds(std::chrono::nanoseconds time) noexcept {
-    return static_cast<std::uint32_t>(time / std::chrono::milliseconds(1));
-  }
+  static std::uint32_t in_milliseconds(std::chrono::nanoseconds time) noexcept;
 
   void resize(int by) noexcept;
   static constexpr int budget = 256;
@@ -253,6 +270,8 @@ class TORNADO_API TaskScheduler {
   ListLink<InScheduler> scopes_;
   ListLink<TurnEnd> turn_end_;
   TaskScope* cancelled_ = nullptr;  // those whose tasks are still to be told
+  ListLink<StopRequest> stopping_;
+  std::vector<std::unique_ptr<TaskTrace>> unseen_;  // failures to report
   bool telling_ = false;
   bool closed_ = false;
   std::unique_ptr<TaskTrace> trace_;

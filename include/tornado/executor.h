@@ -115,12 +115,14 @@ class TORNADO_API JobAwait final : public Suspension {
   void suspend();
   void result() const noexcept {}
   bool withdraw() noexcept override;
+  void after_fork() noexcept override;
   std::string describe() const override;
 
  private:
   friend class Job;
   const std::shared_ptr<ExecutorState> executor_;
   const std::shared_ptr<Job> job_;
+  StopRequest stop_;  // of a job that runs, once the task is cancelled
 };
 
 }  // namespace detail
@@ -130,6 +132,8 @@ class TORNADO_API JobAwait final : public Suspension {
 ///
 /// Threads: any thread may make any call. A job must not fork. In a forked child an
 /// executor of the parent has no threads, and refuses jobs.
+/// In a child that takes a loop over, awaits of jobs that the parent runs throw
+/// Errc::executor_closed. The loop's own executor is then a new one.
 class TORNADO_API Executor {
  public:
   /// At most `most_threads` threads. 0 means four more than the processors, up to 32.
@@ -142,6 +146,7 @@ class TORNADO_API Executor {
   /// Asks running jobs to stop, by their stop_token, and waits for their ends. Waiting
   /// jobs never begin, and their awaits throw Errc::executor_closed. Each second, the
   /// log names a job that has not ended.
+  /// A job may call this: it does not wait for itself.
   void close() noexcept;
 
   [[nodiscard]] std::size_t threads() const noexcept;

@@ -78,9 +78,10 @@ class TORNADO_API ReadinessAwait final : public Suspension,
 class TORNADO_API SignalAwait final : public Suspension, public ListLink<SignalAwait> {
  public:
   explicit SignalAwait(int signal) noexcept : signal_(signal) {}
+  ~SignalAwait();
   bool ready();
   void suspend();
-  int result() const noexcept { return signal_; }
+  int result() noexcept;
   bool withdraw() noexcept override;
   std::string describe() const override;
   using Suspension::resume;

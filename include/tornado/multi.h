@@ -62,6 +62,7 @@ class TORNADO_API Children final : public TaskScope {
   detail::ListLink<InScope> ended_;   // in this order
   std::unique_ptr<TaskTrace> trace_;  // of the first failure
   Join* joining_ = nullptr;
+  bool joined_ = false;
 };
 
 class TORNADO_API Children::Join final : public Suspension {
@@ -69,7 +70,7 @@ class TORNADO_API Children::Join final : public Suspension {
   explicit Join(Children& children) noexcept : children_(children) {}
   bool ready() const noexcept { return children_.size() == 0; }
   void suspend() noexcept;
-  void result() const noexcept {}
+  void result() const noexcept { children_.joined_ = true; }
   bool withdraw() noexcept override;
   std::string describe() const override;
 

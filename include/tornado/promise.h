@@ -70,6 +70,8 @@ class LeafAwait {
       leaf_.suspend();
     }
     frame_.suspension = &leaf_;
+    // By what the leaf called as the wait began.
+    if (frame_.scope->cancelled()) scheduler.withdraw(frame_);
   }
   decltype(auto) await_resume() {
     frame_.suspension = nullptr;

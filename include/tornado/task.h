@@ -141,6 +141,7 @@ class TORNADO_API SyncScope final : public TaskScope {
 
   IOLoop& loop_;
   TaskFrame* ended_ = nullptr;
+  bool given_ = false;  // its result, or its exception
 };
 
 }  // namespace detail

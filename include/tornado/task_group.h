@@ -36,8 +36,10 @@ class TORNADO_API TaskGroup final : private detail::TaskScope {
   using Location = std::source_location;
 
   explicit TaskGroup(OnFailure on_failure = OnFailure::cancel_others);
+  /// Error: Errc::wrong_thread while another thread runs the loop.
   explicit TaskGroup(IOLoop& loop, OnFailure on_failure = OnFailure::cancel_others);
   /// Destroys the tasks where they are suspended. The newest task ends first.
+  /// A failure that no join() has thrown goes to IOLoop::handle_callback_exception.
   ~TaskGroup();
 
   /// The task begins in the next turn of the loop, or never if the group is cancelled.
@@ -55,7 +57,7 @@ class TORNADO_API TaskGroup final : private detail::TaskScope {
 
   /// Every task throws Cancelled where it is suspended, and at each later await.
   void cancel(Location where = Location::current()) noexcept {
-    detail::TaskScope::cancel({CancelReason::requested, where});
+    cancel_and_stop({CancelReason::requested, where});
   }
   using detail::TaskScope::cancelled;
   using detail::TaskScope::size;

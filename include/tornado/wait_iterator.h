@@ -65,8 +65,8 @@ class TORNADO_API NextAwait : public Suspension {
 ///   while (!results.done()) use(co_await results.next());
 ///
 /// next() throws the exception of a task that failed, and the iteration can go on.
-/// Destroying the iterator destroys the tasks that have not ended. For the loop's
-/// thread.
+/// Destroying the iterator destroys the tasks that have not ended. Failures that no
+/// next() has thrown go to IOLoop::handle_callback_exception. For the loop's thread.
 template <class T>
 class WaitIterator {
  public:

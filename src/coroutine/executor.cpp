@@ -32,6 +32,8 @@ struct ExecutorState : std::enable_shared_from_this<ExecutorState> {
     const Job* job;
     std::stop_source stop;
     std::source_location where;
+    std::thread::id thread;
+    bool told = false;  // to stop
   };
 
   explicit ExecutorState(std::size_t most) : most_threads(most) {}
@@ -53,7 +55,11 @@ struct ExecutorState : std::enable_shared_from_this<ExecutorState> {
   bool closed = false;
 
  private:
+  static bool is_own(const Running& one) noexcept {
+    return one.thread == std::this_thread::get_id();
+  }
   void start_thread();
+  void stop_jobs(std::unique_lock<std::mutex>& lock);
   void serve();
   void name_those_that_run() const;
 };
@@ -90,7 +96,7 @@ void ExecutorState::serve() {
     std::shared_ptr<Job> job = std::move(waiting.front());
     waiting.pop_front();
     const Job* const name = job.get();
-    running.push_back({name, job->stop(), job->where()});
+    running.push_back({name, job->stop(), job->where(), std::this_thread::get_id()});
     lock.unlock();
     Job::run(std::move(job));
     lock.lock();
@@ -114,26 +120,49 @@ bool ExecutorState::withdraw(const Job& job) noexcept {
 void ExecutorState::close() noexcept {
   if (!ours()) {  // neither the threads nor the lock's holder are here
     for (std::thread& thread : threads) new std::thread(std::move(thread));
+    threads.clear();
     return;
   }
   std::deque<std::shared_ptr<Job>> never;
+  std::vector<std::thread> ending;
   {
     std::unique_lock lock(mutex);
     closed = true;
     never.swap(waiting);
-    for (Running& one : running) one.stop.request_stop();
+    stop_jobs(lock);
     changed.notify_all();
     while (!ended.wait_for(lock, std::chrono::seconds(1),
-                           [this] { return running.empty(); })) {
+                           [this] { return std::ranges::all_of(running, is_own); })) {
       name_those_that_run();
     }
+    ending.swap(threads);
   }
-  for (std::thread& thread : std::exchange(threads, {})) thread.join();
+  for (std::thread& thread : ending) {
+    if (thread.get_id() == std::this_thread::get_id()) {
+      thread.detach();  // a job closes its own executor
+    } else {
+      thread.join();
+    }
+  }
   for (std::shared_ptr<Job>& job : never) Job::refuse(std::move(job), closed_error());
+}
+
+// Without the lock, since the callbacks of a token may use the executor.
+void ExecutorState::stop_jobs(std::unique_lock<std::mutex>& lock) {
+  for (;;) {
+    const auto next = std::ranges::find(running, false, &Running::told);
+    if (next == running.end()) return;
+    next->told = true;
+    std::stop_source stop = next->stop;
+    lock.unlock();
+    stop.request_stop();
+    lock.lock();
+  }
 }
 
 void ExecutorState::name_those_that_run() const {
   for (const Running& one : running) {
+    if (is_own(one)) continue;
     log(LogLevel::warning,
         "Executor: waiting for the job that was started at " + place(one.where));
   }
@@ -181,8 +210,9 @@ JobAwait::JobAwait(Executor& executor, std::shared_ptr<Job> job) noexcept
     : executor_(executor.state_), job_(std::move(job)) {}
 
 JobAwait::~JobAwait() {
-  if (frame && !over) (void)withdraw();
+  const bool waits = job_->await_ != nullptr;
   job_->await_ = nullptr;
+  if (waits && !executor_->withdraw(*job_)) job_->stop_.request_stop();
 }
 
 void JobAwait::suspend() {
@@ -195,8 +225,15 @@ bool JobAwait::withdraw() noexcept {
     job_->await_ = nullptr;
     return true;
   }
-  job_->stop_.request_stop();
+  stop_.source = job_->stop_;
+  frame->scope->scheduler()->stop_later(stop_);
   return false;
+}
+
+void JobAwait::after_fork() noexcept {
+  if (executor_->ours() || !job_->await_) return;
+  job_->failure_ = closed_error();
+  job_->arrive();
 }
 
 std::string JobAwait::describe() const {

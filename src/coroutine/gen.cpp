@@ -56,13 +56,24 @@ std::string ReadinessAwait::describe() const {
   return (reads ? "readable fd " : "writable fd ") + std::to_string(fd_);
 }
 
+// The task was told, and is destroyed before it goes on.
+SignalAwait::~SignalAwait() {
+  if (!linked() || !over) return;
+  frame->scope->scheduler()->signal_table().give_back(signal_, *this);
+}
+
 // True if one came while no task waited.
 bool SignalAwait::ready() {
-  return frame->scope->scheduler()->signal_table().take(signal_);
+  return frame->scope->scheduler()->signal_table().take(signal_, *this);
 }
 
 void SignalAwait::suspend() {
   frame->scope->scheduler()->signal_table().add(signal_, *this);
+}
+
+int SignalAwait::result() noexcept {
+  frame->scope->scheduler()->signal_table().settle(signal_);
+  return signal_;
 }
 
 bool SignalAwait::withdraw() noexcept {

@@ -13,12 +13,19 @@ Children::Children(TaskFrame& owner, std::source_location where, Until until) no
 
 Children::~Children() {
   destroy_tasks();
-  while (ended_.linked()) static_cast<TaskFrame*>(ended_.previous)->destroy();
+  while (ended_.linked()) {
+    auto& task = static_cast<TaskFrame&>(*ended_.previous);
+    if (!joined_ && task.exception && !task.ended_by_cancelling) {
+      TaskScheduler::report_later(scheduler(),
+                                  TaskScheduler::trace_of(scheduler(), task));
+    }
+    task.destroy();
+  }
 }
 
 void Children::on_end(TaskFrame& root) {
   static_cast<detail::ListLink<InScope>&>(root).link_behind(ended_);
-  if (root.exception && !trace_) trace_ = scheduler()->copy_trace();
+  if (root.exception && !trace_) trace_ = TaskScheduler::trace_of(scheduler(), root);
   if (root.exception && until_ == Until::all_ended) {
     cancel({CancelReason::other_failed, where_});
   } else if (until_ == Until::one_ended) {
@@ -42,7 +49,8 @@ void Children::rethrow_failure() {
     } else if (decides && !failure) {
       failure = &task.exception;
     } else {
-      scheduler()->report(task.function, task.exception);
+      TaskScheduler::report_later(scheduler(),
+                                  TaskScheduler::trace_of(scheduler(), task));
     }
   }
   scheduler()->restore(std::move(trace_));
@@ -70,7 +78,7 @@ Deadline::Deadline(Children& children, Delay timeout, std::source_location where
       timeout,
       [this, &children, where] {
         passed_ = true;
-        children.cancel({CancelReason::timed_out, where});
+        children.cancel_and_stop({CancelReason::timed_out, where});
       },
       where);
 }

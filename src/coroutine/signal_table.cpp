@@ -7,9 +7,13 @@
 
 namespace tornado::detail {
 
-bool SignalTable::take(int signal) {
+bool SignalTable::take(int signal, SignalAwait& wait) {
   const auto [at, fresh] = entries_.try_emplace(signal);
-  if (!fresh) return std::exchange(at->second.pending, false);
+  if (!fresh) {
+    if (!std::exchange(at->second.pending, false)) return false;
+    wait.link_behind(at->second.told);
+    return true;
+  }
   try {
     loop_.add_signal_handler(signal, [this](int number) { on_signal(number); });
   } catch (...) {
@@ -24,9 +28,20 @@ void SignalTable::on_signal(int signal) noexcept {
   entry.pending = !entry.waiting.linked();
   while (entry.waiting.linked()) {
     auto& wait = static_cast<SignalAwait&>(*entry.waiting.next);
-    wait.unlink();
+    wait.link_behind(entry.told);
     wait.resume();
   }
+}
+
+void SignalTable::settle(int signal) noexcept {
+  ListLink<SignalAwait>& told = entries_.at(signal).told;
+  while (told.linked()) told.next->unlink();
+}
+
+void SignalTable::give_back(int signal, SignalAwait& wait) noexcept {
+  wait.unlink();
+  Entry& entry = entries_.at(signal);
+  entry.pending = !entry.told.linked();
 }
 
 }  // namespace tornado::detail

@@ -13,15 +13,20 @@ class SignalTable {
  public:
   explicit SignalTable(IOLoop& loop) noexcept : loop_(loop) {}
 
-  /// Whether the signal has come since a task was last told of it.
-  bool take(int signal);
+  /// Whether the signal has come since a task was last told of it; `wait` is told.
+  bool take(int signal, SignalAwait& wait);
   void add(int signal, SignalAwait& wait) {
     wait.link_behind(entries_.at(signal).waiting);
   }
+  /// A task that was told goes on.
+  void settle(int signal) noexcept;
+  /// A task that was told ends. If no other was, the signal is for the next await.
+  void give_back(int signal, SignalAwait& wait) noexcept;
 
  private:
   struct Entry {
     ListLink<SignalAwait> waiting;
+    ListLink<SignalAwait> told;  // until the first of them goes on
     bool pending = false;
   };
 

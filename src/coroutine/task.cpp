@@ -88,7 +88,12 @@ SyncScope::SyncScope(IOLoop& loop, const TaskFrame* task)
 
 SyncScope::~SyncScope() {
   destroy_tasks();
-  if (ended_) ended_->destroy();
+  if (!ended_) return;
+  if (!given_ && ended_->exception) {
+    TaskScheduler::report_later(scheduler(),
+                                TaskScheduler::trace_of(scheduler(), *ended_));
+  }
+  ended_->destroy();
 }
 
 void SyncScope::run(TaskFrame& root, std::optional<Delay> timeout,
@@ -101,15 +106,21 @@ void SyncScope::run(TaskFrame& root, std::optional<Delay> timeout,
   if (timeout) {
     auto pass = [this, &passed, where] {
       passed = true;
-      cancel({CancelReason::timed_out, where});
+      cancel_and_stop({CancelReason::timed_out, where});
     };
     alarm = Timeout(loop_, *timeout, std::move(pass), where);
   }
-  loop_.start();
+  try {
+    loop_.start();
+  } catch (...) {
+    if (ended_ && scheduler()) scheduler()->take_stop();
+    throw;
+  }
   if (!ended_) {
     const bool closed = loop_.handle().closed();
     throw_error(closed ? Errc::loop_closed : Errc::loop_stopped, "run_sync");
   }
+  given_ = true;
   if (passed && ended_->ended_by_cancelling) {
     throw_error(Errc::timed_out, "run_sync");
   }

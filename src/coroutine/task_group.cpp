@@ -9,13 +9,15 @@
 namespace tornado {
 
 using detail::TaskFrame;
+using detail::TaskScheduler;
 using detail::TaskScope;
 
 TaskGroup::TaskGroup(OnFailure on_failure)
     : TaskGroup(*IOLoop::current(), on_failure) {}
 
 TaskGroup::TaskGroup(IOLoop& loop, OnFailure on_failure)
-    : TaskScope(detail::TaskScheduler::of(loop), nullptr), on_failure_(on_failure) {}
+    : TaskScope(detail::TaskScheduler::for_scope(loop, "TaskGroup"), nullptr),
+      on_failure_(on_failure) {}
 
 TaskGroup::~TaskGroup() {
   destroy_tasks();
@@ -24,6 +26,7 @@ TaskGroup::~TaskGroup() {
     join.group_ = nullptr;
     join.finish();
   }
+  if (failure_) TaskScheduler::report_later(scheduler(), std::move(trace_));
 }
 
 void TaskGroup::start(Task<void> task, Location where) {
@@ -37,15 +40,15 @@ void TaskGroup::start(Task<void> task, Location where) {
 
 void TaskGroup::on_end(TaskFrame& root) {
   const std::source_location function = root.function;
-  std::exception_ptr failure = std::move(root.exception);
+  std::exception_ptr failure = root.exception;
   if (root.ended_by_cancelling && cancelled()) failure = nullptr;
   if (failure && on_failure_ == OnFailure::cancel_others && !failure_) {
+    trace_ = TaskScheduler::trace_of(scheduler(), root);
     failure_ = std::exchange(failure, nullptr);
-    trace_ = scheduler()->copy_trace();
     TaskScope::cancel({CancelReason::other_failed, root.where});
   }
   if (size() == 0) tell_joining();
-  detail::TaskScheduler& running = *scheduler();
+  TaskScheduler& running = *scheduler();
   root.destroy();  // whose parameters may own this group
   if (failure) running.report(function, failure);
 }
@@ -60,6 +63,10 @@ bool TaskGroup::Join::ready() const {
     throw_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                 "TaskGroup::join: called by a task of the group");
   }
+  if (frame->scope->scheduler() != group_->scheduler()) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "TaskGroup::join by a task of another loop");
+  }
   return false;
 }
 
@@ -71,7 +78,7 @@ void TaskGroup::Join::finish() noexcept {
 
 void TaskGroup::Join::result() {
   if (group_) {
-    group_->set_cancelled(false);
+    group_->reset();
     if (const auto failure = std::exchange(group_->failure_, nullptr)) {
       frame->scope->scheduler()->restore(std::move(group_->trace_));
       std::rethrow_exception(failure);

@@ -98,15 +98,25 @@ void TaskScope::cancel(const Cancelled& why) noexcept {
   if (cancelled_ || !scheduler_) return;
   cancelled_ = true;
   why_ = why;
-  auto stop = stop_ ? *stop_ : std::stop_source(std::nostopstate);
+  scheduler_->stop_later(stop_);
   scheduler_->tell_cancelled(*this);
-  stop.request_stop();  // whose callbacks may do anything
+}
+
+void TaskScope::cancel_and_stop(const Cancelled& why) noexcept {
+  TaskScheduler* const tasks = scheduler_;
+  cancel(why);
+  if (tasks) tasks->call_stops();
+}
+
+void TaskScope::reset(bool cancelled) noexcept {
+  cancelled_ = cancelled;
+  stop_.source = std::stop_source(std::nostopstate);
 }
 
 std::stop_token TaskScope::stop_token() {
-  if (!stop_) stop_ = std::make_unique<std::stop_source>();
-  if (cancelled_) stop_->request_stop();
-  return stop_->get_token();
+  if (!stop_.source.stop_possible()) stop_.source = std::stop_source();
+  if (cancelled_) stop_.source.request_stop();
+  return stop_.source.get_token();
 }
 
 void TaskScope::withdraw_all() noexcept {
@@ -119,11 +129,7 @@ void TaskScope::withdraw_all() noexcept {
       frame = below;
       if (below->shielded) break;
     }
-    if (frame->shielded) continue;
-    Suspension* const wait = frame->suspension;
-    if (!wait || wait->over || !wait->withdraw()) continue;
-    wait->cancelled = wait->over = true;
-    scheduler_->make_ready(*frame);
+    if (!frame->shielded) scheduler_->withdraw(*frame);
   }
 }
 
@@ -133,7 +139,7 @@ void TaskScope::withdraw_all() noexcept {
 class TaskScheduler::Detached final : public TaskScope {
  public:
   Detached(TaskScheduler& scheduler, bool cancelled) : TaskScope(scheduler, nullptr) {
-    set_cancelled(cancelled);
+    reset(cancelled);
   }
 
  private:
@@ -214,6 +220,15 @@ void TaskScheduler::check_thread(std::string_view act) const {
   loop_.impl_->check(act);
 }
 
+TaskScheduler& TaskScheduler::for_scope(IOLoop& loop, std::string_view act) {
+  if (loop.handle().runs_elsewhere()) throw_error(Errc::wrong_thread, act);
+  return of(loop);
+}
+
+void TaskScheduler::take_stop() noexcept {
+  (void)loop_.impl_->mailbox->take_stop();
+}
+
 void TaskScheduler::check_task(std::string_view act, TaskFrame* task) {
   const auto refuse = [&](const char* why) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
@@ -247,12 +262,40 @@ void TaskScheduler::note(const TaskFrame& frame) noexcept {
   trace_->note(frame.exception, frame);
 }
 
-std::unique_ptr<TaskTrace> TaskScheduler::copy_trace() const noexcept {
-  return std::unique_ptr<TaskTrace>(new (std::nothrow) TaskTrace(*trace_));
+std::unique_ptr<TaskTrace> TaskScheduler::trace_of(const TaskScheduler* tasks,
+                                                   const TaskFrame& root) noexcept {
+  std::unique_ptr<TaskTrace> trace(new (std::nothrow) TaskTrace);
+  if (!trace) return trace;
+  if (tasks && tasks->trace_->is_of(root.exception)) *trace = *tasks->trace_;
+  if (!trace->is_of(root.exception)) trace->note(root.exception, root);
+  return trace;
+}
+
+static void log_unseen(const TaskTrace* trace) noexcept {
+  try {
+    if (!trace) throw std::bad_alloc();
+    trace->rethrow();
+  } catch (...) {
+    log_exception({}, trace ? trace->text() : "\n  in a task");
+  }
+}
+
+void TaskScheduler::report_later(TaskScheduler* tasks,
+                                 std::unique_ptr<TaskTrace> trace) noexcept {
+  if (!tasks || !trace) return log_unseen(trace.get());
+  try {
+    tasks->unseen_.push_back(std::move(trace));
+  } catch (...) {
+    log_unseen(trace.get());
+  }
 }
 
 void TaskScheduler::restore(std::unique_ptr<TaskTrace> trace) noexcept {
   if (trace) trace_ = std::move(trace);
+}
+
+std::uint32_t TaskScheduler::in_milliseconds(std::chrono::nanoseconds time) noexcept {
+  return static_cast<std::uint32_t>(time / std::chrono::milliseconds(1));
 }
 
 void TaskScheduler::begin_turn(std::chrono::nanoseconds now) noexcept {
@@ -261,6 +304,12 @@ void TaskScheduler::begin_turn(std::chrono::nanoseconds now) noexcept {
 }
 
 bool TaskScheduler::run_next() {
+  if (!unseen_.empty()) {
+    trace_ = std::move(unseen_.front());
+    unseen_.erase(unseen_.begin());
+    report({}, trace_->exception());
+    return true;
+  }
   if (!batch_.linked()) return false;
   auto& first = static_cast<TaskFrame&>(*batch_.next);
   batch_.next->unlink();
@@ -302,11 +351,24 @@ void TaskScheduler::run(TaskFrame& first) {
       TaskFrame& root = *std::exchange(ended_, nullptr);
       root.scope->release(root);
       root.scope->on_end(root);
-    } else if (soon_.linked()) {
+    } else if (soon_.linked() && loop_.impl_->mailbox->ours()) {
       next_ = static_cast<TaskFrame*>(soon_.next);
       soon_.next->unlink();
     } else {
       return;
+    }
+    if (stopping_.linked()) call_stops();
+  }
+}
+
+void TaskScheduler::after_fork() noexcept {
+  own_executor_.reset();
+  for (auto* link = scopes_.next; link != &scopes_; link = link->next) {
+    const auto& scope = static_cast<const TaskScope&>(*link);
+    for (auto* root = scope.roots_.next; root != &scope.roots_; root = root->next) {
+      Suspension* wait = static_cast<TaskFrame*>(root)->suspension;
+      while (wait && wait->child()) wait = wait->child()->suspension;
+      if (wait) wait->after_fork();
     }
   }
 }
@@ -319,10 +381,15 @@ void TaskScheduler::close_executor() noexcept {
 void TaskScheduler::close() noexcept {
   while (scopes_.linked()) {
     auto& scope = static_cast<TaskScope&>(*scopes_.previous);
-    scope.destroy_tasks();
-    scope.scheduler_ = nullptr;
-    static_cast<ListLink<InScheduler>&>(scope).unlink();
+    if (scope.roots_.linked()) {
+      // Which may own the scope, and end it.
+      scope.destroy_chain(static_cast<TaskFrame&>(*scope.roots_.previous));
+    } else {
+      scope.scheduler_ = nullptr;
+      static_cast<ListLink<InScheduler>&>(scope).unlink();
+    }
   }
+  for (const auto& trace : std::exchange(unseen_, {})) log_unseen(trace.get());
 }
 
 void TaskScheduler::spawn(TaskFrame& root) noexcept {
@@ -358,10 +425,10 @@ void TaskScheduler::destroy(TaskFrame& top) noexcept {
   }
 }
 
-// Each task of the chain has to find the new scope.
+// Each task of the chain has to find the new scope, save where it is shielded.
 void TaskScheduler::abandon(TaskFrame& root) noexcept {
   abandoned_->adopt(root);
-  for (TaskFrame* frame = &root; frame;) {
+  for (TaskFrame* frame = &root; frame && !frame->shielded;) {
     frame->scope = abandoned_.get();
     frame = frame->suspension ? frame->suspension->child() : nullptr;
   }
@@ -377,6 +444,28 @@ void TaskScheduler::tell_cancelled(TaskScope& scope) noexcept {
     first.withdraw_all();
   }
   telling_ = false;
+}
+
+void TaskScheduler::withdraw(TaskFrame& frame) noexcept {
+  Suspension* const wait = frame.suspension;
+  if (!wait || wait->over || !wait->withdraw()) return;
+  wait->cancelled = wait->over = true;
+  make_ready(frame);
+}
+
+void TaskScheduler::stop_later(StopRequest& stop) noexcept {
+  if (stop.source.stop_possible()) stop.link_behind(stopping_);
+}
+
+// A callback may end what has asked for the stop, and the loop.
+void TaskScheduler::call_stops() noexcept {
+  ListLink<StopRequest> all;
+  while (stopping_.linked()) stopping_.next->link_behind(all);
+  while (all.linked()) {
+    auto source = static_cast<StopRequest&>(*all.next).source;
+    all.next->unlink();
+    source.request_stop();
+  }
 }
 
 }  // namespace detail

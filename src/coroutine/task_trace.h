@@ -37,9 +37,18 @@ class TaskTrace {
     exception_ = nullptr;
     size_ = 0;
   }
+  [[nodiscard]] const std::exception_ptr& exception() const noexcept {
+    return exception_;
+  }
+  [[nodiscard]] bool is_of(const std::exception_ptr& exception) const noexcept {
+    return exception_ && exception == exception_;
+  }
+  [[noreturn]] void rethrow() const { std::rethrow_exception(exception_); }
   /// One line a frame, each with a newline before it; empty for another exception.
   [[nodiscard]] std::string text(const std::exception_ptr& exception) const {
-    if (exception != exception_) return {};
+    return is_of(exception) ? text() : std::string();
+  }
+  [[nodiscard]] std::string text() const {
     std::string lines;
     for (std::size_t i = 0; i < size_ && i < frames_.size(); ++i) {
       lines += "\n  in " + describe(frames_[i].function, frames_[i].where);

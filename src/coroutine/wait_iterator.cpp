@@ -3,15 +3,21 @@
 
 #include <algorithm>
 
+#include "coroutine/task_trace.h"
 #include "platform/system_error.h"
 
 namespace tornado::detail {
 
-EndedTasks::EndedTasks(IOLoop& loop) : TaskScope(TaskScheduler::of(loop), nullptr) {}
+EndedTasks::EndedTasks(IOLoop& loop)
+    : TaskScope(TaskScheduler::for_scope(loop, "WaitIterator"), nullptr) {}
 
 EndedTasks::~EndedTasks() {
   destroy_tasks();
-  while (ended_.linked()) pop();
+  for (; ended_.linked(); pop()) {
+    if (!front().exception) continue;
+    TaskScheduler::report_later(scheduler(),
+                                TaskScheduler::trace_of(scheduler(), front()));
+  }
   if (!waiting_) return;
   waiting_->tasks_ = nullptr;
   waiting_->resume();

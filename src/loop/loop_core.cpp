@@ -267,6 +267,7 @@ void IOLoop::Impl::after_fork() {
   (void)watchdog.release();  // its thread is the parent's, and not to be joined
   watchdog = std::move(dog);
   if (watchdog && running) watchdog->watch();
+  tasks.after_fork();
 }
 
 void IOLoop::Impl::close(bool all_fds) noexcept {
