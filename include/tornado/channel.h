@@ -59,8 +59,7 @@ class ChannelState final : public ChannelCore {
     return State::served;
   }
   void put_back(T&& item) noexcept {
-    const auto next = [this] { return first(receivers); };
-    if (auto* const receiver = static_cast<Waiter*>(until_there_is_memory(next))) {
+    if (auto* const receiver = static_cast<Waiter*>(first(receivers))) {
       receiver->item.emplace(std::move(item));
       serve(*receiver, State::served);
     } else {

@@ -65,7 +65,7 @@ class TORNADO_API ChannelCore : public std::enable_shared_from_this<ChannelCore>
 
   // With the lock:
   /// The first that serve() will certainly wake; null if there is none.
-  [[nodiscard]] ChannelWaiter* first(Line& line);
+  [[nodiscard]] ChannelWaiter* first(Line& line) noexcept;
   static void serve(ChannelWaiter& waiter, State state) noexcept;
   [[nodiscard]] std::shared_ptr<ChannelPort> port_of(IOLoop& loop);
   /// Makes the calling thread wait until `waiter` is served. False if the channel was

@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tornado/arrival.h"
 #include "tornado/error.h"
 #include "tornado/loop_handle.h"
 #include "tornado/loop_types.h"
@@ -27,7 +28,7 @@ namespace detail {
 class UntilWait;
 
 /// The part of a pending result that does not depend on its type.
-class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingResult> {
+class TORNADO_API PendingResult : public Arrival {
  public:
   explicit PendingResult(LoopHandle loop) : loop_(std::move(loop)) {}
 
@@ -53,20 +54,17 @@ class TORNADO_API PendingResult : public std::enable_shared_from_this<PendingRes
   /// @}
 
   UntilWait* wait = nullptr;     // of the loop's thread: the task that waits
-  bool for_task = false;         // set before there is a Completion
   TimeoutHandle alarm;           // of the loop's thread
   std::exception_ptr exception;  // of the one that has claimed the result
 
  private:
   enum class Phase : std::uint8_t { open, claimed, there, over };
 
-  void stop_waiting() noexcept;
-  void stop_waiting_without_memory() noexcept;
+  void arrive() noexcept override;
 
   LoopHandle loop_;
   std::atomic<Phase> phase_{Phase::open};
   bool timed_out_ = false;
-  std::shared_ptr<PendingResult> kept_;  // on its way without memory
 };
 
 /// A result of type T, on its way.

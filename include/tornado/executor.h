@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tornado/arrival.h"
 #include "tornado/gen.h"
 #include "tornado/loop_handle.h"
 
@@ -31,13 +32,11 @@ struct ExecutorState;
 
 /// A call on its way to a thread of an executor and back. The loop's thread destroys
 /// it, unless the loop has closed.
-class TORNADO_API Job : public std::enable_shared_from_this<Job> {
+class TORNADO_API Job : public Arrival {
  public:
   Job(LoopHandle loop, std::source_location where) noexcept
       : loop_(std::move(loop)), where_(where) {}
-  virtual ~Job();
-  Job(const Job&) = delete;
-  Job& operator=(const Job&) = delete;
+  ~Job() override;
 
   [[nodiscard]] const std::source_location& where() const noexcept { return where_; }
   [[nodiscard]] std::stop_source& stop() noexcept { return stop_; }
@@ -53,13 +52,12 @@ class TORNADO_API Job : public std::enable_shared_from_this<Job> {
  private:
   friend class JobAwait;
   static void deliver(std::shared_ptr<Job> job) noexcept;
-  void arrive() noexcept;
+  void arrive() noexcept override;
 
   const LoopHandle loop_;
   const std::source_location where_;
   std::stop_source stop_;
-  JobAwait* await_ =
-      nullptr;  // for the loop's thread; null if the result is not wanted
+  JobAwait* await_ = nullptr;  // of the loop's thread; null if nothing waits
 };
 
 template <class F, class... Args>

@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tornado/arrival.h"
 #include "tornado/coroutine_frame.h"
 #include "tornado/loop_handle.h"
 
@@ -31,14 +32,15 @@ decltype(auto) awaiter_of(A&& awaitable) {
 class TORNADO_API ForeignWait : public Suspension {
  public:
   /// Shared with the coroutine that the awaiter resumes, on any thread.
-  struct Link {
+  struct TORNADO_API Link final : Arrival {
     Link(LoopHandle l, ForeignWait* w) : loop(std::move(l)), wait(w) {}
+    void arrive() noexcept override;
     const LoopHandle loop;
     std::atomic<bool> resumed{false};
     ForeignWait* wait;  // for the loop's thread; null once the task has ended
   };
   /// Tells the loop. Any thread.
-  static void notify(std::shared_ptr<Link> link);
+  static void notify(std::shared_ptr<Link> link) noexcept;
 
   bool withdraw() noexcept override { return false; }
   std::string describe() const override { return "another library"; }

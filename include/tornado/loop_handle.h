@@ -21,6 +21,9 @@ class IOLoop;
 class Mailbox;
 template <class T>
 class Task;
+namespace detail {
+class Arrival;
+}
 
 /// A callable that a signal handler may post: it is copied byte by byte into memory
 /// that the loop has allocated beforehand.
@@ -71,6 +74,9 @@ class TORNADO_API LoopHandle {
   /// Whether another thread runs the loop now, so that this thread may only post. In a
   /// forked child: whether another thread ran the loop at the fork.
   [[nodiscard]] bool runs_elsewhere() const noexcept;
+
+  /// For the library. False, and nothing arrives, if the loop is closed.
+  bool post(std::shared_ptr<detail::Arrival> arrival) const noexcept;
 
  private:
   friend class IOLoop;

@@ -5,6 +5,7 @@
 /// Includes every public header, except testing.h and faults.h.
 
 #include "tornado/address.h"
+#include "tornado/arrival.h"
 #include "tornado/async_generator.h"
 #include "tornado/audit.h"
 #include "tornado/callback.h"

@@ -9,34 +9,36 @@
 
 namespace tornado::detail {
 
-/// The waits of one loop that were served, for a callback on its thread. The lock of
-/// the channel guards it.
-class ChannelPort : public std::enable_shared_from_this<ChannelPort> {
+/// The waits of one loop that were served, until it hears of them. The lock of the
+/// channel guards it.
+class ChannelPort final : public Arrival {
  public:
-  explicit ChannelPort(LoopHandle loop) noexcept : loop_(std::move(loop)) {}
+  ChannelPort(std::weak_ptr<ChannelCore> core, LoopHandle loop) noexcept
+      : core_(std::move(core)), loop_(std::move(loop)) {}
 
   [[nodiscard]] bool closed() const noexcept { return loop_.closed(); }
-  /// Has the callback on its way. False if the loop is closed.
-  bool post(ChannelCore& core);
+  /// Is on its way to the loop. False if that is closed.
+  bool post() noexcept;
 
   ListLink<ChannelWaiter> served;
 
  private:
-  void run(ChannelCore& core) noexcept;
+  void arrive() noexcept override;
 
-  LoopHandle loop_;
+  const std::weak_ptr<ChannelCore> core_;
+  const LoopHandle loop_;
   bool posted_ = false;
 };
 
-bool ChannelPort::post(ChannelCore& core) {
+bool ChannelPort::post() noexcept {
   if (posted_) return !closed();
-  posted_ = loop_.add_callback([channel = core.shared_from_this(),
-                                port = shared_from_this()] { port->run(*channel); });
-  return posted_;
+  return posted_ = loop_.post(shared_from_this());
 }
 
-void ChannelPort::run(ChannelCore& core) noexcept {
-  const auto lock = core.lock();
+void ChannelPort::arrive() noexcept {
+  const std::shared_ptr<ChannelCore> core = core_.lock();
+  if (!core) return;
+  const auto lock = core->lock();
   posted_ = false;
   while (served.linked()) {
     auto& waiter = static_cast<ChannelWaiter&>(*served.next);
@@ -58,18 +60,17 @@ void ChannelCore::close() noexcept {
   const Lock held = lock();
   closed = true;
   for (Line* const line : {&receivers, &senders}) {
-    const auto next = [this, line] { return first(*line); };
-    while (ChannelWaiter* const waiter = until_there_is_memory(next)) {
+    while (ChannelWaiter* const waiter = first(*line)) {
       serve(*waiter, State::closed);
     }
   }
 }
 
 // The task of a closed loop is destroyed, or soon will be: its wait counts no more.
-ChannelWaiter* ChannelCore::first(Line& line) {
+ChannelWaiter* ChannelCore::first(Line& line) noexcept {
   while (line.linked()) {
     auto& waiter = static_cast<ChannelWaiter&>(*line.next);
-    if (waiter.thread || waiter.port->post(*this)) return &waiter;
+    if (waiter.thread || waiter.port->post()) return &waiter;
     waiter.unlink();
   }
   return nullptr;
@@ -91,8 +92,8 @@ std::shared_ptr<ChannelPort> ChannelCore::port_of(IOLoop& loop) {
   for (const Port& port : ports_) {
     if (port.first == &loop) return port.second;
   }
-  return ports_.emplace_back(&loop, std::make_shared<ChannelPort>(loop.handle()))
-      .second;
+  auto port = std::make_shared<ChannelPort>(weak_from_this(), loop.handle());
+  return ports_.emplace_back(&loop, std::move(port)).second;
 }
 
 bool ChannelCore::block(const char* what, Lock& lock, Line& line, ChannelWaiter& waiter,

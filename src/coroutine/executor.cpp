@@ -186,20 +186,10 @@ void Job::refuse(std::shared_ptr<Job> job, std::exception_ptr why) noexcept {
   deliver(std::move(job));
 }
 
-// The reference goes with the callback, so that the loop's thread drops the last one.
-// Without memory for the callback it is tried again for as long as the job is awaited.
+// The reference goes along, so that the loop's thread drops the last one.
 void Job::deliver(std::shared_ptr<Job> job) noexcept {
-  const std::weak_ptr<Job> awaited = job;
   const LoopHandle loop = job->loop_;
-  while (job) {
-    try {
-      (void)loop.add_callback([arrived = std::move(job)] { arrived->arrive(); });
-      return;
-    } catch (...) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      job = awaited.lock();
-    }
-  }
+  loop.post(std::move(job));
 }
 
 void Job::arrive() noexcept {

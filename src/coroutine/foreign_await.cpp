@@ -29,11 +29,13 @@ void ForeignWait::start(std::coroutine_handle<> bridge) {
   }
 }
 
-void ForeignWait::notify(std::shared_ptr<Link> link) {
+void ForeignWait::notify(std::shared_ptr<Link> link) noexcept {
   const LoopHandle loop = link->loop;
-  (void)loop.add_callback([posted = std::move(link)] {
-    if (posted->wait) posted->wait->resume();
-  });
+  loop.post(std::move(link));
+}
+
+void ForeignWait::Link::arrive() noexcept {
+  if (wait) wait->resume();
 }
 
 }  // namespace tornado::detail

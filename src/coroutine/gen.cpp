@@ -94,7 +94,6 @@ UntilWait::~UntilWait() {
 void UntilWait::expect(std::shared_ptr<PendingResult> pending) noexcept {
   pending_ = std::move(pending);
   pending_->wait = this;
-  pending_->for_task = true;
 }
 
 }  // namespace tornado::detail

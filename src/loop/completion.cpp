@@ -16,25 +16,9 @@ bool PendingResult::claim() noexcept {
 bool PendingResult::publish() noexcept {
   Phase claimed = Phase::claimed;
   if (!phase_.compare_exchange_strong(claimed, Phase::there)) return false;
-  try {
-    // Not stop() itself: if run_sync has ended, that would end the next run.
-    loop_.add_callback([self = shared_from_this()] { self->stop_waiting(); });
-  } catch (...) {  // no memory
-    stop_waiting_without_memory();
-  }
+  // Not stop() itself: if run_sync has ended, that would end the next run.
+  loop_.post(shared_from_this());
   return true;
-}
-
-// A run_sync looks for the result itself. For a task, there is the room for callbacks
-// from signal handlers, which was made beforehand.
-void PendingResult::stop_waiting_without_memory() noexcept {
-  if (!for_task) return loop_.stop();
-  kept_ = shared_from_this();
-  const bool posted = loop_.add_callback_from_signal([this] {
-    const std::shared_ptr<PendingResult> self = std::move(kept_);
-    self->stop_waiting();
-  });
-  if (!posted) kept_.reset();
 }
 
 bool PendingResult::fail(std::exception_ptr reason) noexcept {
@@ -43,7 +27,7 @@ bool PendingResult::fail(std::exception_ptr reason) noexcept {
   return publish();
 }
 
-void PendingResult::stop_waiting() noexcept {
+void PendingResult::arrive() noexcept {
   if (phase_ != Phase::there) return;
   if (wait) {
     wait->arrive();

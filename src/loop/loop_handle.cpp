@@ -37,6 +37,10 @@ bool LoopHandle::runs_elsewhere() const noexcept {
   return mailbox_ && mailbox_->runs_elsewhere();
 }
 
+bool LoopHandle::post(std::shared_ptr<detail::Arrival> arrival) const noexcept {
+  return mailbox_ && mailbox_->post(std::move(arrival));
+}
+
 bool LoopHandle::post_from_signal(void (*invoke)(void*), const void* bytes,
                                   std::size_t size) const noexcept {
   return mailbox_ && mailbox_->post_from_signal(invoke, bytes, size);

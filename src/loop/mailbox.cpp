@@ -81,6 +81,45 @@ bool Mailbox::post_from_signal(void (*invoke)(void*), const void* bytes,
   return true;
 }
 
+/// Ends the list of a mailbox that takes nothing more.
+class Mailbox::Closed final : public detail::Arrival {
+  void arrive() noexcept override {}
+};
+
+detail::Arrival* Mailbox::closed_mark() noexcept {
+  static Closed mark;
+  return &mark;
+}
+
+bool Mailbox::post(std::shared_ptr<detail::Arrival> arrival) noexcept {
+  if (closed()) return false;
+  const WakeDue due(*this);
+  detail::Arrival* const sent = arrival.get();
+  sent->self_ = std::move(arrival);
+  sent->next_ = arrivals_.load();
+  do {
+    if (sent->next_ != closed_mark()) continue;
+    arrival = std::move(sent->self_);
+    return false;
+  } while (!arrivals_.compare_exchange_weak(sent->next_, sent));
+  sync_point(SyncPoint::ring_filled);
+  due.wake();
+  return true;
+}
+
+void Mailbox::take_arrivals() noexcept {
+  if (!arrivals_.load(std::memory_order_relaxed)) return;
+  detail::Arrival* first = nullptr;
+  for (detail::Arrival* last = arrivals_.exchange(nullptr); last;) {
+    first = std::exchange(last, std::exchange(last->next_, first));
+  }
+  while (first) {
+    const std::shared_ptr<detail::Arrival> arrived = std::move(first->self_);
+    first = first->next_;
+    arrived->arrive();
+  }
+}
+
 void Mailbox::notify_signal(int signal) noexcept {
   const auto number = static_cast<unsigned>(signal);
   signals_[number / 64].fetch_or(std::uint64_t{1} << number % 64);
@@ -102,6 +141,10 @@ void Mailbox::close() {
   // A thread of the parent may hold the lock, and is not here to let it go.
   if (!ours()) (void)queue_.after_fork();
   const auto unrun = queue_.close();
+  for (auto* sent = arrivals_.exchange(closed_mark()); sent && sent != closed_mark();) {
+    const std::shared_ptr<detail::Arrival> dropped =
+        std::move(std::exchange(sent, sent->next_)->self_);
+  }
   sync_point(SyncPoint::queue_closed);
   waker_.close();
 }

@@ -12,6 +12,7 @@
 #include "platform/fork_epoch.h"
 #include "platform/loop_waker.h"
 #include "platform/thread.h"
+#include "tornado/arrival.h"
 
 namespace tornado {
 
@@ -30,6 +31,7 @@ class Mailbox {
 
   // Any thread. False if closed or the parent process's.
   bool post(Callback&& callback, const std::source_location& where);
+  bool post(std::shared_ptr<detail::Arrival> arrival) noexcept;
 
   // Any thread, any signal handler.
   bool post_from_signal(void (*invoke)(void*), const void* bytes,
@@ -90,6 +92,8 @@ class Mailbox {
       }
     }
   }
+  /// Has everything arrive that was sent, in that order.
+  void take_arrivals() noexcept;
   /// Refuses from now on, closes the waker, destroys what was queued.
   void close();
   /// In a forked child, and again if that failed, or if what comes after it fails: the
@@ -100,6 +104,8 @@ class Mailbox {
   void take_over() noexcept;
 
  private:
+  class Closed;
+  static detail::Arrival* closed_mark() noexcept;
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
   class WakeDue;
@@ -107,6 +113,7 @@ class Mailbox {
   LoopWaker waker_;
   CallbackQueue queue_;
   SignalRing ring_;
+  std::atomic<detail::Arrival*> arrivals_{nullptr};  // the last first
   std::array<std::atomic<std::uint64_t>, (NSIG + 63) / 64> signals_{};
   std::atomic<bool> stop_{false};
   std::atomic<bool> closed_{false};

@@ -113,6 +113,7 @@ void IOLoop::Impl::run_from_signals() {
     call(found->second->where,
          [entry = found->second, signal] { entry->handler(signal); });
   });
+  mailbox->take_arrivals();
   SignalRing& ring = mailbox->ring();
   SignalRing::Item item;
   for (auto left = ring.size(); left > 0 && !closing && ring.pop(item); --left) {
