@@ -85,6 +85,8 @@ class TORNADO_API Suspension {
   virtual bool withdraw() noexcept = 0;
   /// The frame that is awaited, if this awaits one.
   [[nodiscard]] virtual TaskFrame* child() const noexcept { return nullptr; }
+  /// The scope whose tasks are awaited, if they end with this.
+  [[nodiscard]] virtual TaskScope* scope() const noexcept { return nullptr; }
   /// The awaited frame was destroyed.
   virtual void forget_child() noexcept {}
   /// In a forked child that takes the loop over.

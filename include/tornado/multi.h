@@ -72,6 +72,7 @@ class TORNADO_API Children::Join final : public Suspension {
   void suspend() noexcept;
   void result() const noexcept { children_.joined_ = true; }
   bool withdraw() noexcept override;
+  TaskScope* scope() const noexcept override { return &children_; }
   std::string describe() const override;
 
  private:

@@ -52,6 +52,8 @@ class SimulatedThread {
 /// its descriptors once. If none is ready, the time jumps to the next timeout. If there
 /// is no timeout either, start() throws std::errc::resource_deadlock_would_occur, with
 /// the descriptors that the loop waits for.
+/// The error also names each suspended task: its chain of awaits with their places, and
+/// what the task waits for, such as a lock and its holder.
 ///
 /// A seed permutes the orders that the loop does not promise: which ready descriptor is
 /// first, and when each simulated thread goes on. Timeouts with equal deadlines, and

@@ -407,21 +407,45 @@ void TaskScheduler::run_soon(TaskFrame& frame) noexcept {
   link(frame).link_behind(running_tasks_ ? soon_ : ready_);
 }
 
-// From the last frame up, so that a long chain needs no stack. A chain that runs cannot
-// be destroyed: it goes on as a cancelled task of the loop.
-void TaskScheduler::destroy(TaskFrame& top) noexcept {
-  TaskFrame* last = &top;
-  const auto child = [&] {
-    return last->suspension ? last->suspension->child() : nullptr;
-  };
-  while (TaskFrame* const below = child()) last = below;
-  if (last == running_) return abandon(top);
+static TaskFrame* last_of(TaskFrame* frame) noexcept {
+  while (frame->suspension && frame->suspension->child()) {
+    frame = frame->suspension->child();
+  }
+  return frame;
+}
+
+static void destroy_from(TaskFrame* last) noexcept {
   for (TaskFrame* frame = last; frame; frame = frame->parent) frame->ending = true;
-  for (TaskFrame* frame = last; frame;) {
-    TaskFrame* const parent = frame->parent;
+  while (last) {
+    TaskFrame* const parent = last->parent;
     if (parent) parent->suspension->forget_child();
-    frame->destroy();
-    frame = parent;
+    last->destroy();
+    last = parent;
+  }
+}
+
+// From the last frame up, and first the tasks of the scope that it waits for, so that
+// neither long chains nor scopes within scopes need stack. What is about to be
+// destroyed has left its scope, since destructors may come back here. A chain that runs
+// cannot be destroyed: it goes on as a cancelled task of the loop.
+void TaskScheduler::destroy(TaskFrame& top) noexcept {
+  for (TaskFrame *first = &top, *last = last_of(first);;) {
+    TaskScope* const below = last->suspension ? last->suspension->scope() : nullptr;
+    if (below && below->roots_.linked()) {
+      first = static_cast<TaskFrame*>(below->roots_.previous);
+      last = last_of(first);
+      below->release(*first);
+      continue;
+    }
+    TaskFrame* const owner = first == &top ? nullptr : first->scope->owner_;
+    if (last == running_) {
+      abandon(*first);
+    } else {
+      destroy_from(last);
+    }
+    if (!owner) return;
+    first = last = owner;
+    while (first->parent) first = first->parent;
   }
 }
 

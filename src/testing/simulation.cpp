@@ -11,6 +11,8 @@
 
 #include "loop/loop_hooks.h"
 #include "testing/schedule.h"
+#include "tornado/ioloop.h"
+#include "tornado/task_info.h"
 #include "tornado/testing.h"
 
 namespace tornado {
@@ -114,6 +116,24 @@ void SimulatedPoller::look_for(nanoseconds real_time) {
   }
 }
 
+namespace {
+
+/// What the tasks of the loop that runs wait for, a line each.
+std::string stuck_tasks() {
+  constexpr std::size_t most = 50;
+  const IOLoop* const loop = IOLoop::current(false);
+  const std::vector<TaskInfo> tasks = loop ? loop->tasks() : std::vector<TaskInfo>();
+  if (tasks.empty()) return {};
+  std::string text = "; " + std::to_string(tasks.size()) +
+                     (tasks.size() == 1 ? " task waits" : " tasks wait");
+  for (std::size_t i = 0; i < tasks.size() && i < most; ++i) {
+    text.append("\n  ").append(to_string(tasks[i]));
+  }
+  return tasks.size() > most ? text + "\n  ..." : text;
+}
+
+}  // namespace
+
 void SimulatedPoller::report_deadlock() const {
   std::string act = "IOLoop deadlock: no callback, no timeout, and ";
   std::string numbers;
@@ -125,6 +145,7 @@ void SimulatedPoller::report_deadlock() const {
   } else {
     act.append("nothing to come from fd").append(numbers);
   }
+  act.append(stuck_tasks());
   throw std::system_error(
       std::make_error_code(std::errc::resource_deadlock_would_occur), act);
 }

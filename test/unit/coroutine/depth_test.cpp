@@ -10,6 +10,7 @@
 #include "support/sanitizers.h"
 #include "support/scale.h"
 #include "tornado/gen.h"
+#include "tornado/task_group.h"
 
 namespace tornado::test {
 namespace {
@@ -107,6 +108,32 @@ TEST(TaskDepth, a_chain_of_many_is_cancelled) {
   on_little_stack([levels] {
     IOLoop loop;
     EXPECT_THROW(loop.run_sync(deep_and_asleep(levels), 0ms), std::system_error);
+  });
+}
+
+Task<> scopes_within_scopes(int n) {
+  if (n == 0) {
+    co_await sleep(1h);
+  } else {
+    co_await with_timeout(2h, scopes_within_scopes(n - 1));
+  }
+}
+
+TEST(TaskDepth, scopes_within_many_scopes_are_destroyed) {
+  on_little_stack([] {
+    IOLoop loop;
+    TaskGroup group(loop);
+    group.start(scopes_within_scopes(many / 10));
+    loop.run_sync(deep_and_yielding(1));
+    EXPECT_EQ(group.size(), 1u);
+  });
+}
+
+TEST(TaskDepth, scopes_within_many_scopes_are_cancelled) {
+  const int levels = static_cast<int>(scaled(many / 100));
+  on_little_stack([levels] {
+    IOLoop loop;
+    EXPECT_THROW(loop.run_sync(scopes_within_scopes(levels), 0ms), std::system_error);
   });
 }
 
