@@ -21,8 +21,9 @@ void add(std::vector<Scenario>& all, const Family& family) {
 
 std::vector<Scenario> scenarios() {
   std::vector<Scenario> all;
-  for (const auto& families : {loop_scenarios(), thread_scenarios(),
-                               process_scenarios(), stream_scenarios()}) {
+  for (const auto& families :
+       {loop_scenarios(), thread_scenarios(), process_scenarios(), stream_scenarios(),
+        task_scenarios()}) {
     for (const Family& family : families) add(all, family);
   }
   return all;

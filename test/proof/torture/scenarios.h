@@ -40,5 +40,6 @@ std::vector<Family> loop_scenarios();
 std::vector<Family> thread_scenarios();
 std::vector<Family> process_scenarios();
 std::vector<Family> stream_scenarios();
+std::vector<Family> task_scenarios();
 
 }  // namespace tornado::torture
