@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "suspension_scenarios.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <coroutine>
+#include <csignal>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "tornado/async_generator.h"
+#include "tornado/channel.h"
+#include "tornado/executor.h"
+#include "tornado/gen.h"
+#include "tornado/locks.h"
+#include "tornado/queues.h"
+#include "tornado/subprocess.h"
+#include "tornado/task_group.h"
+#include "tornado/wait_iterator.h"
+
+namespace tornado::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Pipe {
+  Pipe() {
+    if (::pipe(ends) != 0) throw std::runtime_error("pipe");
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+  int ends[2] = {-1, -1};
+};
+
+Task<int> naps(int times) {
+  const Local local;
+  for (int i = 0; i < times; ++i) co_await sleep(1ms);
+  co_return times;
+}
+Task<int> steps(int times) {
+  const Local local;
+  for (int i = 0; i < times; ++i) co_await moment();
+  co_return times;
+}
+
+// Scenarios.
+
+Task<> sleeps(Simulation&) {
+  const Local local;
+  (void)co_await naps(3);
+  (void)co_await steps(3);
+}
+Task<> has_children(Simulation&) {
+  const Local local;
+  (void)co_await multi(naps(2), steps(2), naps(1));
+  (void)co_await first_of(naps(3), steps(1));
+}
+Task<> has_deadlines(Simulation&) {
+  const Local local;
+  (void)co_await with_timeout(10ms, naps(2));
+  bool timed_out = false;
+  try {
+    (void)co_await with_timeout(1ms, naps(3));
+  } catch (const std::system_error& error) {
+    timed_out = error.code() == Errc::timed_out;
+  }
+  EXPECT_TRUE(timed_out);
+}
+Task<> cleans_up(Simulation&) {
+  const Local local;
+  bool cancelled = false;
+  try {
+    (void)co_await naps(3);
+  } catch (const Cancelled&) {
+    cancelled = true;
+  }
+  (void)co_await shielded(naps(2));
+  if (cancelled) co_await moment();
+}
+Task<> has_a_group(Simulation&) {
+  const Local local;
+  TaskGroup group;
+  for (int i = 0; i < 3; ++i) {
+    group.start([](int n) -> Task<> { (void)co_await naps(n); }, i);
+  }
+  co_await group.join();
+}
+Task<> reads_pipe(int fd) {
+  const Local local;
+  char byte = 0;
+  co_await readable(fd);
+  (void)!::read(fd, &byte, 1);
+}
+Task<> writes_pipe(int fd) {
+  const Local local;
+  (void)co_await naps(1);
+  co_await writable(fd);
+  (void)!::write(fd, "x", 1);
+}
+Task<> waits_for_descriptors(Simulation&) {
+  const Local local;
+  const Pipe pipe;
+  (void)co_await multi(reads_pipe(pipe.ends[0]), writes_pipe(pipe.ends[1]));
+}
+Task<> holds(Lock& lock) {
+  const Local local;
+  const auto guard = co_await lock.acquire();
+  (void)co_await naps(1);
+}
+Task<> shares_a_lock(Simulation&) {
+  const Local local;
+  Lock lock;
+  (void)co_await multi(holds(lock), holds(lock), holds(lock));
+}
+Task<> produces(Queue<Local>& queue) {
+  const Local local;
+  for (int i = 0; i < 4; ++i) co_await queue.put(Local());
+}
+Task<> consumes(Queue<Local>& queue) {
+  const Local local;
+  for (int i = 0; i < 4; ++i) {
+    const Local item = co_await queue.get();
+    co_await moment();
+    queue.task_done();
+  }
+}
+Task<> passes_items(Simulation&) {
+  const Local local;
+  Queue<Local> queue(1);
+  (void)co_await multi(produces(queue), consumes(queue));
+  co_await queue.join();
+}
+Task<> iterates(Simulation&) {
+  const Local local;
+  std::vector<Task<int>> tasks;
+  tasks.push_back(naps(2));
+  tasks.push_back(steps(2));
+  WaitIterator<int> results(std::move(tasks));
+  while (!results.done()) (void)co_await results.next();
+}
+
+AsyncGenerator<Local> few() {
+  const Local local;
+  for (int i = 0; i < 3; ++i) {
+    (void)co_await naps(i % 2);
+    co_yield Local();
+    co_await moment();
+  }
+}
+Task<> takes_from_a_generator(Simulation&) {
+  const Local local;
+  auto items = few();
+  while (const auto item = co_await items.next()) co_await moment();
+}
+
+Task<> waits_for_events(Event& event, Condition& condition, Semaphore& permits) {
+  const Local local;
+  co_await event.wait();
+  const bool notified = co_await condition.wait(2ms);
+  if (notified) co_await moment();
+  const SemaphorePermit permit = co_await permits.acquire();
+  (void)co_await naps(1);
+}
+Task<> sets_events(Event& event, Condition& condition, Semaphore& permits) {
+  const Local local;
+  co_await moment();
+  event.set();
+  (void)co_await naps(1);
+  condition.notify_all();
+  permits.release();
+}
+Task<> notifies(Simulation&) {
+  const Local local;
+  Event event;
+  Condition condition;
+  Semaphore permits(0);
+  (void)co_await multi(waits_for_events(event, condition, permits),
+                       waits_for_events(event, condition, permits),
+                       sets_events(event, condition, permits));
+}
+
+Task<> sends(Channel<Local>& channel) {
+  const Local local;
+  for (int i = 0; i < 4; ++i) co_await channel.send(Local());
+  channel.close();
+}
+Task<> receives(Channel<Local>& channel) {
+  const Local local;
+  for (;;) {
+    const std::optional<Local> item = co_await channel.receive(1s);
+    if (!item) co_return;
+    co_await moment();
+  }
+}
+Task<> sends_messages(Simulation&) {
+  const Local local;
+  Channel<Local> channel(1);
+  (void)co_await multi(sends(channel), receives(channel), receives(channel));
+}
+
+Task<> gets_results(Simulation&) {
+  const Local local;
+  IOLoop& loop = *IOLoop::current();
+  const auto by_timeout = [&loop](const Completion<Local>& done) {
+    loop.call_later(1ms, [done] { (void)done.set_value(); });
+  };
+  (void)co_await until<Local>(by_timeout);
+  const auto at_once = [](const Completion<Local>& done) { (void)done.set_value(); };
+  (void)co_await until<Local>(at_once);
+  const auto dropped = [](const Completion<Local>&) {};
+  bool abandoned = false;
+  try {
+    (void)co_await until<Local>(dropped);
+  } catch (const std::system_error& error) {
+    abandoned = error.code() == Errc::abandoned;
+  }
+  EXPECT_TRUE(abandoned);
+}
+
+/// Of another library: resumes by a timeout, which it takes back at its end.
+class ByTimeout {
+ public:
+  explicit ByTimeout(IOLoop& loop) noexcept : loop_(loop) {}
+  ByTimeout(const ByTimeout&) = delete;
+  ByTimeout& operator=(const ByTimeout&) = delete;
+  ~ByTimeout() { loop_.remove_timeout(timeout_); }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    timeout_ = loop_.call_later(1ms, [handle] { handle.resume(); });
+  }
+  Local await_resume() const noexcept { return {}; }
+
+ private:
+  IOLoop& loop_;
+  TimeoutHandle timeout_;
+};
+Task<> awaits_another_library(Simulation&) {
+  const Local local;
+  for (int i = 0; i < 2; ++i) {
+    ByTimeout awaitable(*IOLoop::current());
+    const Local result = co_await awaitable;
+    co_await moment();
+  }
+}
+
+Task<> hears(int signal) {
+  const Local local;
+  (void)co_await tornado::signal(signal);
+}
+Task<> raises(int signal) {
+  const Local local;
+  (void)co_await naps(1);
+  std::raise(signal);
+}
+Task<> hears_signals(Simulation&) {  // which are ignored where no loop watches
+  const Local local;
+  (void)co_await multi(hears(SIGWINCH), raises(SIGWINCH));
+}
+
+Task<> asks_for_tokens(Simulation&) {
+  const Local local;
+  const std::stop_token token = co_await stop_token();
+  bool stopped = false;
+  const std::stop_callback note(token, [&] { stopped = true; });
+  (void)co_await naps(2);
+  EXPECT_FALSE(stopped);
+}
+
+Task<> uses_threads(Simulation& simulation) {
+  const Local local;
+  const auto held = simulation.hold_time();
+  const auto job = [](const Local&, int value) { return value; };
+  const auto waits = [](const std::stop_token& token) {
+    for (int i = 0; i < 20 && !token.stop_requested(); ++i) std::this_thread::yield();
+  };
+  const auto refused = [](const std::system_error& error) {
+    return error.code() == Errc::executor_closed;
+  };
+  try {
+    (void)co_await run_in_executor(job, Local(), 1);
+    co_await run_in_executor(waits);
+  } catch (const std::system_error& error) {
+    if (!refused(error)) throw;  // in a forked child, which has none of the threads
+  }
+}
+
+Task<> has_a_process(Simulation& simulation) {
+  const Local local;
+  const auto held = simulation.hold_time();
+  SpawnOptions options;
+  options.argv = {"/bin/true"};
+  Subprocess child(options);
+  (void)co_await child.exited();
+}
+
+constexpr std::array all{
+    Scenario{"sleeps", sleeps},
+    Scenario{"has_children", has_children},
+    Scenario{"has_deadlines", has_deadlines},
+    Scenario{"cleans_up", cleans_up},
+    Scenario{"has_a_group", has_a_group},
+    Scenario{"waits_for_descriptors", waits_for_descriptors},
+    Scenario{"shares_a_lock", shares_a_lock},
+    Scenario{"passes_items", passes_items},
+    Scenario{"iterates", iterates},
+    Scenario{"takes_from_a_generator", takes_from_a_generator},
+    Scenario{"notifies", notifies},
+    Scenario{"sends_messages", sends_messages},
+    Scenario{"gets_results", gets_results},
+    Scenario{"awaits_another_library", awaits_another_library},
+    Scenario{"hears_signals", hears_signals},
+    Scenario{"asks_for_tokens", asks_for_tokens},
+    Scenario{"uses_threads", uses_threads, true},
+    Scenario{"has_a_process", has_a_process, true},
+};
+
+}  // namespace
+
+std::span<const Scenario> suspension_scenarios() {
+  return all;
+}
+
+}  // namespace tornado::test
