@@ -283,6 +283,25 @@ TEST(Signals, are_awaited_by_tasks_and_kept_between_two_awaits) {
   EXPECT_EQ(loop.run_sync(task()), SIGUSR1);
 }
 
+TEST(Signals, come_to_the_next_task_when_the_first_is_destroyed) {
+  IOLoop loop;
+  const auto hears = []() -> Task<int> { co_return co_await tornado::signal(SIGUSR1); };
+  const auto waits = [](Task<int> task) -> Task<> { (void)co_await std::move(task); };
+  auto group = std::make_unique<TaskGroup>(loop);
+  group->start(waits(hears()));
+  // Runs after the signal was told, and before the task goes on.
+  const auto destroys = [&] {
+    std::raise(SIGUSR1);
+    loop.add_callback([&] {
+      group.reset();
+      loop.stop();
+    });
+  };
+  loop.call_later(0ms, destroys);
+  loop.start();
+  EXPECT_EQ(loop.run_sync(with_timeout(10s, hears())), SIGUSR1);
+}
+
 // The executor.
 
 TEST(Executors, give_results_exceptions_and_keep_their_arguments) {

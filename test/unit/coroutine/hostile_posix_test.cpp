@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks that fork, and that leave the program.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+
+#include "support/child.h"
+#include "tornado/executor.h"
+#include "tornado/gen.h"
+#include "tornado/task_group.h"
+
+namespace tornado::test {
+namespace {
+
+TEST(HostileForks, run_no_other_task_in_the_child) {
+  EXPECT_TRUE(passes_in_child([] {
+    IOLoop loop;
+    const pid_t first = ::getpid();
+    int runs_elsewhere = 0;
+    const auto forks = []() -> Task<> {
+      (void)::fork();
+      co_await moment();
+    };
+    const auto other = [&]() -> Task<> {
+      if (::getpid() != first) ++runs_elsewhere;
+      co_await moment();
+      if (::getpid() != first) ++runs_elsewhere;
+    };
+    const auto both = [&]() -> Task<> { (void)co_await multi(forks(), other()); };
+    try {
+      loop.run_sync(both);
+      EXPECT_EQ(::getpid(), first);
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), Errc::loop_forked);
+    }
+    if (::getpid() != first) ::_exit(runs_elsewhere == 0 ? 0 : 1);
+    int status = -1;
+    EXPECT_GT(::wait(&status), 0);
+    EXPECT_EQ(status, 0);
+  }));
+}
+
+TEST(HostileJobs, end_in_a_forked_child_that_takes_the_loop_over) {
+  IOLoop loop;
+  TaskGroup group(loop);
+  std::atomic<bool> runs{false};
+  std::atomic<bool> ends{false};
+  std::error_code refused;
+  int given = 0;
+  const auto waits = [&]() -> Task<> {
+    const auto job = [&] {
+      runs = true;
+      ends.wait(false);
+      return 42;
+    };
+    try {
+      given = co_await run_in_executor(job);
+    } catch (const std::system_error& error) {
+      refused = error.code();
+    }
+  };
+  const auto joins = [&]() -> Task<> { co_await group.join(); };
+  const auto runs_by_now = [&]() -> Task<> {
+    while (!runs) co_await moment();
+  };
+  group.start(waits);
+  loop.run_sync(runs_by_now);
+  EXPECT_TRUE(passes_in_child([&] {
+    loop.after_fork();
+    loop.run_sync(joins);
+    EXPECT_EQ(refused, Errc::executor_closed);
+    const auto asks = []() -> Task<int> {
+      const auto answer = [] { return 7; };
+      co_return co_await run_in_executor(answer);
+    };
+    EXPECT_EQ(loop.run_sync(asks()), 7);
+  }));
+  ends = true;
+  ends.notify_one();
+  loop.run_sync(joins);
+  EXPECT_EQ(given, 42);
+}
+
+TEST(HostileTasksPosix, may_leave_the_program) {
+  const ChildResult left = run_in_child([]() -> std::string {
+    static IOLoop loop;
+    const auto leaves = []() -> Task<> {
+      co_await moment();
+      std::exit(7);
+    };
+    loop.run_sync(leaves());
+    return "not reached";
+  });
+  EXPECT_EQ(left.exit_status, 7);
+  EXPECT_EQ(left.signal, 0);
+}
+
+}  // namespace
+}  // namespace tornado::test
