@@ -17,9 +17,9 @@ TaskOp decode_op(Input& input, std::size_t script, std::size_t scripts) {
   if (plays && last) op.kind = TaskOp::moment;
   const unsigned bits = input.byte();
   op.what = bits & 1;
-  op.catches = (bits & 2) != 0;
-  op.delay = bits >> 2 & 3;
-  if ((bits & 0x10) != 0) op.timeout = static_cast<std::int8_t>(bits >> 5 & 3);
+  op.delay = bits >> 1 & 3;
+  if ((bits & 8) != 0) op.timeout = static_cast<std::int8_t>(bits >> 4 & 3);
+  op.catches = bits >> 6 != 0;
   if (!plays || last) return op;
   const auto later = static_cast<unsigned>(scripts - script - 1);
   const unsigned which = input.byte();
@@ -65,7 +65,7 @@ TaskProgram decode_tasks(Input& input) {
   program.scripts.resize(1 + input.below(6));
   for (int& permits : program.permits) permits = static_cast<int>(input.below(3));
   for (int& maxsize : program.maxsizes) maxsize = static_cast<int>(input.below(3));
-  program.roots = 1 + input.below(3);
+  program.roots = 1 + input.below(6);
   for (std::size_t i = 0; i < program.scripts.size(); ++i) {
     for (unsigned ops = 1 + input.below(7); ops > 0; --ops) {
       program.scripts[i].push_back(decode_op(input, i, program.scripts.size()));

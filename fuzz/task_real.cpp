@@ -10,6 +10,7 @@
 #include "fuzz/task_program.h"
 #include "tornado/gen.h"
 #include "tornado/locks.h"
+#include "tornado/log.h"
 #include "tornado/queues.h"
 #include "tornado/task_group.h"
 #include "tornado/testing.h"
@@ -261,6 +262,9 @@ void Played::note_end() {
 }  // namespace
 
 TaskTrace play_for_real(const TaskProgram& program) {
+  // Failures that are left when the loop closes are logged.
+  [[maybe_unused]] static const LogSink before =
+      set_log_sink([](LogLevel, std::string_view) noexcept {});
   return Played(program).play();
 }
 

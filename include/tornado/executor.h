@@ -34,7 +34,7 @@ struct ExecutorState;
 /// it, unless the loop has closed.
 class TORNADO_API Job : public Arrival {
  public:
-  Job(LoopHandle loop, std::source_location where) noexcept
+  Job(LoopHandle loop, std::source_location where)
       : loop_(std::move(loop)), where_(where) {}
   ~Job() override;
 

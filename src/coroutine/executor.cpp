@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
+#include <list>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -20,8 +20,11 @@ namespace detail {
 namespace {
 
 std::exception_ptr closed_error() noexcept {
-  return std::make_exception_ptr(
-      std::system_error(Errc::executor_closed, "run_in_executor"));
+  try {
+    throw_error(Errc::executor_closed, "run_in_executor");
+  } catch (...) {  // it, or that there is no memory for it
+    return std::current_exception();
+  }
 }
 
 }  // namespace
@@ -48,7 +51,7 @@ struct ExecutorState : std::enable_shared_from_this<ExecutorState> {
   std::mutex mutex;
   std::condition_variable changed;
   std::condition_variable ended;
-  std::deque<std::shared_ptr<Job>> waiting;
+  std::list<std::shared_ptr<Job>> waiting;
   std::vector<Running> running;
   std::vector<std::thread> threads;
   std::size_t idle = 0;
@@ -123,7 +126,7 @@ void ExecutorState::close() noexcept {
     threads.clear();
     return;
   }
-  std::deque<std::shared_ptr<Job>> never;
+  std::list<std::shared_ptr<Job>> never;
   std::vector<std::thread> ending;
   {
     std::unique_lock lock(mutex);

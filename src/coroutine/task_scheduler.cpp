@@ -9,6 +9,7 @@
 #include "coroutine/task_trace.h"
 #include "coroutine/turn_end.h"
 #include "loop/loop_core.h"
+#include "platform/log.h"
 #include "platform/system_error.h"
 #include "tornado/coroutine_frame.h"
 #include "tornado/executor.h"
@@ -274,9 +275,14 @@ std::unique_ptr<TaskTrace> TaskScheduler::trace_of(const TaskScheduler* tasks,
 static void log_unseen(const TaskTrace* trace) noexcept {
   try {
     if (!trace) throw std::bad_alloc();
-    trace->rethrow();
-  } catch (...) {
-    log_exception({}, trace ? trace->text() : "\n  in a task");
+    const std::string text = trace->text();
+    try {
+      trace->rethrow();
+    } catch (...) {
+      log_exception({}, text);
+    }
+  } catch (const std::bad_alloc&) {
+    log(LogLevel::error, "Exception in task, and no memory to tell which");
   }
 }
 

@@ -24,8 +24,8 @@ EndedTasks::~EndedTasks() {
 }
 
 void EndedTasks::start(TaskFrame& task) {
-  order_.push_back(&task);
   adopt(task);
+  order_.push_back(&task);
   scheduler()->make_ready(task);
 }
 

@@ -297,7 +297,7 @@ TEST(Signals, come_to_the_next_task_when_the_first_is_destroyed) {
       loop.stop();
     });
   };
-  loop.call_later(0ms, destroys);
+  loop.call_later(1ms, destroys);
   loop.start();
   EXPECT_EQ(loop.run_sync(with_timeout(10s, hears())), SIGUSR1);
 }
