@@ -12,8 +12,8 @@ TaskOp decode_op(Input& input, std::size_t script, std::size_t scripts) {
   TaskOp op;
   op.kind = static_cast<TaskOp::Kind>(input.below(TaskOp::kinds));
   const bool last = script + 1 == scripts;
-  const bool plays = op.kind == TaskOp::hold || op.kind == TaskOp::start ||
-                     op.kind >= TaskOp::call;
+  const bool plays =
+      op.kind == TaskOp::hold || op.kind == TaskOp::start || op.kind >= TaskOp::call;
   if (plays && last) op.kind = TaskOp::moment;
   const unsigned bits = input.byte();
   op.what = bits & 1;
@@ -29,11 +29,11 @@ TaskOp decode_op(Input& input, std::size_t script, std::size_t scripts) {
 }
 
 constexpr std::array<const char*, TaskOp::kinds> names = {
-    "sleep",      "moment",       "fail",         "acquire",        "release",
-    "hold",       "put",          "get",          "put_nowait",     "get_nowait",
-    "task_done",  "join_queue",   "wait_event",   "set_event",      "clear_event",
-    "wait_cond",  "notify",       "notify_all",   "start",          "cancel",
-    "join_group", "call",         "call_shielded", "call_in_time",  "call_both",
+    "sleep",      "moment",     "fail",          "acquire",      "release",
+    "hold",       "put",        "get",           "put_nowait",   "get_nowait",
+    "task_done",  "join_queue", "wait_event",    "set_event",    "clear_event",
+    "wait_cond",  "notify",     "notify_all",    "start",        "cancel",
+    "join_group", "call",       "call_shielded", "call_in_time", "call_both",
     "call_first"};
 
 std::string to_text(const TaskTrace::Line& line) {

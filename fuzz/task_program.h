@@ -94,7 +94,8 @@ struct TaskTrace {
   bool operator==(const TaskTrace&) const = default;
 };
 
-/// Operations that a program may begin, so that each ends, and no task uses its time up.
+/// Operations that a program may begin, so that each ends, and no task uses its time
+/// up.
 inline constexpr int most_task_ops = 60;
 
 TaskTrace play_for_real(const TaskProgram& program);

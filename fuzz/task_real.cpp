@@ -92,8 +92,8 @@ class Played {
         result = static_cast<int>(TaskResult::thrown);
         failure = std::current_exception();
       }
-      trace_.lines.push_back({(loop_->time() - begin_) / milliseconds(1), self, at++,
-                              result, value});
+      trace_.lines.push_back(
+          {(loop_->time() - begin_) / milliseconds(1), self, at++, result, value});
       if (failure && !op.catches) std::rethrow_exception(failure);
     }
   }

@@ -359,8 +359,7 @@ TEST_F(HostileTasks, of_another_loop_are_refused_by_a_join) {
   IOLoop other;
   TaskGroup group(other);
   group.start(nap(1h));
-  EXPECT_EQ(error_of([&] { loop.run_sync(join_group(group)); }),
-            invalid_argument());
+  EXPECT_EQ(error_of([&] { loop.run_sync(join_group(group)); }), invalid_argument());
 }
 
 TEST_F(HostileTasks, of_a_running_loop_take_no_group_of_another_thread) {
