@@ -4,13 +4,6 @@
 #include <algorithm>
 
 namespace tornado::fuzz {
-namespace {
-
-constexpr int code(TaskResult result) {
-  return static_cast<int>(result);
-}
-
-}  // namespace
 
 TaskModel::TaskModel(const TaskProgram& program) : program_(program) {
   for (std::size_t i = 0; i < kinds_of_each; ++i) {

@@ -6,13 +6,6 @@
 #include "fuzz/task_model.h"
 
 namespace tornado::fuzz {
-namespace {
-
-constexpr int code(TaskResult result) {
-  return static_cast<int>(result);
-}
-
-}  // namespace
 
 std::optional<TaskModel::Outcome> TaskModel::begin(Frame& frame) {
   const TaskOp& op = *frame.op;

@@ -77,6 +77,10 @@ enum class TaskResult : std::uint8_t {
   cancelled  // and above: by the reason
 };
 
+constexpr int code(TaskResult result) {
+  return static_cast<int>(result);
+}
+
 /// What was heard while a program was played.
 struct TaskTrace {
   struct Line {

@@ -144,7 +144,7 @@ TEST_F(Coroutines, of_a_PeriodicCallback_never_overlap) {
 
 // WaitIterator.
 
-Task<int> later(Delay delay, int value) {
+Task<int> comes_after(Delay delay, int value) {
   co_await sleep(delay);
   if (value == 0) throw std::runtime_error("zero");
   co_return value;
@@ -152,10 +152,10 @@ Task<int> later(Delay delay, int value) {
 
 TEST_F(Coroutines, test_iterator) {
   std::vector<Task<int>> tasks;
-  tasks.push_back(later(2s, 0));
-  tasks.push_back(later(3s, 1));
-  tasks.push_back(later(1s, 2));
-  tasks.push_back(later(4s, 3));
+  tasks.push_back(comes_after(2s, 0));
+  tasks.push_back(comes_after(3s, 1));
+  tasks.push_back(comes_after(1s, 2));
+  tasks.push_back(comes_after(4s, 3));
   const auto collect = [](std::vector<Task<int>> all) -> Task<std::string> {
     WaitIterator<int> results(std::move(all));
     std::string seen;
