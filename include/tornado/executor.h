@@ -129,9 +129,9 @@ class TORNADO_API JobAwait final : public Suspension {
 /// queue, and begin in its order.
 ///
 /// Threads: any thread may make any call. A job must not fork. In a forked child an
-/// executor of the parent has no threads, and refuses jobs. In a child that takes a loop
-/// over, awaits of jobs that the parent runs throw Errc::executor_closed. The loop's own
-/// executor is then a new one.
+/// executor of the parent has no threads, and refuses jobs. In a child that takes a
+/// loop over, awaits of jobs that the parent runs throw Errc::executor_closed. The
+/// loop's own executor is then a new one.
 class TORNADO_API Executor {
  public:
   /// At most `most_threads` threads. 0 means four more than the processors, up to 32.
