@@ -12,7 +12,6 @@
 #include <exception>
 #include <memory>
 #include <source_location>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -181,7 +180,6 @@ class TORNADO_API TaskScheduler {
   /// Runs one of this turn, or reports a failure. False if there is none.
   bool run_next();
   void end_turn() noexcept;
-  /// In a forked child: of the parent's jobs no result will come.
   void after_fork() noexcept;
   /// Waits for the jobs that run.
   void close_executor() noexcept;
@@ -210,8 +208,7 @@ class TORNADO_API TaskScheduler {
   /// Hands the exception of a task to the loop's policy.
   void report(const std::source_location& function, const std::exception_ptr& failure);
   /// The same between two tasks, for what must not throw. Logs without a scheduler.
-  static void report_later(TaskScheduler* tasks,
-                           std::unique_ptr<TaskTrace> trace) noexcept;
+  static void report_later(TaskScheduler*, std::unique_ptr<TaskTrace>) noexcept;
   /// An exception has left `frame`.
   void note(const TaskFrame& frame) noexcept;
   /// What is known of the exception of `root`, to be kept for later; may be null.
@@ -226,7 +223,6 @@ class TORNADO_API TaskScheduler {
   void check_thread(std::string_view act) const;
   /// The scheduler of `loop`. Throws while another thread runs the loop.
   [[nodiscard]] static TaskScheduler& for_scope(IOLoop& loop, std::string_view act);
-  /// A run of the loop ended without the use of the stop that was asked for.
   void take_stop() noexcept;
   /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept;
