@@ -171,7 +171,6 @@ class TORNADO_API TaskScheduler {
   [[nodiscard]] IOLoop& loop() const noexcept { return loop_; }
   [[nodiscard]] static TaskScheduler& of(IOLoop& loop) noexcept;
 
-  // For the loop.
   [[nodiscard]] bool has_ready() const noexcept {
     return ready_.linked() || batch_.linked() || !unseen_.empty();
   }
@@ -181,7 +180,6 @@ class TORNADO_API TaskScheduler {
   bool run_next();
   void end_turn() noexcept;
   void after_fork() noexcept;
-  /// Waits for the jobs that run.
   void close_executor() noexcept;
   /// Destroys all tasks, the newest scopes first.
   void close() noexcept;
@@ -224,7 +222,6 @@ class TORNADO_API TaskScheduler {
   /// The scheduler of `loop`. Throws while another thread runs the loop.
   [[nodiscard]] static TaskScheduler& for_scope(IOLoop& loop, std::string_view act);
   void take_stop() noexcept;
-  /// Whether this thread runs the loop.
   [[nodiscard]] bool runs_here() const noexcept;
   [[nodiscard]] ReadinessTable& readiness();
   [[nodiscard]] SignalTable& signal_table();
