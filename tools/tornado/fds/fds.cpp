@@ -104,7 +104,7 @@ int fds(const Context& context, const FdsRequest& request) {
   return request.command.empty() ? audit(context, request) : follow(context, request);
 }
 
-constexpr const char* notes =
+constexpr const char* fds_notes =
     "NAME is the name of a program. Without a process, fds shows its own parent.\n"
     "A command is followed until all that it started has ended. Leaks do not include\n"
     "descriptors 0 to 2, descriptors that the caller left open, and descriptors that\n"
@@ -141,7 +141,7 @@ Command fds_command() {
        &request->every_call}};
   command.json_help = "print one object, whose \"schema\" is 1";
   command.quiet_help = "print only the last line";
-  command.notes = notes;
+  command.notes = fds_notes;
   command.words = &request->words;
   command.after_dashes = &request->command;
   command.run = [request](const Context& context) { return fds(context, *request); };

@@ -19,10 +19,10 @@
 namespace tornado::cli {
 namespace {
 
-constexpr long options = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD |
-                         PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-                         PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
-                         PTRACE_O_TRACESECCOMP;
+constexpr long trace_options = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD |
+                               PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+                               PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
+                               PTRACE_O_TRACESECCOMP;
 
 std::system_error failure(const std::string& act) {
   return {errno, std::system_category(), act};
@@ -125,7 +125,7 @@ void TracedCommand::seize() {
   // What fork() itself still does there, handlers and all, is not to be followed.
   hear(channel_.get());
   process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-  if (!process_ || ::ptrace(PTRACE_SEIZE, pid_, 0, options) == -1) {
+  if (!process_ || ::ptrace(PTRACE_SEIZE, pid_, 0, trace_options) == -1) {
     const int error = errno;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, __WALL);

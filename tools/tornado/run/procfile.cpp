@@ -9,12 +9,12 @@
 namespace tornado::cli {
 namespace {
 
-constexpr std::string_view blanks = " \t\r\v\f";
+constexpr std::string_view blank_bytes = " \t\r\v\f";
 
 std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(blanks);
+  const auto begin = text.find_first_not_of(blank_bytes);
   if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+  return text.substr(begin, text.find_last_not_of(blank_bytes) - begin + 1);
 }
 
 bool in_name(char c) {

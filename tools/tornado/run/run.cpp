@@ -158,7 +158,7 @@ int run_jobs(const Context& context, const RunRequest& request) {
   return Supervisor(std::move(jobs), options).run();
 }
 
-constexpr const char* notes =
+constexpr const char* run_notes =
     "A Procfile has lines such as \"web: ./server --port 8080\", each for sh.\n"
     "A command gets no input, a process group, and no descriptor but its own three.\n"
     "Marks in front of its lines: | its words, + the rest of a long line or of a\n"
@@ -196,7 +196,7 @@ Command run_command() {
        &request->keep_going},
       {"--no-time", "", "print no time in front of the lines", &request->no_time}};
   command.quiet_help = "print no lines marked *";
-  command.notes = notes;
+  command.notes = run_notes;
   command.words = &request->files;
   command.after_dashes = &request->commands;
   command.run = [request](const Context& context) {
