@@ -4,6 +4,7 @@
 /// \file
 /// A bounded queue between threads and the tasks of any loops.
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -42,7 +43,7 @@ class ChannelState final : public ChannelCore {
       return State::served;
     }
     if (items.size() >= capacity) return State::waiting;
-    items.reserve(items.size() + 1);
+    items.reserve(items.size() + claims + 1);
     items.push(T(std::forward<U>(item)));
     return State::served;
   }
@@ -58,17 +59,23 @@ class ChannelState final : public ChannelCore {
     }
     return State::served;
   }
+  /// There is room for the item of a task that is destroyed after it was served, until
+  /// the claim is given back. With the lock; throws std::bad_alloc.
+  void claim() {
+    items.reserve(items.size() + claims + 1);
+    ++claims;
+  }
   void put_back(T&& item) noexcept {
     if (auto* const receiver = static_cast<Waiter*>(first(receivers))) {
       receiver->item.emplace(std::move(item));
       serve(*receiver, State::served);
     } else {
-      until_there_is_memory([this] { items.reserve(items.size() + 1); });
       items.put_back(std::move(item));
     }
   }
 
   RingBuffer<T> items;
+  std::atomic<std::size_t> claims{0};  // given back without the lock
 };
 
 }  // namespace detail
@@ -189,9 +196,12 @@ class [[nodiscard]] Channel<T>::Receive final : public detail::ChannelWait {
   ~Receive() {
     detail::ChannelCore::Lock lock;
     if (leave(lock)) channel_.put_back(std::move(*waiter_.item));
+    if (claimed_) --channel_.claims;
   }
   bool ready() {
     const auto lock = channel_.lock();
+    channel_.claim();
+    claimed_ = true;
     return ends_with(channel_.try_receive(waiter_.item));
   }
   void suspend() {
@@ -207,6 +217,7 @@ class [[nodiscard]] Channel<T>::Receive final : public detail::ChannelWait {
  private:
   Shared& channel_;
   Waiter waiter_;
+  bool claimed_ = false;
 };
 
 template <class T>

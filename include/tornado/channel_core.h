@@ -10,11 +10,9 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <source_location>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,18 +33,6 @@ struct ChannelWaiter : ListLink<ChannelWaiter> {
   ChannelWait* wait = nullptr;                // of a task
   std::shared_ptr<ChannelPort> port;          // of its loop
 };
-
-/// For what must not fail: calls `function` until there is memory for it.
-template <class F>
-auto until_there_is_memory(F function) noexcept {
-  for (;;) {
-    try {
-      return function();
-    } catch (const std::bad_alloc&) {
-      std::this_thread::yield();
-    }
-  }
-}
 
 /// What a channel is, whatever its items.
 class TORNADO_API ChannelCore : public std::enable_shared_from_this<ChannelCore> {

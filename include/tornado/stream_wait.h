@@ -36,7 +36,7 @@ class TORNADO_API StreamWait : public Suspension, public ListLink<StreamWait> {
   /// Begins the wait, and its timeout.
   void begin();
   /// Throws unless it was granted.
-  void check() const;
+  void check_granted() const;
 
  private:
   friend class StreamCore;
@@ -131,7 +131,7 @@ class TORNADO_API SentWait final : public StreamWait {
       : StreamWait(core, act, timeout), target_(target) {}
   bool ready();
   void suspend() { begin(); }
-  void result() const { check(); }
+  void result() const { check_granted(); }
 
  private:
   friend class StreamCore;
@@ -145,7 +145,7 @@ class TORNADO_API ConnectWait final : public StreamWait {
       : StreamWait(core, "connect", timeout) {}
   bool ready();
   void suspend() { begin(); }
-  void result() const { check(); }
+  void result() const { check_granted(); }
   bool withdraw() noexcept override;
 
  private:

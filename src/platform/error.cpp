@@ -29,9 +29,9 @@ class Category final : public std::error_category {
       case Errc::status_taken:
         return "another part of the program has reaped the child";
       case Errc::no_poller:
-        return "the poller is not available";
+        return "no such poller here";
       case Errc::no_waker:
-        return "the waker is not available";
+        return "no such waker here";
       case Errc::too_many_restarts:
         return "too many restarts of workers";
       case Errc::process_ended:

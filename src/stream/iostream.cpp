@@ -103,7 +103,7 @@ void StreamWait::begin() {
   timing_ = true;
 }
 
-void StreamWait::check() const {
+void StreamWait::check_granted() const {
   if (core_ && state_ == State::granted) return;
   if (state_ == State::timed_out) throw_error(Errc::timed_out, act_);
   throw StreamClosedError(core_ ? core_->error() : std::error_code());
@@ -126,7 +126,7 @@ bool ReadWait::try_now() {
 std::string_view ReadWait::take() {
   if (!core_) throw StreamClosedError();
   core_->end_read(*this);
-  check();
+  check_granted();
   return core_->take(granted_);
 }
 

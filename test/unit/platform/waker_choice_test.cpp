@@ -65,13 +65,13 @@ TEST(WakerChoice, refuses_a_name_in_the_environment_that_it_does_not_know) {
   EXPECT_TRUE(passes_in_child([] {
     ::setenv("TORNADO_WAKER", "bell", 1);
     expect_refusal(WakerKind::best, Errc::no_waker,
-                   "TORNADO_WAKER=bell: the waker is not available");
+                   "TORNADO_WAKER=bell: no such waker here");
   }));
 }
 
 TEST(WakerChoice, refuses_a_kind_that_was_not_compiled_in) {
   expect_refusal(static_cast<WakerKind>(77), Errc::no_waker,
-                 "kind 77: the waker is not available");
+                 "kind 77: no such waker here");
 }
 
 TEST(WakerChoice, falls_to_the_next_when_one_cannot_be_created) {

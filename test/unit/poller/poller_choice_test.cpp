@@ -66,13 +66,13 @@ TEST(PollerChoice, refuses_a_name_in_the_environment_that_it_does_not_know) {
   EXPECT_TRUE(passes_in_child([] {
     ::setenv("TORNADO_POLLER", "radar", 1);
     expect_refusal(PollerKind::best, Errc::no_poller,
-                   "TORNADO_POLLER=radar: the poller is not available");
+                   "TORNADO_POLLER=radar: no such poller here");
   }));
 }
 
 TEST(PollerChoice, refuses_a_kind_that_was_not_compiled_in) {
   expect_refusal(static_cast<PollerKind>(77), Errc::no_poller,
-                 "kind 77: the poller is not available");
+                 "kind 77: no such poller here");
 }
 
 TEST(PollerChoice, falls_to_the_next_when_one_cannot_be_created) {

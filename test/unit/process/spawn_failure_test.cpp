@@ -275,8 +275,8 @@ TEST(SpawnFailure, a_niceness_that_the_kernel_would_cut_is_refused) {
   for (const int wanted : {-21, 20, 2'000'000'000}) {
     const int added = wanted - now;
     expect_failure({.argv = {"true"}, .nice = added},
-                   "spawn: nice " + std::to_string(added) + " makes " +
-                       std::to_string(wanted) + ": Invalid argument",
+                   "spawn: nice " + std::to_string(added) + " makes niceness " +
+                       std::to_string(wanted) + ", beyond -20 to 19: Invalid argument",
                    EINVAL);
   }
   EXPECT_EQ(report_of({.nice = 19 - now}).values.at("nice"), "19");
