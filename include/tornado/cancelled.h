@@ -31,8 +31,8 @@ struct Cancelled {
 
 namespace detail {
 
-/// A token that the scheduler is to stop. The callbacks of a token may destroy tasks,
-/// so that the scheduler calls them when no walk over tasks is under way.
+/// A token that the scheduler is to stop. The callbacks of a token may destroy tasks.
+/// The scheduler therefore calls them when no walk over tasks is under way.
 struct StopRequest : ListLink<StopRequest> {
   std::stop_source source{std::nostopstate};
 };

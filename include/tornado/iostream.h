@@ -129,8 +129,8 @@ class TORNADO_API IOStream {
   /// Sends what was written, and then the end of output. Reading goes on.
   [[nodiscard]] Task<void> shutdown_write();
   /// The safe end of a conversation: sends what was written and the end of output, then
-  /// discards input until its end, and closes. close() with unread input would make the
-  /// kernel reset the connection, and the peer could lose the end of the answer.
+  /// discards input until its end, and closes. close() with unread input makes the
+  /// kernel reset the connection. The peer could then lose the end of the answer.
   [[nodiscard]] Task<void> finish(FinishLimits limits = {});
   /// @}
 

@@ -36,16 +36,16 @@ struct BindOptions {
 [[nodiscard]] TORNADO_API std::vector<UniqueFd> bind_sockets(
     std::uint16_t port, const BindOptions& options = {});
 
-/// A Unix socket that listens at `path`, with the access rights `mode` from the moment
-/// at which it can be connected to. Replaces a socket there, and throws
-/// std::errc::file_exists for any other file. The file stays when the socket is closed.
-/// An abstract name (Linux) begins with a zero byte. Windows ignores `mode`.
+/// A Unix socket that listens at `path`. It has the access rights `mode` before anybody
+/// can connect. Replaces a socket there, and throws std::errc::file_exists for any
+/// other file. The file stays when the socket is closed. An abstract name (Linux)
+/// begins with a zero byte. Windows ignores `mode`.
 [[nodiscard]] TORNADO_API UniqueFd bind_unix_socket(std::string_view path,
                                                     unsigned mode = 0600,
                                                     int backlog = 128);
 
 /// Accepts on a listening socket until it is destroyed. It belongs to the thread of the
-/// loop, and may be destroyed in its own callback and after the loop has closed. Then
+/// loop. It may be destroyed in its own callback, and after the loop has closed. Then
 /// no further connection of the same turn is accepted. The socket stays the caller's.
 class TORNADO_API Acceptor {
  public:
@@ -56,10 +56,10 @@ class TORNADO_API Acceptor {
   /// what IOLoop::add_handler throws.
   ///
   /// An error of one connection, such as ECONNABORTED, is passed over. At the limit of
-  /// descriptors or memory one waiting client is closed by means of a descriptor in
-  /// reserve, so that it does not wait in vain. Accepting then pauses for 100 ms; the
-  /// log has one line until accepting works again. Other errors go to the loop's
-  /// exception policy, and accepting pauses as well.
+  /// descriptors or memory one waiting client is closed, with a descriptor in reserve.
+  /// It does not wait in vain. Accepting then pauses for 100 ms; the log has one line
+  /// until accepting works again. Other errors go to the loop's exception policy, and
+  /// accepting pauses as well.
   Acceptor(IOLoop& loop, NativeFd listener, Handler handler);
   Acceptor(Acceptor&&) noexcept;
   Acceptor& operator=(Acceptor&&) noexcept;

@@ -43,8 +43,8 @@ class TORNADO_API Resolver {
 /// Asks the system's getaddrinfo, on threads that do nothing else. An address that is
 /// written as one is answered at once, without a thread.
 ///
-/// Neither a cancelled task, nor the end of the resolver, nor the end of the program
-/// waits for an answer that does not come. Questions that are alike share one answer.
+/// A cancelled task does not wait for an answer that does not come. Nor does the end of
+/// the resolver or of the program. Questions that are alike share one answer.
 /// Thread-safe: loops may share one. A forked child has threads of its own.
 class TORNADO_API ThreadedResolver final : public Resolver {
  public:

@@ -49,10 +49,10 @@ class TORNADO_API ConnectError : public std::system_error {
   std::vector<Attempt> attempts_;
 };
 
-/// Connects by the rules of RFC 8305: the families of the addresses alternate, and each
-/// attempt gets a companion when it takes long, and a successor when it fails. The
-/// first to connect wins; the others are closed. A connection of a socket to itself,
-/// which TCP allows, is refused.
+/// Connects by the rules of RFC 8305: the families of the addresses alternate. An
+/// attempt that takes long gets a companion, and one that fails a successor. The first
+/// to connect wins; the others are closed. A connection of a socket to itself, which
+/// TCP allows, is refused.
 class TORNADO_API TCPClient {
  public:
   TCPClient() : TCPClient(Resolver::standard()) {}

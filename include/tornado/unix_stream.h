@@ -20,8 +20,8 @@ struct PeerCredentials {
   unsigned group = 0;
 };
 
-/// A stream that also carries descriptors. Each arrives in order, close-on-exec, and is
-/// owned by this process until it is taken or the stream is closed. Not on Windows.
+/// A stream that also carries descriptors. Each arrives in order, and close-on-exec.
+/// The stream owns it until it is taken. Not on Windows.
 ///
 /// A process at its limit of descriptors gets only some of those that were sent. The
 /// stream closes then, with std::errc::too_many_files_open, and the bytes that came can
