@@ -59,8 +59,8 @@ class ChannelState final : public ChannelCore {
     }
     return State::served;
   }
-  /// There is room for the item of a task that is destroyed after it was served, until
-  /// the claim is given back. With the lock; throws std::bad_alloc.
+  /// Keeps room for the item of a task that is destroyed after it was served. With the
+  /// lock; throws std::bad_alloc.
   void claim() {
     items.reserve(items.size() + claims + 1);
     ++claims;

@@ -58,8 +58,8 @@ class TORNADO_API Acceptor {
   /// An error of one connection, such as ECONNABORTED, is passed over. At the limit of
   /// descriptors or memory one waiting client is closed, with a descriptor in reserve.
   /// It does not wait in vain. Accepting then pauses for 100 ms; the log has one line
-  /// until accepting works again. Other errors go to the loop's exception policy, and
-  /// accepting pauses as well.
+  /// until accepting works again. Any other error ends the accepting, and goes to the
+  /// loop's exception policy.
   Acceptor(IOLoop& loop, NativeFd listener, Handler handler);
   Acceptor(Acceptor&&) noexcept;
   Acceptor& operator=(Acceptor&&) noexcept;

@@ -43,9 +43,9 @@ class TORNADO_API TaskGroup final : private detail::TaskScope {
   ~TaskGroup();
 
   /// The task begins in the next turn of the loop, or never if the group is cancelled.
-  /// Errors: Errc::loop_closed; std::errc::invalid_argument for an empty task, and for
-  /// the task of a function with a parameter T&& or of a lambda with captures. Pass the
-  /// lambda itself.
+  /// Errors: Errc::loop_closed; std::errc::invalid_argument for an empty task. The same
+  /// for the task of a function with a parameter T&&, or of a lambda with captures.
+  /// Pass the lambda itself.
   void start(Task<void> task, Location where = Location::current());
   /// Keeps `function` and `args` until the task has ended.
   template <class F, class... Args>
