@@ -21,8 +21,10 @@ std::string closed_text(const std::error_code& real) {
   return real ? "the stream is closed: " + real.message() : "the stream is closed";
 }
 
+// Winsock does not tell the mode.
 UniqueFd made_nonblocking(UniqueFd fd) {
-  if (!is_nonblocking(fd.get())) set_nonblocking(fd.get());
+  std::error_code unknown;
+  if (!is_nonblocking(fd.get(), unknown)) set_nonblocking(fd.get());
   return fd;
 }
 
