@@ -111,9 +111,11 @@ bool piped(const Means& means) {
 Task<bool> talk(IOStream first, IOStream second) {
   for (int i = 0; i < 3; ++i) {
     second.write("question\n");
-    if (co_await first.read_until("\n") != "question\n") throw_wrong_bytes();
+    const std::string question = co_await first.read_until("\n");
+    if (question != "question\n") throw_wrong_bytes();
     first.write("answer\n");
-    if (co_await second.read_until_view("\n") != "answer\n") throw_wrong_bytes();
+    const std::string_view answer = co_await second.read_until_view("\n");
+    if (answer != "answer\n") throw_wrong_bytes();
   }
   TaskGroup finishing;
   finishing.start(first.finish({.in_all = deadline, .without_a_byte = deadline}));
@@ -160,7 +162,8 @@ Task<bool> pass(UnixStream first, UnixStream second) {
   co_await second.write_with("two", std::move(sent));
   co_await second.write("none");
   second.close();
-  if (co_await first.read_until_close() != "twonone") throw_wrong_bytes();
+  const std::string all = co_await first.read_until_close();
+  if (all != "twonone") throw_wrong_bytes();
   co_return first.take_descriptors().size() == 2;
 }
 
