@@ -95,7 +95,7 @@ class TORNADO_API SocketAddress {
 [[nodiscard]] TORNADO_API const std::error_category& resolver_category() noexcept;
 
 /// Whether SocketAddress takes `text` for an IPv4 or IPv6 address.
-[[nodiscard]] TORNADO_API bool is_valid_ip(std::string_view text) noexcept;
+[[nodiscard]] TORNADO_API bool is_valid_ip(std::string_view text);
 
 }  // namespace tornado
 

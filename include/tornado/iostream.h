@@ -89,7 +89,8 @@ class TORNADO_API IOStream {
 
   /// @name Reading
   /// Each gives bytes in the order in which they arrived. A view is valid until the
-  /// next operation on the stream.
+  /// next operation on the stream. With a close callback, it is valid only until the
+  /// task waits.
   /// @{
   /// Up to and with `delimiter`, which is not empty.
   [[nodiscard]] detail::StringRead read_until(std::string delimiter,
@@ -97,7 +98,8 @@ class TORNADO_API IOStream {
   [[nodiscard]] detail::ViewRead read_until_view(std::string delimiter,
                                                  const ReadOptions& options = {});
   /// As many bytes as `matcher` says of the bytes that are there, or more bytes if it
-  /// says npos. It is asked again each time more have arrived.
+  /// says npos. It is asked again each time more have arrived. The read throws what it
+  /// throws. It must not use the stream.
   [[nodiscard]] detail::StringRead read_until_match(detail::ReadMatcher matcher,
                                                     const ReadOptions& options = {});
   /// Exactly `count` bytes.

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,16 +42,16 @@ class TORNADO_API StreamWait : public Suspension, public ListLink<StreamWait> {
  private:
   friend class StreamCore;
   /// Whether the wait is over.
-  virtual bool try_now() = 0;
+  virtual bool try_now() noexcept = 0;
 
  protected:
   StreamCore* core_;  // null once the stream is destroyed
   const char* act_;
   std::optional<Delay> timeout_;
   TimeoutHandle timer_;
-  bool timing_ = false;
   bool begun_ = false;
   State state_ = State::waits;
+  std::exception_ptr failure_ = {};  // of a matcher, or for want of memory
 };
 
 /// Finds where a read ends: the number of bytes to take, or npos if there are too few.
@@ -86,7 +87,7 @@ class TORNADO_API ReadWait : public StreamWait {
 
  private:
   friend class StreamCore;
-  bool try_now() override;
+  bool try_now() noexcept override;
   ReadRequest request_;
   std::size_t granted_ = 0;
 };
@@ -135,7 +136,7 @@ class TORNADO_API SentWait final : public StreamWait {
 
  private:
   friend class StreamCore;
-  bool try_now() override;
+  bool try_now() noexcept override;
   std::uint64_t target_;
 };
 
@@ -149,7 +150,7 @@ class TORNADO_API ConnectWait final : public StreamWait {
   bool withdraw() noexcept override;
 
  private:
-  bool try_now() override;
+  bool try_now() noexcept override;
 };
 
 }  // namespace tornado::detail

@@ -62,7 +62,7 @@ class TORNADO_API TCPServer {
   void stop() noexcept;
   /// As stop(), and waits until the last connection has ended.
   [[nodiscard]] Task<void> drain();
-  /// Cancels the tasks of all connections.
+  /// Cancels the tasks of all connections. New ones begin only after drain().
   void cancel_connections() noexcept;
 
   [[nodiscard]] std::size_t connections() const noexcept;

@@ -40,20 +40,20 @@ std::optional<T> number(std::string_view text) noexcept {
 }
 
 /// "eth0" or "2".
-std::optional<std::uint32_t> scope_of(const std::string& zone) noexcept {
+std::optional<std::uint32_t> scope_of(const std::string& zone) {
   if (const auto scope = number<std::uint32_t>(zone)) return scope;
   const unsigned scope = ::if_nametoindex(zone.c_str());
   return scope ? std::optional<std::uint32_t>(scope) : std::nullopt;
 }
 
 /// inet_pton alone takes the full forms, and wants a zero at the end.
-bool parse_ip(const std::string& text, sockaddr_in& result) noexcept {
+bool parse_ip(const std::string& text, sockaddr_in& result) {
   result = {};
   result.sin_family = AF_INET;
   return ::inet_pton(AF_INET, text.c_str(), &result.sin_addr) == 1;
 }
 
-bool parse_ip(const std::string& text, sockaddr_in6& result) noexcept {
+bool parse_ip(const std::string& text, sockaddr_in6& result) {
   result = {};
   result.sin6_family = AF_INET6;
   const std::size_t percent = text.find('%');
@@ -98,22 +98,21 @@ SocketAddress::SocketAddress(std::string_view ip, std::uint16_t port) {
   set_port(port);
 }
 
-// A path ends with a zero byte, which an abstract name does not.
+// Without the zero byte behind a path: one that fills its place has none.
 SocketAddress SocketAddress::local(std::string_view path) {
   if (path.empty()) refuse(std::errc::invalid_argument, "no path of a socket:", path);
   const bool abstract = path.front() == '\0';
   if (!abstract && path.find('\0') != path.npos) {
     refuse(std::errc::invalid_argument, "a zero byte in the path", path);
   }
-  const std::size_t size = path.size() + (abstract ? 0 : 1);
-  if (size > path_room) {
+  if (path.size() > path_room) {
     refuse(std::errc::filename_too_long, "path of a socket", path);
   }
   sockaddr_un native{};
   native.sun_family = AF_UNIX;
   std::memcpy(native.sun_path, path.data(), path.size());
   SocketAddress result;
-  result.assign(native, path_offset + size);
+  result.assign(native, path_offset + path.size());
   return result;
 }
 
@@ -222,9 +221,7 @@ std::uint32_t SocketAddress::scope_id() const noexcept {
 
 std::string_view SocketAddress::path() const noexcept {
   if (family() != AddressFamily::local) return {};
-  const std::string_view path(reinterpret_cast<const char*>(bytes_) + path_offset,
-                              size_ - path_offset);
-  return path.front() == '\0' ? path : path.substr(0, path.size() - 1);
+  return {reinterpret_cast<const char*>(bytes_) + path_offset, size_ - path_offset};
 }
 
 bool SocketAddress::is_loopback() const noexcept {
@@ -272,7 +269,7 @@ std::string to_string(const SocketAddress& address) {
   return {};
 }
 
-bool is_valid_ip(std::string_view text) noexcept {
+bool is_valid_ip(std::string_view text) {
   sockaddr_in v4;
   sockaddr_in6 v6;
   // Longer than any address; and a zero byte would hide what comes behind it.

@@ -95,8 +95,15 @@ void ThreadedResolver::State::ask(Question question, Answer answer) {
                 "resolve \"" + question.host + "\": too many questions wait");
   }
   if (idle == 0 && threads < most_threads) start_thread();
-  waiting.push_back(question);
-  asked[std::move(question)].push_back(std::move(answer));
+  // A question that waits has an answer that is asked for, also without memory.
+  const auto entry = asked.try_emplace(question).first;
+  try {
+    entry->second.push_back(std::move(answer));
+    waiting.push_back(std::move(question));
+  } catch (...) {
+    asked.erase(entry);
+    throw;
+  }
   changed.notify_one();
 }
 

@@ -102,11 +102,11 @@ void StreamWait::begin() {
   if (!timeout_) return;
   timer_ = core_->loop().open_loop(act_).call_later(
       *timeout_, [this] { core_->on_timeout(*this); });
-  timing_ = true;
 }
 
 void StreamWait::check_granted() const {
   if (core_ && state_ == State::granted) return;
+  if (failure_) std::rethrow_exception(failure_);
   if (state_ == State::timed_out) throw_error(Errc::timed_out, act_);
   throw StreamClosedError(core_ ? core_->error() : std::error_code());
 }
@@ -121,8 +121,14 @@ bool ReadWait::ready() {
   return core_->try_read(*this);
 }
 
-bool ReadWait::try_now() {
-  return core_->try_read(*this);
+bool ReadWait::try_now() noexcept {
+  try {
+    return core_->try_read(*this);
+  } catch (...) {
+    failure_ = std::current_exception();
+    state_ = State::failed;
+    return true;
+  }
 }
 
 std::string_view ReadWait::take() {
@@ -141,7 +147,7 @@ bool SentWait::ready() {
   return core_->try_sent(*this);
 }
 
-bool SentWait::try_now() {
+bool SentWait::try_now() noexcept {
   return core_->try_sent(*this);
 }
 
@@ -150,7 +156,7 @@ bool ConnectWait::ready() {
   return core_->try_connect(*this);
 }
 
-bool ConnectWait::try_now() {
+bool ConnectWait::try_now() noexcept {
   return core_->try_connect(*this);
 }
 

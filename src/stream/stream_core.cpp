@@ -64,10 +64,27 @@ IOLoop& StreamCore::check(std::string_view act) const {
   return loop;
 }
 
+/// What `act` throws closes the stream.
+template <class F>
+void StreamCore::or_close(F act) noexcept {
+  try {
+    act();
+  } catch (const std::bad_alloc&) {
+    close(std::make_error_code(std::errc::not_enough_memory));
+  } catch (const std::system_error& error) {
+    close(error.code());
+  }
+}
+
 // Connecting.
 
 void StreamCore::connect(const SocketAddress& address) {
   check("connect");
+  if (closed()) throw StreamClosedError(error_);
+  if (connecting_) {
+    throw_error(std::make_error_code(std::errc::connection_already_in_progress),
+                act_on("connect", fd()));
+  }
   connecting_ = std::make_unique<Attempt>(Attempt{address, {}});
   retry_connect();
   update_interest_or_close();
@@ -85,22 +102,19 @@ void StreamCore::retry_connect() noexcept {
   } else if (!error) {
     connecting_.reset();
     send_queued();
-    settle_waits();
   }
 }
 
 void StreamCore::connect_later() noexcept {
   IOLoop* const loop = loop_.loop();
   if (!loop) return;
-  try {
+  or_close([this, loop] {
     connecting_->again = loop->call_later(connect_again, [this] {
-      connecting_->again.reset();
+      connecting_->again = {};
       retry_connect();
       update_interest_or_close();
     });
-  } catch (const std::bad_alloc&) {
-    close(std::make_error_code(std::errc::not_enough_memory));
-  }
+  });
 }
 
 bool StreamCore::try_connect(ConnectWait& wait) noexcept {
@@ -113,7 +127,6 @@ void StreamCore::finish_connect() noexcept {
   connecting_.reset();
   if (const std::error_code error = end_connect(fd())) return close(error);
   send_queued();
-  settle_waits();
 }
 
 // Waits.
@@ -124,11 +137,14 @@ void StreamCore::watch() {
   update_interest();
 }
 
+void StreamCore::stop_timer(TimeoutHandle& timer) noexcept {
+  IOLoop* const loop = loop_.loop();
+  const TimeoutHandle set = std::exchange(timer, {});
+  if (loop && set) loop->remove_timeout(set);
+}
+
 void StreamCore::complete(StreamWait& wait) noexcept {
-  if (wait.timing_) {
-    wait.timing_ = false;
-    if (IOLoop* const loop = loop_.loop()) loop->remove_timeout(wait.timer_);
-  }
+  stop_timer(wait.timer_);
   if (wait.begun_ && !wait.over) wait.resume();
 }
 
@@ -144,17 +160,14 @@ void StreamCore::settle_waits() noexcept {
 }
 
 void StreamCore::forget(StreamWait& wait) noexcept {
-  if (wait.timing_) {
-    wait.timing_ = false;
-    if (IOLoop* const loop = loop_.loop()) loop->remove_timeout(wait.timer_);
-  }
+  stop_timer(wait.timer_);
   if (reader_ == &wait) reader_ = nullptr;
   wait.unlink();
   update_interest_or_close();
 }
 
 void StreamCore::on_timeout(StreamWait& wait) noexcept {
-  wait.timing_ = false;
+  wait.timer_ = {};
   if (wait.state_ != StreamWait::State::waits) return;
   wait.state_ = StreamWait::State::timed_out;
   if (reader_ == &wait) {
@@ -169,7 +182,7 @@ void StreamCore::on_timeout(StreamWait& wait) noexcept {
 // Events.
 
 void StreamCore::on_events(Events events) noexcept {
-  try {
+  or_close([this, events] {
     if (connecting_) {
       finish_connect();
     } else {
@@ -179,18 +192,14 @@ void StreamCore::on_events(Events events) noexcept {
         send_queued();
       }
     }
-    if (fd_) update_interest();
-  } catch (const std::bad_alloc&) {
-    close(std::make_error_code(std::errc::not_enough_memory));
-  } catch (const std::system_error& error) {
-    close(error.code());
-  }
+    update_interest();
+  });
 }
 
 void StreamCore::on_readable() {
   drained_ = false;
   if (reader_ && reader_->state_ == StreamWait::State::waits) {
-    if (try_read(*reader_)) {
+    if (reader_->try_now()) {
       complete(*reader_);
     } else {
       in_.settle();
@@ -204,13 +213,7 @@ void StreamCore::on_readable() {
 }
 
 void StreamCore::update_interest_or_close() noexcept {
-  try {
-    if (fd_) update_interest();
-  } catch (const std::bad_alloc&) {
-    close(std::make_error_code(std::errc::not_enough_memory));
-  } catch (const std::system_error& error) {
-    close(error.code());
-  }
+  or_close([this] { update_interest(); });
 }
 
 void StreamCore::update_interest() {
@@ -263,9 +266,7 @@ void StreamCore::close_descriptor() noexcept {
   transport_->close();
   IOLoop* const loop = loop_.loop();
   if (loop && registered_) loop->remove_handler(fd());
-  if (loop && connecting_ && connecting_->again) {
-    loop->remove_timeout(*connecting_->again);
-  }
+  if (connecting_) stop_timer(connecting_->again);
   registered_ = false;
   connecting_.reset();
   fd_.reset();
@@ -277,7 +278,7 @@ void StreamCore::close_descriptor() noexcept {
 void StreamCore::set_close_callback(Callback callback) {
   check("set_close_callback");
   on_close_ = std::move(callback);
-  if (fd_) update_interest();
+  update_interest();
 }
 
 }  // namespace detail

@@ -36,9 +36,9 @@ std::shared_ptr<StreamTransport> pipe_transport();
 
 namespace detail {
 
-/// A stream's descriptor, its buffers, and the operations that wait for them. Never
-/// runs code of its user: waits go on in the loop's next step, and the close callback
-/// is posted. So it cannot be destroyed in the middle of its own work.
+/// A stream's descriptor, its buffers, and the operations that wait for them. Of its
+/// user's code it runs matchers alone: waits go on in the loop's next step, and the
+/// close callback is posted. So it is not destroyed in the middle of its own work.
 class StreamCore final : private TurnEnd {
  public:
   StreamCore(UniqueFd fd, IOLoop& loop, std::shared_ptr<StreamTransport> transport,
@@ -109,6 +109,9 @@ class StreamCore final : private TurnEnd {
   void close_descriptor() noexcept;
   void update_interest();
   void update_interest_or_close() noexcept;
+  template <class F>
+  void or_close(F act) noexcept;
+  void stop_timer(TimeoutHandle& timer) noexcept;
 
   LoopHandle loop_;
   UniqueFd fd_;
@@ -120,7 +123,7 @@ class StreamCore final : private TurnEnd {
   ReadWait* reader_ = nullptr;
   struct Attempt {
     SocketAddress peer;
-    std::optional<TimeoutHandle> again;  // when the peer has no room for it now
+    TimeoutHandle again;  // when the peer has no room for it now
   };
   std::unique_ptr<Attempt> connecting_;  // null once it has ended
   Callback on_close_;

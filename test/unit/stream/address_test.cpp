@@ -2,6 +2,8 @@
 #include "tornado/address.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <functional>
 #include <set>
@@ -57,6 +59,16 @@ TEST(SocketAddresses, become_text_and_come_back) {
     EXPECT_EQ(SocketAddress::from_native(all[i].data(), all[i].size()), all[i]);
   }
   EXPECT_EQ(to_string(SocketAddress()), "");
+}
+
+TEST(SocketAddresses, take_a_path_that_fills_its_place) {
+  const std::string path(sizeof(sockaddr_un::sun_path), 'p');
+  sockaddr_un native{};
+  native.sun_family = AF_UNIX;
+  path.copy(native.sun_path, path.size());
+  const SocketAddress address = SocketAddress::from_native(&native, sizeof native);
+  EXPECT_EQ(address.path(), path);
+  EXPECT_EQ(address, SocketAddress::local(path));
 }
 
 TEST(SocketAddresses, keep_the_scope) {

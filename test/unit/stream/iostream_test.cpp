@@ -323,6 +323,33 @@ TEST_P(EachStream, takes_what_a_matcher_says) {
   });
 }
 
+TEST_P(EachStream, gives_a_read_what_its_matcher_throws) {
+  connect();
+  const auto throws = [](std::string_view) -> std::size_t {
+    throw std::logic_error("no match");
+  };
+  play([&, this]() -> Task<void> {
+    TaskGroup reader(loop);
+    reader.start(
+        [](IOStream& from, detail::ReadMatcher matcher) -> Task<void> {
+          detail::StringRead read = from.read_until_match(std::move(matcher));
+          EXPECT_EQ(co_await outcome_of([&read]() -> Task<void> { co_await read; }),
+                    "no match");
+        },
+        std::ref(*first), detail::ReadMatcher(throws));
+    co_await moment();
+    second->write("x");
+    co_await reader.join();
+    EXPECT_EQ(co_await first->read_bytes(1), "x");
+  });
+}
+
+TEST_P(EachStream, refuses_to_connect_when_it_is_closed) {
+  connect();
+  first->close();
+  EXPECT_THROW((void)first->connect(SocketAddress("127.0.0.1", 1)), StreamClosedError);
+}
+
 TEST_P(EachStream, refuses_an_empty_delimiter) {
   connect();
   EXPECT_THROW((void)first->read_until(""), std::system_error);
