@@ -11,6 +11,7 @@
 #include "platform/log.h"
 #include "platform/system_error.h"
 #include "tornado/netutil.h"
+#include "tornado/registration.h"
 
 namespace tornado {
 namespace {
@@ -67,16 +68,16 @@ struct Acceptor::State : std::enable_shared_from_this<State> {
   void stop() noexcept;
 
   LoopHandle loop;  // this may outlive it
-  NativeFd listener;
+  const NativeFd listener;
   Handler handler;
   UniqueFd reserve = open_reserve();
-  TimeoutHandle resume;
-  bool stopped = false;
+  Registration accepting;  // empty: stopped
+  Timeout resume;
   bool told = false;  // of a limit
 };
 
 void Acceptor::State::accept_some() {
-  for (int i = 0; i < most_in_a_turn && !stopped; ++i) {
+  for (int i = 0; i < most_in_a_turn && accepting; ++i) {
     SocketAddress peer;
     UniqueFd connection;
     try {
@@ -118,30 +119,25 @@ void Acceptor::State::close_one_client() noexcept {
 }
 
 void Acceptor::State::pause() {
-  IOLoop* const open = loop.loop();
-  if (!open) return;
-  open->update_handler(listener, Events::none);
-  resume = open->call_later(pause_at_the_limit, [self = shared_from_this()] {
-    if (!self->reserve) self->reserve = open_reserve();
-    IOLoop* const later = self->loop.loop();
-    if (later && !self->stopped) later->update_handler(self->listener, Events::read);
-  });
+  accepting.update(Events::none);
+  resume = Timeout(loop.open_loop("accept"), pause_at_the_limit,
+                   [self = shared_from_this()] {
+                     if (!self->reserve) self->reserve = open_reserve();
+                     self->accepting.update(Events::read);
+                   });
 }
 
 void Acceptor::State::stop() noexcept {
-  if (std::exchange(stopped, true)) return;
-  IOLoop* const open = loop.loop();
-  if (!open) return;
-  open->remove_handler(listener);
-  open->remove_timeout(resume);
+  accepting.reset();
+  resume.reset();
 }
 
 Acceptor::Acceptor() noexcept = default;
 
 Acceptor::Acceptor(IOLoop& loop, NativeFd listener, Handler handler)
     : state_(std::make_shared<State>(loop, listener, std::move(handler))) {
-  loop.add_handler(
-      listener,
+  state_->accepting = Registration(
+      loop, listener,
       [state = state_](NativeFd, Events) {
         // Removing the handler destroys this lambda.
         const auto alive =

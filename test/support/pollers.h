@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 #include "tornado/poller_kind.h"
@@ -13,6 +14,11 @@ namespace tornado::test {
 std::vector<PollerKind> working_poller_kinds();
 
 bool works_here(PollerKind kind);
+
+/// For suites whose parameter is the poller.
+inline std::string name_of_poller(const testing::TestParamInfo<PollerKind>& test) {
+  return std::string(to_string(test.param));
+}
 
 }  // namespace tornado::test
 

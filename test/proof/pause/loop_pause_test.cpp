@@ -10,6 +10,7 @@
 #include "stretch.h"
 #include "support/child.h"
 #include "support/descriptors.h"
+#include "support/pollers.h"
 #include "support/signals.h"
 #include "support/wait.h"
 #include "tornado/fd.h"
@@ -339,9 +340,6 @@ TEST_P(EveryLoopPaused, that_a_child_takes_over_hears_its_threads) {
   loop_.reset();
 }
 
-std::string name_of_poller(const testing::TestParamInfo<PollerKind>& test) {
-  return std::string(to_string(test.param));
-}
 INSTANTIATE_TEST_SUITE_P(, EveryLoopPaused, testing::ValuesIn(poller_kinds()),
                          name_of_poller);
 INSTANTIATE_TEST_SUITE_P(, EveryWatchingLoopPaused, testing::ValuesIn(poller_kinds()),

@@ -1,38 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Awaits, and waits for locks, queues and channels, allocate nothing. The program's
-// operator new is replaced, so that these tests stand alone.
+// Awaits, and waits for locks, queues and channels, allocate nothing.
 
-#include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 
 #include "stage.h"
+#include "support/counted_new.h"
 #include "tornado/channel.h"
 #include "tornado/locks.h"
 #include "tornado/queues.h"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-
-// Not inline, or g++ takes free() for a mistake where it sees both.
-[[gnu::noinline]] void give_back(void* block) noexcept {
-  std::free(block);
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* const block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-void operator delete(void* block) noexcept {
-  give_back(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-  give_back(block);
-}
 
 namespace tornado::test {
 namespace {

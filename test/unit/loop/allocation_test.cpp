@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a loop allocates once it has run for a while: nothing, for callables of up to 48
-// bytes. The program's operator new is replaced, so that these tests stand alone.
+// bytes.
 
 #include <gtest/gtest.h>
 
@@ -8,40 +8,15 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
-#include <new>
 #include <thread>
 
 #include "loop/callback_queue.h"
 #include "loop/handler_table.h"
 #include "loop/timer_queue.h"
 #include "platform/std_atomics.h"
+#include "support/counted_new.h"
 #include "tornado/tornado.h"
-
-namespace {
-
-std::atomic<std::uint64_t> allocations{0};
-std::atomic<std::uint64_t> deallocations{0};
-
-void give_back(void* block) noexcept {
-  if (block) deallocations.fetch_add(1, std::memory_order_relaxed);
-  std::free(block);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* const block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-void operator delete(void* block) noexcept {
-  give_back(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-  give_back(block);
-}
 
 namespace tornado::test {
 namespace {

@@ -41,10 +41,6 @@ class EveryLoop : public testing::TestWithParam<PollerKind> {
   IOLoop loop{GetParam()};
 };
 
-inline std::string poller_name(const testing::TestParamInfo<PollerKind>& info) {
-  return std::string(to_string(info.param));
-}
-
 /// A handler that does nothing.
 inline constexpr auto ignore_events = [](NativeFd, Events) {};
 
@@ -75,4 +71,4 @@ std::string text_of(F body) {
 /// Instantiates `suite` on every poller.
 #define TORNADO_ON_EVERY_POLLER(suite)                                          \
   INSTANTIATE_TEST_SUITE_P(, suite, testing::ValuesIn(tornado::poller_kinds()), \
-                           tornado::test::poller_name)
+                           tornado::test::name_of_poller)

@@ -50,9 +50,7 @@ TEST_P(IOLoopOnEveryPoller, consumes_the_wake_so_that_the_loop_can_sleep_again) 
 }
 
 INSTANTIATE_TEST_SUITE_P(, IOLoopOnEveryPoller, testing::ValuesIn(poller_kinds()),
-                         [](const auto& test) {
-                           return std::string(to_string(test.param));
-                         });
+                         name_of_poller);
 
 }  // namespace
 }  // namespace tornado::test

@@ -47,10 +47,6 @@ constexpr Events told(Events interest, Events ready) {
   return has(ready, Events::error) ? ready | asked : ready;
 }
 
-inline std::string name_of_poller(const testing::TestParamInfo<PollerKind>& test) {
-  return std::string(to_string(test.param));
-}
-
 /// Parameter of the suites that run over every poller.
 class PollerSuite : public testing::TestWithParam<PollerKind> {
  protected:

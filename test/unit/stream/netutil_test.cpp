@@ -13,6 +13,7 @@
 #include <system_error>
 #include <vector>
 
+#include "stream_ends.h"
 #include "support/limits.h"
 #include "support/log_capture.h"
 #include "support/open_numbers.h"
@@ -121,9 +122,7 @@ class AcceptorTest : public testing::TestWithParam<PollerKind> {
       std::move(bind_sockets(0, {.address = "127.0.0.1"}).front());
 };
 INSTANTIATE_TEST_SUITE_P(, AcceptorTest, testing::ValuesIn(working_poller_kinds()),
-                         [](const auto& test) {
-                           return std::string(to_string(test.param));
-                         });
+                         name_of_poller);
 
 TEST_P(AcceptorTest, gives_the_connection_and_its_peer) {
   SocketAddress peer;

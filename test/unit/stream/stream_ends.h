@@ -22,6 +22,13 @@ namespace tornado::test {
 
 using namespace std::chrono_literals;
 
+/// Runs a test that is a task.
+template <class F>
+void run_on(IOLoop& loop, F body) {
+  constexpr auto run = [](F function) -> Task<void> { co_await function(); };
+  loop.run_sync(run(std::move(body)), patience);
+}
+
 /// What connects the two ends of a test.
 enum class Link { tcp, local, pipe };
 
@@ -66,8 +73,7 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind>> {
 
   template <class F>
   void play(F body) {
-    constexpr auto run = [](F function) -> Task<void> { co_await function(); };
-    loop.run_sync(run(std::move(body)), patience);
+    run_on(loop, std::move(body));
   }
 
   IOLoop loop{LoopOptions{.poller = std::get<1>(GetParam())}};

@@ -32,8 +32,7 @@ class WithServer : public testing::TestWithParam<PollerKind> {
  protected:
   template <class F>
   void play(F body) {
-    constexpr auto run = [](F function) -> Task<void> { co_await function(); };
-    loop.run_sync(run(std::move(body)), patience);
+    run_on(loop, std::move(body));
   }
   /// A connection to the server's first address.
   Task<IOStream> connect(const TCPServer& server) {
@@ -44,13 +43,10 @@ class WithServer : public testing::TestWithParam<PollerKind> {
 
   IOLoop loop{LoopOptions{.poller = GetParam()}};
 };
-std::string poller_name(const testing::TestParamInfo<PollerKind>& info) {
-  return std::string(to_string(info.param));
-}
 
 class TCPServerTest : public WithServer {};
 INSTANTIATE_TEST_SUITE_P(, TCPServerTest, testing::ValuesIn(working_poller_kinds()),
-                         poller_name);
+                         name_of_poller);
 
 TEST_P(TCPServerTest, test_handle_stream_coroutine_logging) {
   const LogCapture log;
@@ -223,7 +219,7 @@ TEST(TestMultiprocess, test_bind_start) {
 
 class TCPClientTest : public WithServer {};
 INSTANTIATE_TEST_SUITE_P(, TCPClientTest, testing::ValuesIn(working_poller_kinds()),
-                         poller_name);
+                         name_of_poller);
 
 TEST_P(TCPClientTest, test_connect_ipv4_ipv4) {
   TCPServer server(echo_lines);

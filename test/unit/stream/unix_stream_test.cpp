@@ -22,8 +22,7 @@ class UnixStreams : public testing::TestWithParam<PollerKind> {
  protected:
   template <class F>
   void play(F body) {
-    constexpr auto run = [](F function) -> Task<void> { co_await function(); };
-    loop.run_sync(run(std::move(body)), patience);
+    run_on(loop, std::move(body));
   }
 
   IOLoop loop{LoopOptions{.poller = GetParam()}};
@@ -32,9 +31,7 @@ class UnixStreams : public testing::TestWithParam<PollerKind> {
   UnixStream writer{std::move(ends.second), loop};
 };
 INSTANTIATE_TEST_SUITE_P(, UnixStreams, testing::ValuesIn(working_poller_kinds()),
-                         [](const auto& test) {
-                           return std::string(to_string(test.param));
-                         });
+                         name_of_poller);
 
 std::vector<UniqueFd> copies(NativeFd fd, int count) {
   std::vector<UniqueFd> all;

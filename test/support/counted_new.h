@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace tornado::test {
+
+/// Calls of operator new and of operator delete. For programs that have
+/// counted_new.cpp among their sources: it replaces both operators.
+extern std::atomic<std::uint64_t> allocations;
+extern std::atomic<std::uint64_t> deallocations;
+
+}  // namespace tornado::test
