@@ -23,7 +23,7 @@ struct PeerCredentials {
 /// A stream that also carries descriptors. Each arrives in order, and close-on-exec.
 /// The stream owns it until it is taken. Not on Windows.
 ///
-/// A process at its limit of descriptors gets only some of those that were sent. The
+/// A process at its limit of descriptors gets only some of the sent descriptors. The
 /// stream closes then, with std::errc::too_many_files_open, and the bytes that came can
 /// still be read.
 class TORNADO_API UnixStream : public IOStream {

@@ -76,7 +76,7 @@ void ExecutorState::add(std::shared_ptr<Job> job) {
     try {
       start_thread();
     } catch (const std::system_error&) {
-      if (threads.empty()) throw;  // else those that there are will do
+      if (threads.empty()) throw;  // else the existing threads do the job
     }
   }
   waiting.push_back(std::move(job));

@@ -15,8 +15,8 @@ namespace tornado {
 
 /// What is registered, by descriptor and by token.
 ///
-/// A token names one registration for ever: its slot, and a generation that no other
-/// registration has had. An event for a descriptor that was removed, closed and
+/// A token names one registration and no later one: its slot, and a generation that no
+/// other registration has had. An event for a descriptor that was removed, closed and
 /// opened again therefore finds nothing. Slots do not move, and a removed one stays
 /// whole until reclaim(), so that a handler may remove itself while it runs.
 class HandlerTable {
@@ -59,7 +59,7 @@ class HandlerTable {
     if (!std::exchange(entry.changed, true)) changed_.push_back(slot_of(entry));
   }
   [[nodiscard]] bool has_changes() const noexcept { return !changed_.empty(); }
-  /// Takes one from the list; null if that was removed meanwhile.
+  /// Takes one from the list; null if that entry was removed.
   [[nodiscard]] Entry* take_change() noexcept;
 
   /// Of one that is not removed.

@@ -262,7 +262,7 @@ void IOLoop::Impl::after_fork() {
     std::rethrow_exception(failure);
   }
   poller_broken = false;
-  // From here on nothing fails: before, a loop that nobody can wake would be let in.
+  // Nothing fails from here on. Posts that were let in earlier could find no waker.
   mailbox->take_over();
   (void)watchdog.release();  // its thread is the parent's, and not to be joined
   watchdog = std::move(dog);

@@ -60,7 +60,7 @@ class Mailbox {
   [[nodiscard]] IOLoop* owner() const noexcept { return loop_.load(); }
 
   // The loop's thread.
-  /// Whether whoever woke the loop last did so on this very processor.
+  /// Whether the thread that woke the loop last ran on this processor.
   [[nodiscard]] bool woken_from_here() const noexcept {
     const int cpu = waking_cpu_.load(std::memory_order_relaxed);
     return cpu != -1 && cpu == current_cpu();
@@ -97,7 +97,7 @@ class Mailbox {
   /// Refuses from now on, closes the waker, destroys what was queued.
   void close();
   /// In a forked child, and again if that failed, or if what comes after it fails: the
-  /// waker is made anew, and locks of the parent's threads are forgotten. False if
+  /// waker is rebuilt, and locks of the parent's threads are forgotten. False if
   /// callbacks were lost.
   bool renew();
   /// After renew(): from here on other threads may post.

@@ -90,7 +90,7 @@ void TimerQueue::collect_from_heap(TimePoint now, std::vector<Id>& due) {
 }
 
 TimePoint TimerQueue::next_deadline() {
-  if (live_ == 0) return (TimePoint::max)();  // nobody wakes for empty nodes
+  if (live_ == 0) return (TimePoint::max)();  // empty nodes need no wake
   drop_stale_front();
   if (!heap_.empty()) return heap_.front().deadline;
   if (!next_known_) {
@@ -134,7 +134,7 @@ void TimerQueue::make_slot() {
   release(slots_++);
 }
 
-// Keeps the pages. Since nobody is in the wheel, nobody need be found there.
+// Keeps the pages. The wheel holds no timer, so none need be found there.
 void TimerQueue::begin_anew() noexcept {
   wheel_.fill(Level());
   slots_ = 0;
@@ -215,8 +215,8 @@ bool TimerQueue::first_bucket(Bucket& bucket) const noexcept {
   return false;
 }
 
-// The earliest in it; but no later than its end, when it must pass on those that were
-// moved to a later time, perhaps beyond others.
+// The earliest deadline in it, but no later than its end. At its end the bucket passes
+// on timers that were moved to a later time.
 TimePoint TimerQueue::look_into(const Bucket& bucket) const noexcept {
   TimePoint earliest = time_of(bucket.end);
   std::uint32_t slot = wheel_[bucket.level].heads[bucket.index];
@@ -254,7 +254,7 @@ void TimerQueue::leave_in_wheel(Node& left) noexcept {
   left.sequence = 0;
 }
 
-// Builds the lists anew, in the order of memory.
+// Rebuilds the lists in the order of memory.
 void TimerQueue::sweep_wheel() noexcept {
   wheel_.fill(Level());
   next_known_ = false;

@@ -23,11 +23,12 @@ struct TimeoutCallback {
 
 /// Timeouts in the exact order of their deadlines, equal ones in the order of adding.
 ///
-/// Those that are due within the current tick of about a millisecond are in a heap; all
-/// others in a hierarchical wheel (G. Varghese and T. Lauck, 1987), where adding,
-/// removing and moving are a few stores, and from which each bucket reaches the heap
-/// when its time comes. What is removed leaves an empty node in the wheel, or a stale
-/// key in the heap, until those are the majority; so nothing but the node is touched.
+/// Timers that are due within the current tick of about a millisecond are in a heap.
+/// All others are in a hierarchical wheel (G. Varghese and T. Lauck, 1987), where
+/// adding, removing and moving are a few stores, and from which each bucket reaches the
+/// heap when its time comes. What is removed leaves an empty node in the wheel, or a
+/// stale key in the heap, until those are the majority; so nothing but the node is
+/// touched.
 class TimerQueue {
  public:
   struct Id {
@@ -69,7 +70,7 @@ class TimerQueue {
  private:
   struct Node {
     TimePoint deadline;
-    std::uint32_t sequence = 0;  // 0: nobody's
+    std::uint32_t sequence = 0;  // 0: of no timer
     std::uint32_t link = none;   // the next in the bucket, or of the free ones
   };
   struct Key {

@@ -72,8 +72,8 @@ void IOLoop::Impl::run() {
   }
 }
 
-// What was there when the turn began. What is added meanwhile waits for the next, so
-// that nobody who adds to it again and again keeps the loop from its descriptors.
+// Runs the work that was there when the turn began. Later work waits for the next turn,
+// so that a callback that adds another each time does not starve the descriptors.
 void IOLoop::Impl::run_ready() {
   find_due_timeouts();
   run_from_signals();
@@ -269,12 +269,12 @@ void IOLoop::Impl::dispatch() {
       continue;
     }
     if (entry->interest == Events::none) {
-      // Paused meanwhile; or before this look, and the poller still reports it.
+      // Paused in this turn; or before this look, and the poller still reports it.
       stale_seen |= entry->applied == Events::none && entry->unwatched != looks;
       continue;
     }
     const Events events = take_events(*entry, one.events);
-    if (events == Events::none) continue;  // its interest has changed meanwhile
+    if (events == Events::none) continue;  // its interest has changed in this turn
     count(events_dispatched);
     call(entry->where, [entry, events] { entry->handler(entry->fd, events); });
   }
@@ -297,9 +297,9 @@ Events IOLoop::Impl::take_events(HandlerTable::Entry& entry, Events found) noexc
   return events;
 }
 
-// An event that belongs to nobody: its descriptor was closed before it was removed, and
+// An event without a handler: its descriptor was closed before it was removed, and
 // a duplicate, perhaps in a child, keeps the file in the kernel's set, where its number
-// cannot reach it any more. It would be reported for ever.
+// cannot reach it any more. The kernel would report it in each turn.
 void IOLoop::Impl::drop_stale_registration() {
   stale_seen = false;
   count(pollers_rebuilt);

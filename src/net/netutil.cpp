@@ -97,7 +97,7 @@ std::vector<UniqueFd> bind_sockets(std::uint16_t port, const BindOptions& option
   }
 }
 
-// Nobody can connect before it listens, and by then it has its rights.
+// A client can connect only once it listens, and by then it has its rights.
 UniqueFd bind_unix_socket(std::string_view path, unsigned mode, int backlog) {
   const SocketAddress address = SocketAddress::local(path);
   const bool is_file = path.front() != '\0';

@@ -45,7 +45,7 @@ Addresses known_addresses(const std::string& host, std::uint16_t port,
 }  // namespace
 
 /// What the resolver and its threads share. A thread that hangs in getaddrinfo keeps
-/// it, and nobody waits for that thread.
+/// it, and no code waits for that thread.
 struct ThreadedResolver::State : std::enable_shared_from_this<State> {
   struct Question {
     std::string host;

@@ -46,7 +46,7 @@ constexpr bool is_opt_in(const Mechanism& mechanism) {
 }
 
 /// Returns what `make` returns for the first mechanism that works. Throws the error of
-/// the last one if none works. Skips those that are opt-in.
+/// the last one if none works. Skips the opt-in back ends.
 template <class Mechanism, class Make>
 auto select_best(std::span<const Mechanism* const> table, Make make) {
   std::exception_ptr last;

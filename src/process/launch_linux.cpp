@@ -32,7 +32,7 @@ extern "C" int __clone(int (*)(void*), void*, int, void*, ...) noexcept;
 namespace tornado {
 namespace {
 
-// Blocks all signals, also those that the C library reserves: a handler of the parent
+// Blocks all signals, also the reserved ones of the C library: a handler of the parent
 // that ran in the child would run in the parent's memory.
 class AllSignalsBlocked {
  public:

@@ -207,7 +207,7 @@ void StreamCore::on_readable() {
   } else if (on_close_ && in_.size() == 0 && !input_ended_) {
     receive();  // to notice the end
   } else {
-    interest_ = interest_ & ~Events::read;  // what nobody asks for is not told again
+    interest_ = interest_ & ~Events::read;  // no read waits for it
     loop_.loop()->update_handler(fd(), interest_);
   }
 }

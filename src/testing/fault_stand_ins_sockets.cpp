@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls on sockets, and those that move several pieces of bytes.
+// The calls on sockets, and the calls that move several pieces of bytes.
 #include <sys/socket.h>
 #include <sys/uio.h>
 

@@ -50,7 +50,7 @@ nanoseconds length_of(const DemoOptions& options) {
   return *length;
 }
 
-// Those that were asked for; else all that work here.
+// The requested ones; by default all that work here.
 std::vector<PollerKind> pollers_of(const DemoOptions& options) {
   const auto kinds = poller_kinds();
   const auto names = names_of(kinds);

@@ -25,7 +25,7 @@ struct Limit {
   long long value;   ///< -1: unlimited
   std::string note;
 };
-/// Those that fail to be found out are left out.
+/// Leaves out what it cannot find out.
 std::vector<Limit> limits();
 
 }  // namespace tornado::cli

@@ -198,7 +198,7 @@ bool Supervisor::try_again(Worker& worker, bool failed) {
 void Supervisor::on_signal(int signal) {
   if (signal == SIGTSTP) return suspend();
   if (signal != SIGINT && signal != SIGTERM) return send_to_all(signal);
-  // Nobody reads the rest of the output, and the user wants to go.
+  // The reader of the output has gone, and the user wants to go.
   if (ended_) std::_Exit(status_.value_or(128 + signal));
   if (std::exchange(interrupted_, true)) {
     kill_all();

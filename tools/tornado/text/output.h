@@ -17,7 +17,7 @@ enum class ColorChoice { automatic, always, never };
 /// Colour is an addition: the words say the same without it.
 enum class Tone { plain, title, good, bad, note };
 
-/// Nobody reads our output any more (EPIPE).
+/// The reader of our output has gone (EPIPE).
 struct ReaderGone {};
 
 /// What can be shown where a descriptor leads.
