@@ -33,6 +33,16 @@ socklen_t native_size(const SocketAddress& address) noexcept {
   return static_cast<socklen_t>(address.size());
 }
 
+template <class Call>
+SocketAddress name_by(Call call, const char* act, NativeFd socket) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (call(socket, reinterpret_cast<sockaddr*>(&name), &size) == -1) {
+    throw_socket_error(act, socket);
+  }
+  return SocketAddress::from_native(&name, size);
+}
+
 }  // namespace
 
 std::error_code last_socket_error() noexcept {
@@ -107,21 +117,11 @@ std::error_code listen_on(NativeFd socket, int backlog) noexcept {
 }
 
 SocketAddress local_address(NativeFd socket) {
-  sockaddr_storage name{};
-  socklen_t size = sizeof name;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) == -1) {
-    throw_socket_error("getsockname", socket);
-  }
-  return SocketAddress::from_native(&name, size);
+  return name_by(::getsockname, "getsockname", socket);
 }
 
 SocketAddress remote_address(NativeFd socket) {
-  sockaddr_storage name{};
-  socklen_t size = sizeof name;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&name), &size) == -1) {
-    throw_socket_error("getpeername", socket);
-  }
-  return SocketAddress::from_native(&name, size);
+  return name_by(::getpeername, "getpeername", socket);
 }
 
 }  // namespace tornado

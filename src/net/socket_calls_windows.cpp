@@ -27,6 +27,16 @@ ULONG as_length(std::size_t size) noexcept {
   return static_cast<ULONG>((std::min)(size, std::size_t{INT_MAX}));
 }
 
+template <class Call>
+SocketAddress name_by(Call call, const char* act, NativeFd socket) {
+  sockaddr_storage name{};
+  int size = sizeof name;
+  if (call(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+    throw_socket_error(act, socket);
+  }
+  return SocketAddress::from_native(&name, static_cast<std::size_t>(size));
+}
+
 }  // namespace
 
 std::error_code last_socket_error() noexcept {
@@ -97,21 +107,11 @@ std::error_code listen_on(NativeFd socket, int backlog) noexcept {
 }
 
 SocketAddress local_address(NativeFd socket) {
-  sockaddr_storage name{};
-  int size = sizeof name;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    throw_socket_error("getsockname", socket);
-  }
-  return SocketAddress::from_native(&name, static_cast<std::size_t>(size));
+  return name_by(::getsockname, "getsockname", socket);
 }
 
 SocketAddress remote_address(NativeFd socket) {
-  sockaddr_storage name{};
-  int size = sizeof name;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    throw_socket_error("getpeername", socket);
-  }
-  return SocketAddress::from_native(&name, static_cast<std::size_t>(size));
+  return name_by(::getpeername, "getpeername", socket);
 }
 
 }  // namespace tornado
