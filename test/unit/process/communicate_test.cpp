@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "process/subprocess_acts.h"
 #include "process/talk.h"
 #include "support/child.h"
 #include "support/signals.h"
@@ -109,13 +110,7 @@ TEST(Subprocess, keeps_a_result_that_comes_after_the_deadline) {
 TEST(Subprocess, communicates_by_callback) {
   IOLoop loop;
   Subprocess child({.argv = {"cat"}, .in = STREAM, .out = STREAM});
-  const auto out = loop.run_sync<std::string>(
-      [&child](const Completion<std::string>& completion) {
-        child.communicate(
-            "abc", [completion](Communicated r) { completion.set_value(r.out); });
-      },
-      patience);
-  EXPECT_EQ(out, "abc");
+  expect_communication_by_callback(loop, child);
 }
 
 TEST(Subprocess, gives_its_result_to_the_last_callback_that_asked) {

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "process/reported.h"
+#include "process/subprocess_acts.h"
 #include "process/talk.h"
 #include "support/child.h"
 #include "support/deny.h"
@@ -38,12 +39,7 @@ TEST(Subprocess, is_told_of_an_end_that_came_before_it_asked) {
 TEST(Subprocess, waits_no_longer_than_asked) {
   IOLoop loop;
   Subprocess child({.argv = {"sleep", "1000"}});
-  try {
-    child.wait_for_exit(true, 1ms);
-    ADD_FAILURE() << "did not throw";
-  } catch (const std::system_error& error) {
-    EXPECT_EQ(error.code(), Errc::timed_out);
-  }
+  expect_no_longer_wait_than_asked(child);
   EXPECT_TRUE(child.kill());
   EXPECT_EQ(child.wait_for_exit(false), -SIGKILL);
 }
@@ -64,15 +60,7 @@ TEST(Subprocess, names_the_signal_that_killed_the_child) {
 TEST(Subprocess, refuses_to_wait_within_a_callback) {
   IOLoop loop;
   Subprocess child({.argv = {"true"}});
-  loop.run_sync([&child] {
-    try {
-      child.wait_for_exit();
-      ADD_FAILURE() << "did not throw";
-    } catch (const std::system_error& error) {
-      EXPECT_EQ(error.code(), Errc::loop_running);
-    }
-  });
-  EXPECT_EQ(child.wait_for_exit(), 0);
+  expect_no_wait_within_a_callback(loop, child);
 }
 
 TEST(Subprocess, signals_no_process_once_the_child_is_reaped) {
@@ -85,13 +73,7 @@ TEST(Subprocess, signals_no_process_once_the_child_is_reaped) {
 
 TEST(Subprocess, may_be_destroyed_in_its_exit_callback) {
   IOLoop loop;
-  std::optional<Subprocess> child(std::in_place, SpawnOptions{.argv = {"true"}});
-  child->set_exit_callback([&](ExitStatus) {
-    child.reset();
-    loop.stop();
-  });
-  loop.start();
-  EXPECT_FALSE(child);
+  expect_destruction_in_its_exit_callback(loop, {.argv = {"true"}});
 }
 
 TEST(Subprocess, may_be_moved_onto_another_which_goes_on_alone) {

@@ -11,6 +11,7 @@
 #include "process/exit_wait.h"
 #include "process/program_windows.h"
 #include "process/reported_windows.h"
+#include "process/subprocess_acts.h"
 #include "support/open_numbers.h"
 #include "support/wait.h"
 #include "tornado/ioloop.h"
@@ -119,13 +120,7 @@ TEST_F(Subprocesses, tell_stdout_and_stderr_apart) {
 
 TEST_F(Subprocesses, communicate_by_callback) {
   Subprocess child(with_streams({"copy"}));
-  const auto out = loop.run_sync<std::string>(
-      [&child](const Completion<std::string>& completion) {
-        child.communicate(
-            "abc", [completion](Communicated r) { completion.set_value(r.out); });
-      },
-      patience);
-  EXPECT_EQ(out, "abc");
+  expect_communication_by_callback(loop, child);
 }
 
 TEST_F(Subprocesses, go_on_communicating_after_a_deadline) {
@@ -170,12 +165,7 @@ TEST_F(Subprocesses, throw_the_returncode_unless_told_not_to) {
 
 TEST_F(Subprocesses, are_waited_for_no_longer_than_asked) {
   Subprocess child(reporter({"sleep"}));
-  try {
-    child.wait_for_exit(true, 1ms);
-    ADD_FAILURE() << "did not throw";
-  } catch (const std::system_error& error) {
-    EXPECT_EQ(error.code(), Errc::timed_out);
-  }
+  expect_no_longer_wait_than_asked(child);
   EXPECT_FALSE(child.returncode());
   EXPECT_TRUE(child.kill());
   EXPECT_EQ(child.wait_for_exit(false, patience), -kill_signal);
@@ -183,25 +173,11 @@ TEST_F(Subprocesses, are_waited_for_no_longer_than_asked) {
 
 TEST_F(Subprocesses, refuse_to_be_waited_for_within_a_callback) {
   Subprocess child(reporter({"exit", "0"}));
-  loop.run_sync([&child] {
-    try {
-      child.wait_for_exit();
-      ADD_FAILURE() << "did not throw";
-    } catch (const std::system_error& error) {
-      EXPECT_EQ(error.code(), Errc::loop_running);
-    }
-  });
-  EXPECT_EQ(child.wait_for_exit(true, patience), 0);
+  expect_no_wait_within_a_callback(loop, child);
 }
 
 TEST_F(Subprocesses, may_be_destroyed_in_their_exit_callback) {
-  std::optional<Subprocess> child(std::in_place, reporter({"exit", "0"}));
-  child->set_exit_callback([&](ExitStatus) {
-    child.reset();
-    loop.stop();
-  });
-  loop.start();
-  EXPECT_FALSE(child);
+  expect_destruction_in_its_exit_callback(loop, reporter({"exit", "0"}));
 }
 
 TEST_F(Subprocesses, that_are_destroyed_close_their_pipes_and_run_no_callback) {
