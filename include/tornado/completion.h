@@ -117,7 +117,7 @@ class Completion {
   }
 
  private:
-  friend Outcome;
+  friend struct detail::Outcome<T>;
   struct Promise {
     explicit Promise(std::shared_ptr<Outcome> o) : outcome(std::move(o)) {}
     Promise(const Promise&) = delete;

@@ -3,7 +3,7 @@
 
 /// \file
 /// Reads of a stream up to a match of a regular expression. Not part of
-/// tornado/iostream.h, since <regex> is a large header.
+/// tornado/iostream.h, since std::regex needs a large header.
 
 #include <memory>
 #include <regex>
