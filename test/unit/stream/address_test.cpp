@@ -2,14 +2,13 @@
 #include "tornado/address.h"
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <functional>
 #include <set>
 #include <string>
 #include <system_error>
 
+#include "net/sockets.h"
 #include "tornado/fd.h"
 
 namespace tornado::test {
@@ -123,8 +122,9 @@ TEST(SocketAddresses, have_an_order_and_a_hash) {
 
 TEST(SocketAddresses, of_an_unbound_local_socket_is_empty) {
   const FdPair pair = make_socket_pair();
-  EXPECT_EQ(refusal([] { return local_address(invalid_fd); }),
-            std::errc::bad_file_descriptor);
+  const std::errc refused = refusal([] { return local_address(invalid_fd); });
+  EXPECT_TRUE(refused == std::errc::bad_file_descriptor ||
+              refused == std::errc::not_a_socket);
   const SocketAddress name = local_address(pair.first.get());
   EXPECT_TRUE(!name || name.is_loopback());
 }

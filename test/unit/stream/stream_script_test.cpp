@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random writers and readers. Each byte tells its place, so that a byte that is lost,
 // doubled or out of order shows at once.
-#include <sys/socket.h>
-
 #include <random>
 #include <string>
 
+#include "net/socket_calls.h"
+#include "net/sockets.h"
 #include "stream_ends.h"
 #include "support/scale.h"
 #include "tornado/multi.h"
@@ -120,8 +120,7 @@ Task<void> read_at_random(IOStream& stream, Bytes& bytes, Random random) {
 
 // Not the receiver's: TCP with a small window waits for its timers.
 void shrink_buffer(const IOStream& stream) {
-  const int small = 4096;
-  ::setsockopt(stream.fileno(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+  set_option(stream.fileno(), SOL_SOCKET, SO_SNDBUF, 4096);
 }
 
 class StreamScripts : public StreamEnds {

@@ -2,7 +2,6 @@
 // Servers, clients and resolvers together. The cases of Tornado's tcpserver_test.py,
 // tcpclient_test.py and netutil_test.py have their own names.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -11,12 +10,9 @@
 #include <vector>
 
 #include "stream_ends.h"
-#include "support/child.h"
 #include "support/log_capture.h"
 #include "support/open_numbers.h"
 #include "support/pollers.h"
-#include "support/sanitizers.h"
-#include "tornado/fork_processes.h"
 #include "tornado/multi.h"
 #include "tornado/tcp_client.h"
 #include "tornado/tcp_server.h"
@@ -171,7 +167,7 @@ TEST_P(TCPServerTest, may_be_destroyed_by_one_of_its_connections) {
 }
 
 TEST_P(TCPServerTest, leaves_no_descriptor_behind) {
-  const std::set<int> before = open_numbers();
+  const std::set<NativeFd> before = open_numbers();
   {
     IOLoop own(LoopOptions{.poller = GetParam()});
     own.make_current();
@@ -187,34 +183,6 @@ TEST_P(TCPServerTest, leaves_no_descriptor_behind) {
   }
   loop.make_current();
   EXPECT_EQ(open_numbers(), before);
-}
-
-TEST(TestMultiprocess, test_bind_start) {
-  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
-  EXPECT_TRUE(passes_in_child([] {
-    TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
-      stream.write(std::to_string(*task_id()));
-      stream.close();
-      IOLoop::current()->stop();
-      co_return;
-    });
-    server.bind(0, {.address = "127.0.0.1"});
-    // Each worker answers once. The parent cannot connect while it waits for them, so
-    // each of them connects to itself or to another.
-    if (server.start(3, 0)) {
-      IOLoop& loop = *IOLoop::current();
-      const auto ask = [](SocketAddress to) -> Task<void> {
-        TCPClient tcp;
-        IOStream client = co_await tcp.connect(to.ip(), to.port());
-        const std::string id = co_await client.read_until_close();
-        EXPECT_TRUE(id == "0" || id == "1" || id == "2") << id;
-      };
-      loop.spawn_callback(ask(server.addresses().front()));
-      loop.call_later(patience, [&loop] { loop.stop(); });
-      loop.start();
-      ::_exit(0);
-    }
-  }));
 }
 
 class TCPClientTest : public WithServer {};

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams and servers in forked children; and resets, which Wine sends as ends.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "stream_ends.h"
+#include "support/child.h"
+#include "support/sanitizers.h"
+#include "tornado/fork_processes.h"
+#include "tornado/tcp_client.h"
+#include "tornado/tcp_server.h"
+
+namespace tornado::test {
+namespace {
+
+class PosixStreams : public StreamEnds {};
+INSTANTIATE_TEST_SUITE_P(, PosixStreams, PosixStreams::each(), PosixStreams::name);
+
+TEST_P(PosixStreams, send_nothing_twice_from_a_forked_child) {
+  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
+  connect();
+  second->write("once");
+  EXPECT_TRUE(passes_in_child([this] { second.reset(); }));
+  play([this]() -> Task<void> {
+    second->close();
+    EXPECT_EQ(co_await first->read_until_close(), "once");
+  });
+}
+
+TEST_P(PosixStreams, tell_a_reset_from_an_end) {
+  if (std::get<0>(GetParam()) != Link::tcp) GTEST_SKIP() << "only TCP resets";
+  connect();
+  play([this]() -> Task<void> {
+    second->write("all");
+    co_await second->flush();
+    const linger reset{1, 0};
+    ::setsockopt(second->fileno(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    second->close();
+    EXPECT_EQ(co_await outcome_of([this] { return first->read_until_close(); }),
+              "closed: Connection reset by peer");
+  });
+}
+
+TEST(TestMultiprocess, test_bind_start) {
+  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
+  EXPECT_TRUE(passes_in_child([] {
+    TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
+      stream.write(std::to_string(*task_id()));
+      stream.close();
+      IOLoop::current()->stop();
+      co_return;
+    });
+    server.bind(0, {.address = "127.0.0.1"});
+    // Each worker answers once. The parent cannot connect while it waits for them, so
+    // each of them connects to itself or to another.
+    if (server.start(3, 0)) {
+      IOLoop& loop = *IOLoop::current();
+      const auto ask = [](SocketAddress to) -> Task<void> {
+        TCPClient tcp;
+        IOStream client = co_await tcp.connect(to.ip(), to.port());
+        const std::string id = co_await client.read_until_close();
+        EXPECT_TRUE(id == "0" || id == "1" || id == "2") << id;
+      };
+      loop.spawn_callback(ask(server.addresses().front()));
+      loop.call_later(patience, [&loop] { loop.stop(); });
+      loop.start();
+      ::_exit(0);
+    }
+  }));
+}
+
+}  // namespace
+}  // namespace tornado::test
