@@ -98,6 +98,11 @@ class StreamCore final : private TurnEnd {
   bool grant_until(ReadWait& wait, std::size_t end);
   [[nodiscard]] std::size_t find_end(ReadWait& wait);
   void end_input(std::error_code error) noexcept;
+  /// Whether a read is told of the end: what was written is sent first, since the task
+  /// of the read may end, and the stream with it.
+  [[nodiscard]] bool tells_end() const noexcept {
+    return !fd_ || (input_ended_ && !closing_);
+  }
   void end_output(std::error_code error) noexcept;
   void send_queued() noexcept;
   std::size_t send_now(std::span<const Bytes> pieces) noexcept;

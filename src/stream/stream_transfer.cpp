@@ -29,10 +29,11 @@ void StreamCore::start_read(ReadWait& wait) {
 bool StreamCore::try_read(ReadWait& wait) {
   for (int reads = 0;; ++reads) {
     if (grant(wait)) return true;
-    if (input_ended_ || !fd_) {
+    if (tells_end()) {
       wait.state_ = StreamWait::State::failed;
       return true;
     }
+    if (input_ended_) return false;
     if (in_.size() >= options_.max_buffer_size) {
       close(Errc::buffer_full);
     } else if (connecting_ || drained_ || reads == most_reads_in_a_turn || !receive()) {
@@ -62,7 +63,7 @@ bool StreamCore::grant(ReadWait& wait) {
       wait.granted_ = (std::min)(there, asked.bytes);
       break;
     case ReadRequest::Kind::until_close:
-      if ((!input_ended_ && fd_) || error_) return false;
+      if (!tells_end() || error_) return false;
       wait.granted_ = there;
       break;
     case ReadRequest::Kind::until:
