@@ -36,8 +36,8 @@ struct StreamOptions {
   std::size_t max_write_buffer_size = 100 << 20;
   /// `co_await write()` waits until at most this much is unsent.
   std::size_t write_room = 64 << 10;
-  /// False: the end of input closes the stream, once everything written is sent. True:
-  /// the stream can be written until it is closed.
+  /// False: the end of input closes the stream, once everything written is sent. Reads
+  /// tell the end only then. True: the stream can be written until it is closed.
   bool half_open = false;
   /// TCP_NODELAY: small writes leave at once. Writes of one turn leave together anyway.
   bool nodelay = true;

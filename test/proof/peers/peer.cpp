@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "peer.h"
+
+#include <signal.h>
+
+#include "network.h"
+
+namespace tornado::test {
+namespace {
+
+SpawnOptions options_for(std::vector<std::string> argv,
+                         std::vector<DescriptorMapping> give) {
+  SpawnOptions options;
+  options.executable = find_program(argv.front());
+  options.argv = std::move(argv);
+  options.in = Subprocess::STREAM;
+  options.out = Subprocess::STREAM;
+  options.descriptors = std::move(give);
+  options.parent_death_signal = SIGKILL;
+  options.process_group = 0;
+  return options;
+}
+
+}  // namespace
+
+Peer::Peer(std::vector<std::string> argv, std::vector<DescriptorMapping> give)
+    : process_(options_for(std::move(argv), std::move(give))),
+      in_(std::move(process_.in())),
+      out_(std::move(process_.out())) {}
+
+Peer::~Peer() {
+  // Its group is there for as long as it is not reaped.
+  if (!process_.returncode()) ::kill(-process_.pid(), SIGKILL);
+}
+
+Task<std::string> Peer::line() {
+  std::string text = co_await out_->read_until("\n");
+  text.pop_back();
+  co_return text;
+}
+
+Task<std::uint16_t> Peer::port() {
+  const std::string text = co_await line();
+  co_return static_cast<std::uint16_t>(std::stoi(text));
+}
+
+Task<std::string> Peer::rest() {
+  co_return co_await out_->read_until_close();
+}
+
+Task<int> Peer::ended() {
+  const ExitStatus status = co_await process_.exited();
+  co_return status.returncode;
+}
+
+void WithPeers::SetUp() {
+  for (const std::string& program : programs_) {
+    if (find_program(program).empty()) GTEST_SKIP() << "no program " << program;
+  }
+  if (find_program("ip").empty()) GTEST_SKIP() << "no program ip";
+  if (!in_own_network()) GTEST_SKIP() << "no network namespace is allowed";
+}
+
+}  // namespace tornado::test
