@@ -30,6 +30,7 @@ class IOLoop;
 
 namespace detail {
 
+class PendingCalls;
 class ReadinessTable;
 class SignalTable;
 class Suspension;
@@ -170,6 +171,7 @@ class TORNADO_API TaskScheduler {
 
   [[nodiscard]] IOLoop& loop() const noexcept { return loop_; }
   [[nodiscard]] static TaskScheduler& of(IOLoop& loop) noexcept;
+  [[nodiscard]] static PendingCalls& calls_of(IOLoop& loop) noexcept;
 
   [[nodiscard]] bool has_ready() const noexcept {
     return ready_.linked() || batch_.linked() || !unseen_.empty();
@@ -184,7 +186,6 @@ class TORNADO_API TaskScheduler {
   /// Destroys all tasks, the newest scopes first.
   void close() noexcept;
 
-  // For tasks and streams.
   void at_turn_end(TurnEnd& act) noexcept;
   void go_on_with(TaskFrame& frame) noexcept { next_ = &frame; }
   void end(TaskFrame& root) noexcept { ended_ = &root; }
@@ -250,7 +251,6 @@ class TORNADO_API TaskScheduler {
 
   void resize(int by) noexcept;
   static constexpr int budget = 256;
-
   IOLoop& loop_;
   TaskFrame* next_ = nullptr;
   TaskFrame* ended_ = nullptr;

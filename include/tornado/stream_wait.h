@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "tornado/callback.h"
 #include "tornado/coroutine_frame.h"
 #include "tornado/loop_types.h"
+#include "tornado/result.h"
 #include "tornado/time.h"
 
 namespace tornado::detail {
@@ -25,15 +27,20 @@ class TORNADO_API StreamWait : public Suspension, public ListLink<StreamWait> {
  public:
   bool withdraw() noexcept override;
   std::string describe() const override;
+  /// Begins, for `call`, which ends with the stream.
+  void start(PendingCall& call);
 
  protected:
   enum class State : std::uint8_t { waits, granted, failed, timed_out };
 
   StreamWait(StreamCore& core, const char* act, std::optional<Delay> timeout) noexcept;
+  /// Before it begins.
+  StreamWait(StreamWait&& other) noexcept;
   ~StreamWait();
 
-  /// Throws Errc::wrong_thread unless a task of the stream's loop waits.
-  void check_loop() const;
+  /// Throws Errc::wrong_thread unless this thread, or a task of the stream's loop, may
+  /// wait.
+  virtual void prepare();
   /// Begins the wait, and its timeout.
   void begin();
   /// Throws unless it was granted.
@@ -49,10 +56,47 @@ class TORNADO_API StreamWait : public Suspension, public ListLink<StreamWait> {
   const char* act_;
   std::optional<Delay> timeout_;
   TimeoutHandle timer_;
+  PendingCall* call_ = nullptr;  // instead of a task
   bool begun_ = false;
   State state_ = State::waits;
   std::exception_ptr failure_ = {};  // of a matcher, or for want of memory
 };
+
+/// The callback form of a wait. The loop owns it until it calls, and the stream may
+/// drop it.
+template <class T, class Wait, class F>
+class StreamCall final : public PendingCall {
+ public:
+  StreamCall(Wait&& wait, F&& done) : wait_(std::move(wait)), done_(std::move(done)) {}
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* call, std::size_t size) noexcept {
+    free_frame(call, size);
+  }
+
+  void start() { wait_.start(*this); }
+  void run() override {
+    auto result = Result<T>::of([this] { return wait_.result(); });
+    F done = std::move(done_);
+    delete this;
+    done(std::move(result));
+  }
+  void drop() noexcept override {
+    [[maybe_unused]] const F done = std::move(done_);  // may own the stream
+    delete this;
+  }
+
+ private:
+  Wait wait_;
+  F done_;
+};
+
+template <class T, class Wait, class F>
+void call_with_result(Wait&& wait, F&& done) {
+  auto call =
+      std::make_unique<StreamCall<T, Wait, F>>(std::move(wait), std::move(done));
+  call->start();
+  (void)call.release();
+}
 
 /// Finds where a read ends: the number of bytes to take, or npos if there are too few.
 using ReadMatcher = UniqueFunction<std::size_t(std::string_view), 16>;
@@ -79,6 +123,7 @@ class TORNADO_API ReadWait : public StreamWait {
   void suspend() { begin(); }
 
  protected:
+  ReadWait(ReadWait&& other) noexcept = default;
   ~ReadWait() = default;
   /// The bytes leave the stream. Valid until its next operation.
   std::string_view take();
@@ -87,6 +132,7 @@ class TORNADO_API ReadWait : public StreamWait {
 
  private:
   friend class StreamCore;
+  void prepare() final;
   bool try_now() noexcept override;
   ReadRequest request_;
   std::size_t granted_ = 0;
@@ -100,12 +146,20 @@ class StringRead final : public ReadWait {
     release_memory();
     return bytes;
   }
+  template <ResultHandler<std::string> F>
+  void call(F done) && {
+    call_with_result<std::string>(std::move(*this), std::move(done));
+  }
 };
 
 class ViewRead final : public ReadWait {
  public:
   using ReadWait::ReadWait;
   std::string_view result() { return take(); }
+  template <ResultHandler<std::string_view> F>
+  void call(F done) && {
+    call_with_result<std::string_view>(std::move(*this), std::move(done));
+  }
 };
 
 class IntoRead final : public ReadWait {
@@ -118,6 +172,10 @@ class IntoRead final : public ReadWait {
     const std::size_t count = bytes.copy(into_, bytes.size());
     release_memory();
     return count;
+  }
+  template <ResultHandler<std::size_t> F>
+  void call(F done) && {
+    call_with_result<std::size_t>(std::move(*this), std::move(done));
   }
 
  private:
@@ -133,6 +191,10 @@ class TORNADO_API SentWait final : public StreamWait {
   bool ready();
   void suspend() { begin(); }
   void result() const { check_granted(); }
+  template <ResultHandler<void> F>
+  void call(F done) && {
+    call_with_result<void>(std::move(*this), std::move(done));
+  }
 
  private:
   friend class StreamCore;
@@ -147,6 +209,10 @@ class TORNADO_API ConnectWait final : public StreamWait {
   bool ready();
   void suspend() { begin(); }
   void result() const { check_granted(); }
+  template <ResultHandler<void> F>
+  void call(F done) && {
+    call_with_result<void>(std::move(*this), std::move(done));
+  }
   bool withdraw() noexcept override;
 
  private:

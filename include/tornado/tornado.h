@@ -37,6 +37,7 @@
 #include "tornado/queues.h"
 #include "tornado/registration.h"
 #include "tornado/resolver.h"
+#include "tornado/result.h"
 #include "tornado/ring_buffer.h"
 #include "tornado/run_sync.h"
 #include "tornado/spawn.h"

@@ -108,6 +108,10 @@ TaskScheduler& TaskScheduler::of(IOLoop& loop) noexcept {
   return loop.impl_->tasks;
 }
 
+PendingCalls& TaskScheduler::calls_of(IOLoop& loop) noexcept {
+  return loop.impl_->calls;
+}
+
 TaskScope& TaskScheduler::shield() noexcept {
   return *detached_;
 }

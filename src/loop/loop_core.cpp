@@ -289,6 +289,7 @@ void IOLoop::Impl::close(bool all_fds) noexcept {
   // left to take back.
   mailbox->close();
   tasks.close();
+  calls.close();
   if (all_fds) close_descriptors();
   handlers.for_each([this](HandlerTable::Entry& entry) { handlers.remove(entry); });
   handlers.reclaim();

@@ -13,6 +13,7 @@
 #include "loop/handler_table.h"
 #include "loop/loop_hooks.h"
 #include "loop/mailbox.h"
+#include "loop/pending_calls.h"
 #include "loop/signal_watch.h"
 #include "loop/sleep_policy.h"
 #include "loop/timer_queue.h"
@@ -95,6 +96,7 @@ struct IOLoop::Impl {
   void find_due_timeouts();
   void run_due_timeouts();
   void run_tasks();
+  void run_calls();
   [[nodiscard]] bool ran_remote_callbacks() const noexcept;
   void wait();
   void look();
@@ -134,6 +136,7 @@ struct IOLoop::Impl {
   std::map<int, std::shared_ptr<SignalEntry>> signal_handlers;
   UnblockedSignals unblocked;  // of the thread that runs the loop
   detail::TaskScheduler tasks;
+  detail::PendingCalls calls;
   TurnMonitor monitor;
   std::unique_ptr<Watchdog> watchdog;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "loop/pending_calls.h"
 #include "net/sockets.h"
 #include "platform/system_error.h"
 #include "stream/block_pool.h"
@@ -75,6 +76,11 @@ StreamWait::StreamWait(StreamCore& core, const char* act,
   core.add(*this);
 }
 
+StreamWait::StreamWait(StreamWait&& other) noexcept
+    : core_(other.core_), act_(other.act_), timeout_(other.timeout_) {
+  if (core_) core_->add(*this);
+}
+
 StreamWait::~StreamWait() {
   if (core_) core_->forget(*this);
 }
@@ -89,10 +95,23 @@ std::string StreamWait::describe() const {
   return core_ ? act_on(act_, core_->fd()) : act_;
 }
 
-void StreamWait::check_loop() const {
+void StreamWait::prepare() {
   if (!core_) throw StreamClosedError();
-  if (&frame->scope->scheduler()->loop() != &core_->check(act_)) {
+  const IOLoop& loop = core_->check(act_);
+  if (frame && &frame->scope->scheduler()->loop() != &loop) {
     throw_error(Errc::wrong_thread, act_);
+  }
+}
+
+void StreamWait::start(PendingCall& call) {
+  prepare();
+  call_ = &call;
+  begun_ = true;
+  PendingCalls::of(core_->loop().open_loop(act_)).expect(call);
+  if (try_now()) {
+    core_->complete(*this);
+  } else {
+    begin();
   }
 }
 
@@ -115,9 +134,13 @@ ReadWait::ReadWait(StreamCore& core, const char* act, ReadRequest request,
                    std::optional<Delay> timeout) noexcept
     : StreamWait(core, act, timeout), request_(std::move(request)) {}
 
-bool ReadWait::ready() {
-  check_loop();
+void ReadWait::prepare() {
+  StreamWait::prepare();
   core_->start_read(*this);
+}
+
+bool ReadWait::ready() {
+  prepare();
   return core_->try_read(*this);
 }
 
@@ -143,7 +166,7 @@ void ReadWait::release_memory() noexcept {
 }
 
 bool SentWait::ready() {
-  check_loop();
+  prepare();
   return core_->try_sent(*this);
 }
 
@@ -152,7 +175,7 @@ bool SentWait::try_now() noexcept {
 }
 
 bool ConnectWait::ready() {
-  check_loop();
+  prepare();
   return core_->try_connect(*this);
 }
 

@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 
+#include "loop/pending_calls.h"
 #include "platform/system_error.h"
 #include "stream/block_pool.h"
 
@@ -55,6 +56,7 @@ void StreamCore::end() noexcept {
     auto& wait = static_cast<StreamWait&>(*waits_.next);
     wait.core_ = nullptr;
     wait.unlink();
+    if (wait.call_) wait.call_->drop();
   }
 }
 
@@ -145,7 +147,12 @@ void StreamCore::stop_timer(TimeoutHandle& timer) noexcept {
 
 void StreamCore::complete(StreamWait& wait) noexcept {
   stop_timer(wait.timer_);
-  if (wait.begun_ && !wait.over) wait.resume();
+  if (wait.begun_ && !wait.over) go_on(wait);
+}
+
+void StreamCore::go_on(StreamWait& wait) noexcept {
+  if (!wait.call_) return wait.resume();
+  if (IOLoop* const loop = loop_.loop()) PendingCalls::of(*loop).call_soon(*wait.call_);
 }
 
 /// Goes on with those whose time has come. None of them runs here.
@@ -176,7 +183,7 @@ void StreamCore::on_timeout(StreamWait& wait) noexcept {
   } else {
     close(std::make_error_code(std::errc::timed_out));
   }
-  wait.resume();
+  go_on(wait);
 }
 
 // Events.

@@ -37,8 +37,8 @@ std::shared_ptr<StreamTransport> pipe_transport();
 namespace detail {
 
 /// A stream's descriptor, its buffers, and the operations that wait for them. Of its
-/// user's code it runs matchers alone: waits go on in the loop's next step, and the
-/// close callback is posted. So it is not destroyed in the middle of its own work.
+/// user's code it runs matchers alone: waits go on in the loop's next step, and
+/// callbacks are posted. So it is not destroyed in the middle of its own work.
 class StreamCore final : private TurnEnd {
  public:
   StreamCore(UniqueFd fd, IOLoop& loop, std::shared_ptr<StreamTransport> transport,
@@ -71,6 +71,8 @@ class StreamCore final : private TurnEnd {
 
   // For waits.
   void add(StreamWait& wait) noexcept { wait.link_behind(waits_); }
+  /// The result of the wait is there.
+  void complete(StreamWait& wait) noexcept;
   /// The wait is watched for from now on.
   void watch();
   void forget(StreamWait& wait) noexcept;
@@ -109,7 +111,7 @@ class StreamCore final : private TurnEnd {
   std::size_t send_with_queued(Bytes bytes) noexcept;
   void queue(Bytes bytes, bool half_sent);
   void settle_waits() noexcept;
-  void complete(StreamWait& wait) noexcept;
+  void go_on(StreamWait& wait) noexcept;
   void note(std::error_code error) noexcept;
   void close_descriptor() noexcept;
   void update_interest();

@@ -9,7 +9,9 @@
 #include <string>
 #include <system_error>
 #include <tuple>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "platform/tcp_pair.h"
 #include "support/pollers.h"
@@ -32,20 +34,55 @@ void run_on(IOLoop& loop, F body) {
 /// What connects the two ends of a test.
 enum class Link { tcp, local, pipe };
 
+/// How a test waits for the operations of a stream.
+enum class Form { task, callback };
+inline Form form_of_test = Form::task;
+
+/// The result of an operation of a stream, in the form of the test that runs.
+template <class Wait>
+Task<decltype(std::declval<Wait>().result())> in_form(Wait wait) {
+  using T = decltype(wait.result());
+  if (form_of_test == Form::task) co_return co_await wait;
+  const auto begin = [&wait](const Completion<T>& completion) {
+    std::move(wait).call([completion](Result<T> result) {
+      if (!result) {
+        completion.set_exception(result.exception());
+      } else if constexpr (std::is_void_v<T>) {
+        completion.set_value();
+      } else {
+        completion.set_value(result.get());
+      }
+    });
+  };
+  co_return co_await until<T>(begin);
+}
+template <class T>
+Task<T> in_form(Task<T> task) {
+  return task;
+}
+
 /// A loop of each poller, and two connected streams of each kind. Each test is a task.
-class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind>> {
+class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Form>> {
  public:
   static std::string name(const testing::TestParamInfo<ParamType>& info) {
     constexpr const char* links[] = {"tcp", "local", "pipe"};
     return std::string(links[static_cast<int>(std::get<0>(info.param))]) + "_" +
-           std::string(to_string(std::get<1>(info.param)));
+           std::string(to_string(std::get<1>(info.param))) +
+           (std::get<2>(info.param) == Form::callback ? "_callback" : "");
   }
-  static auto each() {
-    return testing::Combine(testing::Values(Link::tcp, Link::local, Link::pipe),
-                            testing::ValuesIn(working_poller_kinds()));
+  static auto each(std::vector<Link> links = {Link::tcp, Link::local, Link::pipe},
+                   std::vector<Form> forms = {Form::task}) {
+    return testing::Combine(testing::ValuesIn(links),
+                            testing::ValuesIn(working_poller_kinds()),
+                            testing::ValuesIn(forms));
+  }
+  static auto each_in_both_forms() {
+    return each({Link::tcp, Link::local, Link::pipe}, {Form::task, Form::callback});
   }
 
  protected:
+  StreamEnds() { form_of_test = std::get<2>(GetParam()); }
+
   /// A pipe goes one way only.
   [[nodiscard]] static bool both_ways() {
     return std::get<0>(GetParam()) != Link::pipe;
@@ -86,7 +123,7 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind>> {
 template <class F>
 Task<std::string> outcome_of(F act) {
   try {
-    (void)co_await act();
+    (void)co_await in_form(act());
   } catch (const StreamClosedError& error) {
     co_return error.real_error() ? "closed: " + error.real_error().message() : "closed";
   } catch (const std::exception& error) {

@@ -12,13 +12,14 @@ namespace tornado::test {
 namespace {
 
 class TestReadWrite : public StreamEnds {};
-INSTANTIATE_TEST_SUITE_P(, TestReadWrite, TestReadWrite::each(), TestReadWrite::name);
+INSTANTIATE_TEST_SUITE_P(, TestReadWrite, TestReadWrite::each_in_both_forms(),
+                         TestReadWrite::name);
 
 TEST_P(TestReadWrite, test_write_zero_bytes) {
   connect();
   play([this]() -> Task<void> {
-    co_await second->write("");
-    co_await second->flush();
+    co_await in_form(second->write(""));
+    co_await in_form(second->flush());
   });
   EXPECT_FALSE(second->writing());
 }
@@ -27,9 +28,9 @@ TEST_P(TestReadWrite, test_future_delayed_close_callback) {
   connect();
   play([this]() -> Task<void> {
     second->write("12");
-    EXPECT_EQ(co_await first->read_bytes(1), "1");
+    EXPECT_EQ(co_await in_form(first->read_bytes(1)), "1");
     second->close();
-    EXPECT_EQ(co_await first->read_bytes(1), "2");
+    EXPECT_EQ(co_await in_form(first->read_bytes(1)), "2");
   });
 }
 
@@ -37,9 +38,9 @@ TEST_P(TestReadWrite, test_close_buffered_data) {
   connect();
   play([this]() -> Task<void> {
     second->write(std::string(512, 'A'));
-    EXPECT_EQ(co_await first->read_bytes(256), std::string(256, 'A'));
+    EXPECT_EQ(co_await in_form(first->read_bytes(256)), std::string(256, 'A'));
     second->close();
-    EXPECT_EQ(co_await first->read_bytes(256), std::string(256, 'A'));
+    EXPECT_EQ(co_await in_form(first->read_bytes(256)), std::string(256, 'A'));
   });
 }
 
@@ -47,9 +48,9 @@ TEST_P(TestReadWrite, test_read_until_close_after_close) {
   connect();
   play([this]() -> Task<void> {
     second->write("1234");
-    EXPECT_EQ(co_await first->read_bytes(1), "1");
+    EXPECT_EQ(co_await in_form(first->read_bytes(1)), "1");
     second->close();
-    EXPECT_EQ(co_await first->read_until_close(), "234");
+    EXPECT_EQ(co_await in_form(first->read_until_close()), "234");
   });
 }
 
@@ -58,10 +59,10 @@ TEST_P(TestReadWrite, test_large_read_until) {
   play([this]() -> Task<void> {
     TaskGroup writer(loop);
     writer.start([](IOStream& to) -> Task<void> {
-      for (int i = 0; i < 4096; ++i) co_await to.write(std::string(1024, 'A'));
-      co_await to.write("\r\n");
+      for (int i = 0; i < 4096; ++i) co_await in_form(to.write(std::string(1024, 'A')));
+      co_await in_form(to.write("\r\n"));
     }(*second));
-    const std::string line = co_await first->read_until("\r\n");
+    const std::string line = co_await in_form(first->read_until("\r\n"));
     EXPECT_EQ(line.size(), 4194306u);
     co_await writer.join();
   });
@@ -73,10 +74,10 @@ TEST_P(TestReadWrite, test_read_until_with_close_after_second_packet) {
     TaskGroup reader(loop);
     std::string line;
     reader.start([](IOStream& from, std::string& to) -> Task<void> {
-      to = co_await from.read_until("done");
+      to = co_await in_form(from.read_until("done"));
     }(*first, line));
-    co_await second->write(std::string(2048, 'x'));
-    co_await second->flush();
+    co_await in_form(second->write(std::string(2048, 'x')));
+    co_await in_form(second->flush());
     co_await moment();
     second->write("done");
     second->close();
@@ -89,7 +90,7 @@ TEST_P(TestReadWrite, test_read_until_unsatisfied_after_close) {
   connect();
   play([this]() -> Task<void> {
     second->write(std::string(2048, 'x'));
-    co_await second->flush();
+    co_await in_form(second->flush());
     second->write("dang");
     second->close();
     EXPECT_EQ(co_await outcome_of([this] { return first->read_until("done"); }),
@@ -103,7 +104,7 @@ TEST_P(TestReadWrite, test_close_callback_with_pending_read) {
     bool told = false;
     first->set_close_callback([&told] { told = true; });
     second->write("OK\r\n");
-    EXPECT_EQ(co_await first->read_until("\r\n"), "OK\r\n");
+    EXPECT_EQ(co_await in_form(first->read_until("\r\n")), "OK\r\n");
     TaskGroup reader(loop);
     reader.start([](IOStream& from) -> Task<void> {
       EXPECT_EQ(co_await outcome_of([&from] { return from.read_until("\r\n"); }),
@@ -122,7 +123,7 @@ TEST_P(TestReadWrite, test_future_close_callback) {
     int told = 0;
     first->set_close_callback([&told] { ++told; });
     second->write("a");
-    EXPECT_EQ(co_await first->read_bytes(1), "a");
+    EXPECT_EQ(co_await in_form(first->read_bytes(1)), "a");
     co_await moment();
     EXPECT_EQ(told, 0);
     second->close();
@@ -136,11 +137,11 @@ TEST_P(TestReadWrite, test_read_bytes_partial) {
   connect();
   play([this]() -> Task<void> {
     second->write("hello");
-    EXPECT_EQ(co_await first->read_some(50), "hello");
+    EXPECT_EQ(co_await in_form(first->read_some(50)), "hello");
     second->write("world");
-    EXPECT_EQ(co_await first->read_some(3), "wor");
-    EXPECT_EQ(co_await first->read_some(3), "ld");
-    EXPECT_EQ(co_await first->read_some(0), "");
+    EXPECT_EQ(co_await in_form(first->read_some(3)), "wor");
+    EXPECT_EQ(co_await in_form(first->read_some(3)), "ld");
+    EXPECT_EQ(co_await in_form(first->read_some(0)), "");
   });
 }
 
@@ -150,9 +151,9 @@ TEST_P(TestReadWrite, test_read_until_max_bytes) {
     bool told = false;
     first->set_close_callback([&told] { told = true; });
     second->write("abcdef");
-    EXPECT_EQ(co_await first->read_until("def", {.max_bytes = 50}), "abcdef");
+    EXPECT_EQ(co_await in_form(first->read_until("def", {.max_bytes = 50})), "abcdef");
     second->write("abcdef");
-    EXPECT_EQ(co_await first->read_until("def", {.max_bytes = 6}), "abcdef");
+    EXPECT_EQ(co_await in_form(first->read_until("def", {.max_bytes = 6})), "abcdef");
     second->write("123456");
     EXPECT_EQ(co_await outcome_of(
                   [this] { return first->read_until("def", {.max_bytes = 5}); }),
@@ -178,7 +179,7 @@ TEST_P(TestReadWrite, test_read_until_regex_max_bytes) {
   play([&pattern, this]() -> Task<void> {
     second->write("abcdef");
     const ReadOptions exact = {.max_bytes = 6};
-    EXPECT_EQ(co_await read_until_regex(*first, pattern, exact), "abcdef");
+    EXPECT_EQ(co_await in_form(read_until_regex(*first, pattern, exact)), "abcdef");
     second->write("123456");
     EXPECT_EQ(co_await outcome_of([&pattern, this] {
                 return read_until_regex(*first, pattern, {.max_bytes = 5});
@@ -204,7 +205,7 @@ TEST_P(TestReadWrite, test_small_reads_from_large_buffer) {
   play([this]() -> Task<void> {
     second->write(std::string(100 << 10, 'a'));
     for (int i = 0; i < 100; ++i) {
-      EXPECT_EQ(co_await first->read_bytes(1024), std::string(1024, 'a'));
+      EXPECT_EQ(co_await in_form(first->read_bytes(1024)), std::string(1024, 'a'));
     }
   });
 }
@@ -215,7 +216,7 @@ TEST_P(TestReadWrite, test_small_read_untils_from_large_buffer) {
   play([&line, this]() -> Task<void> {
     for (int i = 0; i < 100; ++i) second->write(line);
     for (int i = 0; i < 100; ++i) {
-      EXPECT_EQ(co_await first->read_until("\n", {.max_bytes = 4096}), line);
+      EXPECT_EQ(co_await in_form(first->read_until("\n", {.max_bytes = 4096})), line);
     }
   });
 }
@@ -226,11 +227,12 @@ TEST_P(TestReadWrite, test_flow_control) {
   play([this]() -> Task<void> {
     TaskGroup writer(loop);
     writer.start([](IOStream& to) -> Task<void> {
-      co_await to.write(std::string(10 * MB, 'a'));
+      co_await in_form(to.write(std::string(10 * MB, 'a')));
     }(*second));
-    EXPECT_EQ((co_await first->read_bytes(MB)).size(), MB);
+    EXPECT_EQ((co_await in_form(first->read_bytes(MB))).size(), MB);
     for (int i = 0; i < 10; ++i) co_await moment();
-    for (int i = 0; i < 9; ++i) EXPECT_EQ((co_await first->read_bytes(MB)).size(), MB);
+    for (int i = 0; i < 9; ++i)
+      EXPECT_EQ((co_await in_form(first->read_bytes(MB))).size(), MB);
     co_await writer.join();
   });
 }
@@ -241,25 +243,27 @@ TEST_P(TestReadWrite, test_read_into) {
     std::array<char, 10> room{};
     TaskGroup reader(loop);
     reader.start([](IOStream& from, std::array<char, 10>& to) -> Task<void> {
-      EXPECT_EQ(co_await from.read_into(to), 10u);
+      EXPECT_EQ(co_await in_form(from.read_into(to)), 10u);
     }(*first, room));
     co_await moment();
     EXPECT_TRUE(first->reading());
     second->write("hello");
-    co_await second->flush();
+    co_await in_form(second->flush());
     co_await moment();
     EXPECT_TRUE(first->reading());
     second->write("world!!");
     co_await reader.join();
     EXPECT_FALSE(first->reading());
     EXPECT_EQ(std::string(room.data(), 10), "helloworld");
-    EXPECT_EQ(co_await first->read_bytes(2), "!!");
+    EXPECT_EQ(co_await in_form(first->read_bytes(2)), "!!");
   });
 }
 
 TEST_P(TestReadWrite, test_read_into_zero_bytes) {
   connect();
-  play([this]() -> Task<void> { EXPECT_EQ(co_await first->read_into({}), 0u); });
+  play([this]() -> Task<void> {
+    EXPECT_EQ(co_await in_form(first->read_into({})), 0u);
+  });
 }
 
 TEST_P(TestReadWrite, test_many_mixed_reads) {
@@ -274,7 +278,7 @@ TEST_P(TestReadWrite, test_many_mixed_reads) {
       std::mt19937 sizes(43);
       while (!bytes.empty()) {
         const auto count = (std::min)(bytes.size(), std::size_t{1} + sizes() % 1000);
-        co_await to.write(bytes.substr(0, count));
+        co_await in_form(to.write(bytes.substr(0, count)));
         bytes.remove_prefix(count);
       }
     }(*second, all));
@@ -282,10 +286,10 @@ TEST_P(TestReadWrite, test_many_mixed_reads) {
       const std::size_t count =
           (std::min)(all.size() - got.size(), std::size_t{1} + random() % 1000);
       if (random() % 2 == 0) {
-        got += co_await first->read_bytes(count);
+        got += co_await in_form(first->read_bytes(count));
       } else {
         std::string room(count, '\0');
-        EXPECT_EQ(co_await first->read_into(room), count);
+        EXPECT_EQ(co_await in_form(first->read_into(room)), count);
         got += room;
       }
     }
@@ -302,10 +306,11 @@ TEST_P(TestReadWrite, test_future_write) {
     TaskGroup writers(loop);
     for (int i = 0; i < 10; ++i) {
       writers.start([](IOStream& to) -> Task<void> {
-        for (int n = 0; n < 1000; ++n) co_await to.write(std::string(50, 'x'));
+        for (int n = 0; n < 1000; ++n) co_await in_form(to.write(std::string(50, 'x')));
       }(*second));
     }
-    for (std::size_t got = 0; got < all;) got += (co_await first->read_some()).size();
+    for (std::size_t got = 0; got < all;)
+      got += (co_await in_form(first->read_some())).size();
     co_await writers.join();
   });
 }
@@ -318,7 +323,7 @@ TEST_P(TestReadWrite, test_future_close_while_reading) {
     EXPECT_EQ(co_await outcome_of([this] { return first->read_bytes(1 << 20); }),
               "closed");
     // What came is still there.
-    EXPECT_EQ(co_await first->read_bytes(5), "hello");
+    EXPECT_EQ(co_await in_form(first->read_bytes(5)), "hello");
     EXPECT_EQ(co_await outcome_of([this] { return first->read_bytes(1); }), "closed");
   });
 }
@@ -328,7 +333,7 @@ TEST_P(TestReadWrite, test_future_read_until_close) {
   play([this]() -> Task<void> {
     second->write("all of it");
     second->close();
-    EXPECT_EQ(co_await first->read_until_close(), "all of it");
+    EXPECT_EQ(co_await in_form(first->read_until_close()), "all of it");
     EXPECT_EQ(co_await outcome_of([this] { return first->read_bytes(1); }), "closed");
   });
 }
@@ -338,10 +343,10 @@ TEST_P(TestReadWrite, test_pipe_iostream) {
   play([this]() -> Task<void> {
     second->write("he");
     second->write("llo world");
-    EXPECT_EQ(co_await first->read_until(" "), "hello ");
-    EXPECT_EQ(co_await first->read_bytes(3), "wor");
+    EXPECT_EQ(co_await in_form(first->read_until(" ")), "hello ");
+    EXPECT_EQ(co_await in_form(first->read_bytes(3)), "wor");
     second->close();
-    EXPECT_EQ(co_await first->read_until_close(), "ld");
+    EXPECT_EQ(co_await in_form(first->read_until_close()), "ld");
   });
 }
 
@@ -349,15 +354,14 @@ TEST_P(TestReadWrite, test_pipe_iostream_big_write) {
   connect();
   play([this]() -> Task<void> {
     second->write(std::string(1 << 20, '1'));
-    const std::string all = co_await first->read_bytes(1 << 20);
+    const std::string all = co_await in_form(first->read_bytes(1 << 20));
     EXPECT_EQ(all, std::string(1 << 20, '1'));
   });
 }
 
 class TestIOStream : public StreamEnds {};
 INSTANTIATE_TEST_SUITE_P(, TestIOStream,
-                         testing::Combine(testing::Values(Link::tcp),
-                                          testing::ValuesIn(working_poller_kinds())),
+                         TestIOStream::each({Link::tcp}, {Form::task, Form::callback}),
                          TestIOStream::name);
 
 TEST_P(TestIOStream, test_connection_refused) {
