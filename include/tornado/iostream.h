@@ -56,8 +56,19 @@ struct FinishLimits {
   Delay without_a_byte = std::chrono::seconds(5);
 };
 
-/// A connection that is read and written by tasks. It owns its descriptor, and closes
-/// it with the object. A stream belongs to the thread of its loop.
+/// A connection that is read and written by tasks or by callbacks. It owns its
+/// descriptor, and closes it with the object. A stream belongs to the thread of its
+/// loop.
+///
+/// A task awaits an operation: `co_await stream.read_until("\n")`. The callback form
+/// begins it at once: `stream.read_until("\n").call(f)`. The loop calls
+/// `f(Result<std::string>)` at the end of a turn, once, and never within call(). The
+/// results of one turn come in their order. `f` may close, move and destroy the stream.
+/// An exception of `f` goes to the loop's exception policy. A stream that is destroyed,
+/// and a loop that closes, destroy `f` without calling it. `f` may own its stream until
+/// then. call() throws what is no result: Errc::wrong_thread, Errc::loop_closed, and
+/// std::errc::operation_in_progress for a second read. Neither form allocates memory
+/// for a message once the thread has run some.
 ///
 /// One read at a time; writes may follow each other without a wait. Destroying or
 /// cancelling a task in the middle of an operation loses no byte: what was not returned

@@ -244,6 +244,32 @@ TEST_P(CallbackForm, goes_with_its_loop) {
   EXPECT_THROW(stream.read_bytes(1).call([](const auto&) {}), std::system_error);
 }
 
+TEST_P(CallbackForm, ends_a_session_with_the_loop) {
+  struct Session {
+    explicit Session(PipeIOStream s) : stream(std::move(s)) {}
+    PipeIOStream stream;
+  };
+  std::weak_ptr<Session> weak[2];
+  auto own = std::make_unique<IOLoop>(LoopOptions{.poller = std::get<1>(GetParam())});
+  FdPair ends = make_pipe();
+  {
+    // One waits for its result, and the other has it.
+    const auto reads =
+        std::make_shared<Session>(PipeIOStream(std::move(ends.first), *own));
+    reads->stream.read_bytes(1).call([reads](const auto&) {});
+    const auto wrote =
+        std::make_shared<Session>(PipeIOStream(std::move(ends.second), *own));
+    wrote->stream.flush().call([wrote](const auto&) {});
+    weak[0] = reads;
+    weak[1] = wrote;
+  }
+  EXPECT_FALSE(weak[0].expired());
+  EXPECT_FALSE(weak[1].expired());
+  own.reset();
+  EXPECT_TRUE(weak[0].expired());
+  EXPECT_TRUE(weak[1].expired());
+}
+
 TEST_P(CallbackForm, is_not_called_in_a_forked_child) {
   if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
   connect();
