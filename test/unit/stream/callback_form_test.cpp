@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the callback form of an operation promises beyond the form for tasks.
-#include <sys/socket.h>
-
 #include <array>
 #include <functional>
 #include <memory>
@@ -9,8 +7,6 @@
 #include <vector>
 
 #include "stream_ends.h"
-#include "support/child.h"
-#include "support/sanitizers.h"
 #include "tornado/netutil.h"
 #include "tornado/stream_regex.h"
 
@@ -270,28 +266,12 @@ TEST_P(CallbackForm, ends_a_session_with_the_loop) {
   EXPECT_TRUE(weak[1].expired());
 }
 
-TEST_P(CallbackForm, is_not_called_in_a_forked_child) {
-  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
-  connect();
-  int called = 0;
-  second->write("once").call([&called](Result<void>) { ++called; });
-  EXPECT_TRUE(passes_in_child([&] {
-    second.reset();
-    EXPECT_EQ(called, 0);
-  }));
-  play([&]() -> Task<void> {
-    while (called == 0) co_await moment();
-    second->close();
-    EXPECT_EQ(co_await first->read_until_close(), "once");
-  });
-}
-
 TEST(CallbackFormOfConnect, tells_of_the_connection_and_of_a_refusal) {
   IOLoop loop;
   std::vector<UniqueFd> listeners = bind_sockets(0, {.address = "127.0.0.1"});
   const SocketAddress there = local_address(listeners.front().get());
-  IOStream good(make_socket(AF_INET, SOCK_STREAM));
-  IOStream bad(make_socket(AF_INET, SOCK_STREAM));
+  IOStream good(make_socket(2, 1));
+  IOStream bad(make_socket(2, 1));
   int left = 2;
   const auto one_less = [&] {
     if (--left == 0) loop.stop();
