@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -7,10 +8,13 @@
 #include <csignal>
 #include <ctime>
 
+#include "platform/fd.h"
 #include "platform/system_call_linux.h"
 #include "platform/system_error.h"
+#include "platform/thread.h"
 #include "process/exit_wait.h"
 #include "tornado/error.h"
+#include "tornado/platform.h"
 
 namespace tornado {
 namespace {
@@ -121,6 +125,27 @@ bool signal_child(int pid, NativeFd process, int signal) {
 void await_end(int pid) noexcept {
   await_end(pid, invalid_fd);
 }
+
+#if !defined(TORNADO_HAS_KQUEUE)
+// A thread of this process makes it readable. A forked child has not the thread, but
+// shares the descriptor.
+UniqueFd open_exit_descriptor(int pid) noexcept {
+  try {
+    siginfo_t info;
+    const int result = wait_call(pid, invalid_fd, &info, WNOHANG | WNOWAIT);
+    const bool ended = result == -1 || (info.si_pid != 0 && is_end(info));
+    UniqueFd end = adopt_if_made(::eventfd(ended ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!end || ended) return end;
+    start_thread_with_signals_blocked([pid, told = duplicate(end.get())] {
+      await_end(pid);
+      ::eventfd_write(told.get(), 1);
+    }).detach();
+    return end;
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+#endif
 
 std::optional<ExitStatus> reap(int pid, NativeFd process, WaitFor wait) {
   std::optional<ExitStatus> status;

@@ -21,12 +21,6 @@ void put_off(AbandonedChild* child) noexcept {
 
 }  // namespace
 
-#if !defined(TORNADO_HAS_KQUEUE)
-UniqueFd open_exit_descriptor(int) noexcept {
-  return {};
-}
-#endif
-
 bool is_readable_at_end(NativeFd process) noexcept {
   return process != invalid_fd;
 }

@@ -266,15 +266,34 @@ TEST(Subprocess, a_thousand_that_end_at_once_are_all_reported) {
   }));
 }
 
-// As on a kernel before 5.2, or in a sandbox.
+/// As on a kernel before 5.2, or in a sandbox.
+bool deny_pidfds() {
+  constexpr unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+  return deny({{SYS_clone, EINVAL, {{0, flags}}},
+               {SYS_clone, EINVAL, {{0, flags | CLONE_FILES}}},
+               {SYS_pidfd_open, ENOSYS},
+               {SYS_pidfd_send_signal, ENOSYS}});
+}
+
+TEST(Subprocess, tells_a_forked_child_of_the_end_without_pidfds) {
+  if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
+  EXPECT_TRUE(passes_in_child([] {
+    ASSERT_TRUE(deny_pidfds());
+    IOLoop loop;
+    Subprocess child({.argv = {"cat"}, .in = Stdio::pipe()}, loop);
+    EXPECT_TRUE(passes_in_child([&] {
+      loop.after_fork();
+      ::kill(child.pid(), SIGKILL);
+      EXPECT_EQ(exit_of(child, loop).error, Errc::status_taken);
+    }));
+    EXPECT_EQ(child.wait_for_exit(false), -SIGKILL);
+  }));
+}
+
 TEST(Subprocess, works_without_pidfds) {
   if (!can_deny()) GTEST_SKIP() << "no seccomp filters here";
   EXPECT_TRUE(passes_in_child([] {
-    constexpr unsigned flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
-    ASSERT_TRUE(deny({{SYS_clone, EINVAL, {{0, flags}}},
-                      {SYS_clone, EINVAL, {{0, flags | CLONE_FILES}}},
-                      {SYS_pidfd_open, ENOSYS},
-                      {SYS_pidfd_send_signal, ENOSYS}}));
+    ASSERT_TRUE(deny_pidfds());
     IOLoop loop;
     Subprocess child({.argv = {"sleep", "1000"}});
     EXPECT_TRUE(child.send_signal(SIGTERM));
