@@ -52,6 +52,7 @@
 #include "tornado/tcp_client.h"
 #include "tornado/tcp_server.h"
 #include "tornado/time.h"
+#include "tornado/udp.h"
 #include "tornado/wait_iterator.h"
 #include "tornado/wait_line.h"
 #include "tornado/waker.h"

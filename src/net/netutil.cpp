@@ -28,14 +28,6 @@ std::error_code claim_address(NativeFd socket) noexcept {
 #endif
 }
 
-std::error_code share_port([[maybe_unused]] NativeFd socket) noexcept {
-#ifdef SO_REUSEPORT
-  return set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
-#else
-  return std::make_error_code(std::errc::not_supported);
-#endif
-}
-
 bool is_missing_family(const std::system_error& error) {
   return error.code() == std::errc::address_family_not_supported;
 }

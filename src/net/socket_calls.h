@@ -48,6 +48,8 @@ std::error_code stop_sending(NativeFd socket) noexcept;
 void refuse_sigpipe(NativeFd socket) noexcept;
 
 std::error_code set_option(NativeFd socket, int level, int option, int value) noexcept;
+/// Lets several sockets bind one port. not_supported on Windows.
+std::error_code share_port(NativeFd socket) noexcept;
 std::error_code bind_to(NativeFd socket, const SocketAddress& address) noexcept;
 std::error_code listen_on(NativeFd socket, int backlog) noexcept;
 

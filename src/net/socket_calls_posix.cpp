@@ -108,6 +108,10 @@ std::error_code set_option(NativeFd socket, int level, int option, int value) no
   return outcome(::setsockopt(socket, level, option, &value, sizeof value));
 }
 
+std::error_code share_port(NativeFd socket) noexcept {
+  return set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
 std::error_code bind_to(NativeFd socket, const SocketAddress& address) noexcept {
   return outcome(::bind(socket, native(address), native_size(address)));
 }

@@ -98,6 +98,10 @@ std::error_code set_option(NativeFd socket, int level, int option, int value) no
                               reinterpret_cast<const char*>(&value), sizeof value));
 }
 
+std::error_code share_port(NativeFd) noexcept {
+  return std::make_error_code(std::errc::not_supported);
+}
+
 std::error_code bind_to(NativeFd socket, const SocketAddress& address) noexcept {
   return outcome(::bind(socket, native(address), native_size(address)));
 }

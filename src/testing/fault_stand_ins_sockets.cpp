@@ -55,6 +55,28 @@ void copy_back(const msghdr&, const msghdr*) noexcept {}
 STAND_IN_OF_MESSAGE(recvmsg, msghdr)
 STAND_IN_OF_MESSAGE(sendmsg, const msghdr)
 
+/// Of several messages, one. Each moves whole.
+#define STAND_IN_OF_MESSAGES(name, parameters, arguments) \
+  extern "C" int __real_##name parameters;                \
+  extern "C" int __wrap_##name parameters;                \
+  extern "C" int __wrap_##name parameters {               \
+    tornado::faults::note_use(fd);                        \
+    const int error = TORNADO_STRIKE(#name);              \
+    if (error == moves_one_byte) {                        \
+      if (count > 1) count = 1;                           \
+    } else if (error != 0) {                              \
+      errno = error;                                      \
+      return -1;                                          \
+    }                                                     \
+    return __real_##name arguments;                       \
+  }
+
+STAND_IN_OF_MESSAGES(recvmmsg,
+                     (int fd, mmsghdr* all, unsigned count, int flags, timespec* end),
+                     (fd, all, count, flags, end))
+STAND_IN_OF_MESSAGES(sendmmsg, (int fd, mmsghdr* all, unsigned count, int flags),
+                     (fd, all, count, flags))
+
 extern "C" ssize_t __real_writev(int fd, const iovec* pieces, int count);
 extern "C" ssize_t __wrap_writev(int fd, const iovec* pieces, int count);
 extern "C" ssize_t __wrap_writev(int fd, const iovec* pieces, int count) {
