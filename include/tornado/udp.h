@@ -25,8 +25,8 @@
 
 namespace tornado {
 
-/// A datagram that has arrived. Its bytes and addresses belong to the socket, and are
-/// valid until the next receive() or the end of the socket.
+/// A datagram that has arrived. Its bytes and addresses belong to the socket. They are
+/// valid until its next receive(), and while it exists.
 struct Datagram {
   std::string_view bytes;
   const SocketAddress& source;
@@ -129,8 +129,8 @@ class TORNADO_API BatchSendWait final : public SendWait {
 /// A UDP socket, which tasks read and write. It owns its descriptor, and belongs to the
 /// thread of its loop. An error of one datagram or one peer leaves the socket open.
 ///
-/// A socket may be closed, moved and destroyed at any time, also while tasks wait for
-/// it, and in its error callback. The waits throw Errc::abandoned then. A cancelled or
+/// A socket may be closed, moved and destroyed at any time: in its error callback, and
+/// while tasks wait for it. The waits throw Errc::abandoned then. A cancelled or
 /// destroyed task loses no datagram: the next receive() gives it.
 ///
 /// Errors: Errc::wrong_thread and Errc::loop_closed as of IOLoop, and

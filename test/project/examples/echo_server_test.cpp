@@ -13,6 +13,7 @@
 #include "client.h"
 #include "program.h"
 #include "support/wait.h"
+#include "tornado/address.h"
 #include "tornado/fd.h"
 
 namespace tornado::test {
@@ -42,6 +43,28 @@ TEST(Echo, sends_each_line_back) {
   Program server("echo");
   const UniqueFd client = connect_to(port_of(server));
   EXPECT_EQ(echo(client.get(), "one\ntwo\n"), "one\ntwo\n");
+  server.send(SIGINT);
+  EXPECT_EQ(server.wait().exit_status, 0);
+}
+
+TEST(UDPEcho, sends_each_datagram_back_and_hears_of_clients_that_are_gone) {
+  Program server("udp_echo");
+  const SocketAddress to("127.0.0.1", port_of(server));
+  const auto* const name = static_cast<const sockaddr*>(to.data());
+  const auto ask = [&](NativeFd client) {
+    EXPECT_EQ(::sendto(client, "ping", 4, 0, name, static_cast<socklen_t>(to.size())),
+              4);
+  };
+  const UniqueFd client = make_socket(AF_INET, SOCK_DGRAM);
+  ask(client.get());
+  EXPECT_TRUE(becomes_readable(client.get()));
+  std::array<char, 8> answer;
+  EXPECT_EQ(::recv(client.get(), answer.data(), answer.size(), 0), 4);
+  // The server stops until the client is gone, so that its answer finds nobody.
+  server.send(SIGSTOP);
+  ask(make_socket(AF_INET, SOCK_DGRAM).get());
+  server.send(SIGCONT);
+  EXPECT_TRUE(server.line().ends_with(": Connection refused"));
   server.send(SIGINT);
   EXPECT_EQ(server.wait().exit_status, 0);
 }

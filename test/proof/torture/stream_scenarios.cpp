@@ -175,14 +175,55 @@ bool passed(const Means& means) {
   });
 }
 
+/// A fault may lose datagrams, and cut one as no network does. None is doubled.
+Task<bool> receive_batch(UDPSocket& from, std::span<const std::string> texts) {
+  std::size_t next = 0;
+  for (std::size_t count = 0; count < texts.size();) {
+    for (const Datagram& one : co_await from.receive(deadline)) {
+      while (next < texts.size() && !texts[next].starts_with(one.bytes)) ++next;
+      if (next++ == texts.size()) throw_wrong_bytes();
+      ++count;
+    }
+  }
+  co_return true;
+}
+
+Task<bool> exchange(UDPSocket first, UDPSocket second) {
+  first.bind(SocketAddress("127.0.0.1", 0));
+  second.bind(SocketAddress("127.0.0.1", 0));
+  std::size_t refused = 0;
+  first.set_error_callback([&](const SocketAddress&, std::error_code) { ++refused; });
+  const SocketAddress to = local_address(second.fileno());
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < 40; ++i) texts.push_back(text_of(i < 20 ? 100 : i));
+  std::vector<OutgoingDatagram> batch;
+  for (const std::string& text : texts) batch.push_back({text, to});
+  const BatchSent sent = co_await first.send_batch(batch, deadline);
+  if (sent.error) throw std::system_error(sent.error, "send_batch");
+  const bool right = co_await receive_batch(second, texts);
+  second.close();
+  co_await first.send_to("lost", to);
+  try {
+    (void)co_await first.receive(std::chrono::milliseconds(1));
+  } catch (const std::system_error& error) {
+    if (error.code() != Errc::timed_out) throw;
+  }
+  co_return right;
+}
+
+bool exchanged(const Means& means) {
+  return play(means, [](IOLoop& loop) {
+    return exchange(UDPSocket(AddressFamily::ipv4, loop),
+                    UDPSocket(AddressFamily::ipv4, loop));
+  });
+}
+
 }  // namespace
 
 std::vector<Family> stream_scenarios() {
-  return {{"streamed", &streamed, true, false},
-          {"piped", &piped, true, false},
-          {"talked", &talked, true, false},
-          {"served", &served, true, false},
-          {"passed", &passed, true, false}};
+  return {{"streamed", &streamed, true, false}, {"piped", &piped, true, false},
+          {"talked", &talked, true, false},     {"served", &served, true, false},
+          {"passed", &passed, true, false},     {"exchanged", &exchanged, true, false}};
 }
 
 }  // namespace tornado::torture
