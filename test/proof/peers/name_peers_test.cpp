@@ -28,8 +28,8 @@ using Addresses = Resolver::Addresses;
 std::vector<std::string> name_server(const std::string& address,
                                      const std::vector<std::string>& records) {
   std::vector<std::string> argv = command(
-      "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
-      "--no-hosts", "--user=root", "--group=root", "--pid-file=", "--bind-interfaces",
+      "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+      "--user=root", "--group=root", "--pid-file=", "--bind-interfaces",
       "--listen-address=" + address, "--local=/test/", "--log-facility=/dev/null");
   for (const std::string& record : records) argv.push_back("--host-record=" + record);
   return argv;
@@ -51,9 +51,11 @@ class NamePeers : public WithPeers {
   }
   void TearDown() override {
     if (!IsSkipped()) ::umount2("/etc", MNT_DETACH);
+    WithPeers::TearDown();
   }
 
-  /// Replaces resolv.conf. An answer that does not come is awaited for minutes.
+  /// Replaces resolv.conf. An answer that does not come is awaited for minutes, unless
+  /// `more` has other options.
   void ask(const std::string& server, const std::string& more = {}) const {
     etc.put("resolv.conf",
             "nameserver " + server + "\noptions timeout:30 attempts:5\n" + more + "\n");
@@ -78,6 +80,16 @@ class NamePeers : public WithPeers {
       co_return error.code().value();
     }
     co_return 0;
+  }
+
+  /// Whether a short timeout ends the question.
+  Task<bool> times_out(std::string name) {
+    try {
+      (void)co_await with_timeout(50ms, code_of(std::move(name)));
+    } catch (const std::system_error& error) {
+      co_return error.code() == Errc::timed_out;
+    }
+    co_return false;
   }
 
   const Folder etc;
@@ -186,6 +198,33 @@ TEST_F(NamePeers, arrive_after_the_server_was_slow) {
     });
     for (const std::string& address : co_await multi(std::move(asked))) {
       EXPECT_EQ(address, "127.0.1.1");
+    }
+  });
+}
+
+TEST_F(NamePeers, are_known_by_a_server_that_is_silent_about_ipv6) {
+  ask("127.0.0.1", "options timeout:3 attempts:1");
+  play([this]() -> Task<void> {
+    Peer peer(command("/usr/bin/python3", NAME_SERVER, "no-ipv6"));
+    EXPECT_EQ(co_await peer.line(), "ready");
+    const Addresses found =
+        co_await resolver.resolve("name.test", 80, AddressFamily::ipv4);
+    EXPECT_EQ(found.front().ip(), "127.0.1.1");
+    EXPECT_TRUE(co_await times_out("name.test"));
+  });
+}
+
+TEST_F(NamePeers, are_not_known_by_a_server_that_fails_or_talks_nonsense) {
+  ask("127.0.0.1", "options timeout:3 attempts:1");
+  play([this]() -> Task<void> {
+    for (const std::string how : {"failure", "cut", "other-question", "noise"}) {
+      Peer peer(command("/usr/bin/python3", NAME_SERVER, how));
+      EXPECT_EQ(co_await peer.line(), "ready");
+      if (how == "failure" || how == "cut") {
+        EXPECT_EQ(co_await code_of(how + ".test"), EAI_AGAIN) << how;
+      } else {
+        EXPECT_TRUE(co_await times_out(how + ".test")) << how;
+      }
     }
   });
 }

@@ -41,6 +41,12 @@ class BrokenNetwork : public WithPeers {
     }
   }
 
+  void TearDown() override {
+    server.stop();
+    server.cancel_connections();
+    WithPeers::TearDown();
+  }
+
   /// The port of a server on both families.
   static std::uint16_t listen_on_both(TCPServer& server) {
     server.listen(0);
@@ -255,6 +261,7 @@ class SlowNetwork : public WithPeers, public testing::WithParamInterface<const c
   }
   void TearDown() override {
     if (!IsSkipped()) run_program({"tc", "qdisc", "del", "dev", "lo", "root"});
+    WithPeers::TearDown();
   }
 };
 INSTANTIATE_TEST_SUITE_P(, SlowNetwork,

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "network.h"
+#include "support/open_numbers.h"
 
 namespace tornado::test {
 namespace {
@@ -59,6 +60,17 @@ void WithPeers::SetUp() {
   }
   if (find_program("ip").empty()) GTEST_SKIP() << "no program ip";
   if (!in_own_network()) GTEST_SKIP() << "no network namespace is allowed";
+  before_ = open_numbers();
+  loop_.emplace();
+}
+
+void WithPeers::TearDown() {
+  if (!loop_) return;
+  loop_.reset();
+  // A peer that was killed is reaped soon.
+  EXPECT_TRUE(wait_until([this] { return open_numbers() == before_; }))
+      << testing::PrintToString(open_numbers()) << " instead of "
+      << testing::PrintToString(before_);
 }
 
 }  // namespace tornado::test

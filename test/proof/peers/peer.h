@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,18 +65,20 @@ class WithPeers : public testing::Test {
   explicit WithPeers(std::vector<std::string> programs)
       : programs_(std::move(programs)) {}
   void SetUp() override;
+  /// Closes the loop. No descriptor is left then.
+  void TearDown() override;
 
   /// Runs a test that is a task.
   template <class F>
   void play(F body) {
     constexpr auto run = [](F function) -> Task<void> { co_await function(); };
-    loop.run_sync(run(std::move(body)), patience);
+    loop_->run_sync(run(std::move(body)), patience);
   }
-
-  IOLoop loop;
 
  private:
   const std::vector<std::string> programs_;
+  std::set<NativeFd> before_;
+  std::optional<IOLoop> loop_;
 };
 
 }  // namespace tornado::test

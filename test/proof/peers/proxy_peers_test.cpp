@@ -59,7 +59,7 @@ class Nginx : public WithPeers {
     folder.put("nginx.conf",
                "daemon off; master_process off; pid " + folder.file("pid") +
                    "; error_log stderr crit; user root;\n"
-                   "events { worker_connections 64; }\n"
+                   "events { worker_connections 256; }\n"
                    "http { access_log off; client_max_body_size 0;\n" +
                    temporary_folders() + "upstream ours { server 127.0.0.1:" +
                    (upstream == 0 ? std::string("9") : to) +
@@ -91,7 +91,7 @@ class Haproxy : public WithPeers {
       const std::string& mode, std::uint16_t to,
       const std::string& options = {}) const {
     folder.put("haproxy.cfg",
-               "global\n maxconn 100\ndefaults\n timeout connect 60s\n"
+               "global\n maxconn 256\ndefaults\n timeout connect 60s\n"
                " timeout client 60s\n timeout server 60s\n"
                "listen all\n mode " +
                    mode + "\n bind 127.0.0.1:" + std::to_string(front) +
@@ -165,6 +165,24 @@ TEST_F(Curl, gets_a_whole_refusal_while_it_still_sends) {
   });
 }
 
+/// Many requests, 50 at a time.
+Task<void> expect_many_downloads(std::uint16_t port) {
+  const std::string count = std::to_string(300 * 100'000);
+  const Outcome got =
+      co_await run_peer(curl("--parallel", "--parallel-immediate", "--parallel-max",
+                             "50", url(port, "/bytes/100000?[1-300]")));
+  EXPECT_EQ(std::to_string(got.output.size()), count);
+  EXPECT_EQ(got.returncode, 0);
+}
+
+TEST_F(Curl, makes_many_connections_at_a_time) {
+  TCPServer server(serve_http);
+  play([&]() -> Task<void> {
+    co_await expect_many_downloads(listen(server));
+    co_await server.drain();
+  });
+}
+
 TEST_F(Curl, may_be_killed_during_a_download) {
   TCPServer server(serve_http);
   play([&]() -> Task<void> {
@@ -192,6 +210,7 @@ TEST_F(Nginx, passes_our_refusal_on_while_a_client_still_sends) {
     Peer peer(nginx(front, listen(server)));
     co_await wait_for(front);
     for (int i = 0; i < 5; ++i) co_await expect_refusal(front);
+    co_await expect_many_downloads(front);
   });
 }
 
@@ -262,6 +281,7 @@ TEST_F(Haproxy, passes_every_byte_to_and_from_our_server) {
       co_await expect_download(front);
       co_await expect_upload(front);
       co_await expect_refusal(front);
+      co_await expect_many_downloads(front);
       peer.send(SIGTERM);
       (void)co_await peer.ended();
     }

@@ -21,6 +21,7 @@ std::string at(std::uint16_t port) {
 
 /// Free in this network: nobody else is there.
 constexpr std::uint16_t port = 7000;
+constexpr std::uint16_t ncat_port = 7001;
 
 /// Answers when all of the input is there.
 Task<void> answer_at_the_end(IOStream stream, SocketAddress) {
@@ -85,7 +86,8 @@ TEST_F(NcatPeer, gets_an_answer_after_the_end_of_its_input) {
 
 TEST_F(SocatPeer, sends_back_what_it_gets_until_our_end) {
   play([]() -> Task<void> {
-    const std::string on = "TCP-LISTEN:" + std::to_string(port) + ",bind=127.0.0.1";
+    const std::string on =
+        "TCP-LISTEN:" + std::to_string(port) + ",bind=127.0.0.1,reuseaddr";
     co_await expect_echo(command("socat", "-t60", "-b4096", on, "PIPE"),
                          SocketAddress("127.0.0.1", port));
   });
@@ -122,9 +124,9 @@ TEST_F(SocatPeer, reaches_our_server_at_a_path_and_an_abstract_name) {
 TEST_F(NcatPeer, sends_back_what_it_gets_until_our_end) {
   if (find_program("cat").empty()) GTEST_SKIP() << "no program cat";
   play([]() -> Task<void> {
-    Peer peer(command("ncat", "-l", "127.0.0.1", std::to_string(port), "-e",
+    Peer peer(command("ncat", "-l", "127.0.0.1", std::to_string(ncat_port), "-e",
                       find_program("cat")));
-    IOStream stream = co_await dial(port);
+    IOStream stream = co_await dial(ncat_port);
     for (int i = 0; i < 1000; ++i) {
       const std::string bytes = noise(1000);
       const std::string back = co_await through(stream, bytes);
@@ -188,9 +190,31 @@ TEST_F(SocatPeer, gets_all_of_an_answer_that_the_end_of_its_input_overtakes) {
   });
 }
 
+TEST_F(SocatPeer, is_stopped_and_our_writes_wait_for_it) {
+  constexpr std::size_t pieces = 1000;
+  const std::string piece = noise(100'000);
+  std::size_t written = 0;
+  TCPServer server([&](IOStream stream, SocketAddress) -> Task<void> {
+    for (; written < pieces; ++written) co_await stream.write(piece);
+    co_await stream.finish();
+  });
+  play([&]() -> Task<void> {
+    Peer peer(command("socat", "-u", "TCP:" + at(listen(server)), "STDOUT"));
+    EXPECT_EQ((co_await peer.out().read_bytes(1000)).size(), 1000u);
+    peer.send(SIGSTOP);
+    std::size_t before = pieces;  // until a moment without a write
+    while (std::exchange(before, written) != written) co_await sleep(20ms);
+    EXPECT_LT(written, pieces);
+    peer.send(SIGCONT);
+    EXPECT_EQ((co_await peer.rest()).size(), pieces * piece.size() - 1000);
+    co_await server.drain();
+  });
+}
+
 TEST_F(SocatPeer, is_killed_and_leaves_our_stream_with_an_end) {
   play([]() -> Task<void> {
-    const std::string on = "TCP-LISTEN:" + std::to_string(port) + ",bind=127.0.0.1";
+    const std::string on =
+        "TCP-LISTEN:" + std::to_string(port) + ",bind=127.0.0.1,reuseaddr";
     Peer peer(command("socat", on, "PIPE"));
     IOStream stream = co_await dial(port);
     EXPECT_EQ(co_await through(stream, "there"), "there");
