@@ -14,21 +14,27 @@
 namespace tornado::test {
 namespace {
 
-[[noreturn]] void become(const std::string& path, NativeFd input, NativeFd output,
-                         NativeFd errors, const std::function<void()>& before_exec) {
+[[noreturn]] void become(std::vector<std::string> words, NativeFd input,
+                         NativeFd output, NativeFd errors,
+                         const std::function<void()>& before_exec) {
   if (input != invalid_fd) ::dup2(input, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(errors, STDERR_FILENO);
   if (before_exec) before_exec();
-  ::execl(path.c_str(), path.c_str(), static_cast<char*>(nullptr));
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execv(argv.front(), argv.data());
   ::_exit(127);
 }
 
 }  // namespace
 
 Program::Program(const std::string& name, NativeFd input,
-                 const std::function<void()>& before_exec) {
-  const std::string path = EXAMPLES + name;
+                 const std::function<void()>& before_exec,
+                 const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {EXAMPLES + name};
+  words.insert(words.end(), arguments.begin(), arguments.end());
   FdPair output = make_pipe();
   FdPair errors = make_pipe();
   set_nonblocking(output.second.get(), false);
@@ -36,10 +42,14 @@ Program::Program(const std::string& name, NativeFd input,
   pid_ = ::fork();
   if (pid_ == -1) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid_ == 0) {
-    become(path, input, output.second.get(), errors.second.get(), before_exec);
+    become(words, input, output.second.get(), errors.second.get(), before_exec);
   }
   output_ = std::move(output.first);
   errors_ = std::move(errors.first);
+}
+
+bool Program::exists(const std::string& name) {
+  return ::access((EXAMPLES + name).c_str(), X_OK) == 0;
 }
 
 Program::~Program() {

@@ -22,7 +22,10 @@ class Program {
  public:
   /// `before_exec` runs in the child.
   explicit Program(const std::string& name, NativeFd input = invalid_fd,
-                   const std::function<void()>& before_exec = {});
+                   const std::function<void()>& before_exec = {},
+                   const std::vector<std::string>& arguments = {});
+  /// Whether the libraries that the example needs were there when it was built.
+  static bool exists(const std::string& name);
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;

@@ -82,8 +82,8 @@ TEST(Tutorial, step_6_sends_lines_back_to_each_client) {
   expect_end(program, "");
 }
 
-TEST(Tutorial, step_7_answers_from_threads_and_cuts_the_last_clients_off) {
-  Program program("tutorial_7_deadlines");
+void expect_answers_and_an_end(const std::string& name) {
+  Program program(name);
   const std::uint16_t port = port_of(program);
   {
     const UniqueFd gone = connect_to(port);
@@ -93,6 +93,14 @@ TEST(Tutorial, step_7_answers_from_threads_and_cuts_the_last_clients_off) {
   EXPECT_EQ(talk(client.get(), "1000\n", 1), "168\n");
   program.send(SIGTERM);
   expect_end(program, "the last clients were cut off\nanswered 2 lines\n");
+}
+
+TEST(Tutorial, step_7_answers_from_threads_and_cuts_the_last_clients_off) {
+  expect_answers_and_an_end("tutorial_7_deadlines");
+}
+
+TEST(Tutorial, step_8_does_so_on_streams) {
+  expect_answers_and_an_end("tutorial_8_streams");
 }
 
 }  // namespace
