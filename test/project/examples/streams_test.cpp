@@ -67,7 +67,8 @@ TEST(Chat, puts_a_reader_out_that_does_not_read) {
   send_text(sleeper.get(), "here\n");
   EXPECT_EQ(receive(sleeper.get(), 5), "here\n");
   const UniqueFd speaker = connect_to(port);
-  const std::string line = std::string(900, 'x') + '\n';
+  std::string line(900, 'x');
+  line.back() = '\n';
   // Until the reader was put out, more than all buffers hold.
   for (int i = 0; i < 20000; ++i) {
     send_text(speaker.get(), line);
