@@ -43,11 +43,12 @@ struct Times {
   double receive = 0;
 };
 
-/// Segments need one size: other batches alternate between two.
+/// Segments need one size. In other batches each datagram is longer than the one
+/// before.
 std::vector<std::string> bodies(Way way) {
   std::vector<std::string> all;
   for (std::size_t i = 0; i < batch; ++i) {
-    all.emplace_back(way == Way::segments ? size : size - i % 2, 'x');
+    all.emplace_back(way == Way::segments ? size : size - batch + 1 + i, 'x');
   }
   return all;
 }

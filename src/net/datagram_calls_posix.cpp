@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t most_messages = 32;
 constexpr std::size_t most_coalesced = 64;  // in one message, as kernels do it
 constexpr std::size_t most_to_send = 65000;
-constexpr std::size_t control_room = 256;
+constexpr std::size_t datagram_control_room = 256;
 
 SocketAddress address_of(const void* native, std::size_t size) noexcept {
   try {
@@ -133,7 +133,7 @@ struct DatagramBuffer::Parts {
   std::array<Message, most_messages> messages;
   std::array<iovec, most_messages> pieces;
   std::array<sockaddr_storage, most_messages> names;
-  std::array<DatagramControl<control_room>, most_messages> controls;
+  std::array<DatagramControl<datagram_control_room>, most_messages> controls;
   std::array<DatagramTold, most_messages> told;
   std::vector<Datagram> datagrams;
   bool full = false;
