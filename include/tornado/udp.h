@@ -5,6 +5,7 @@
 /// Sockets that send and receive datagrams.
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -18,6 +19,8 @@
 #include "tornado/callback.h"
 #include "tornado/fd.h"
 #include "tornado/ioloop.h"
+#include "tornado/result.h"
+#include "tornado/task.h"
 #include "tornado/wait_line.h"
 
 #pragma push_macro("fileno")
@@ -78,10 +81,37 @@ class TORNADO_API ReceiveWait final : public LineWait {
   bool ready();
   void suspend();
   DatagramBatch result();
+  template <ResultHandler<DatagramBatch> F>
+  void call(F done) && {
+    loop_to_call().spawn_callback(run(core_, limit_, where(), std::move(done)));
+  }
 
  private:
+  [[nodiscard]] IOLoop& loop_to_call() const;
+  template <class F>
+  static Task<void> run(std::shared_ptr<UDPCore> core, std::optional<Delay> timeout,
+                        std::source_location where, F done);
+
   std::shared_ptr<UDPCore> core_;
+  std::optional<Delay> limit_;
 };
+
+template <class F>
+Task<void> ReceiveWait::run(std::shared_ptr<UDPCore> core, std::optional<Delay> timeout,
+                            std::source_location where, F done) {
+  DatagramBatch batch;
+  std::exception_ptr failure;
+  try {
+    batch = co_await ReceiveWait(core, timeout, where);
+  } catch (const std::system_error& error) {
+    if (error.code() == Errc::abandoned) co_return;
+    failure = std::current_exception();
+  }
+  done(Result<DatagramBatch>::of([&] {
+    if (failure) std::rethrow_exception(failure);
+    return batch;
+  }));
+}
 
 /// A wait for room in the kernel.
 class TORNADO_API SendWait : public LineWait {
@@ -164,6 +194,10 @@ class TORNADO_API UDPSocket {
   /// std::errc::operation_in_progress. Throws Errc::timed_out. Without an error
   /// callback a connected socket throws here what ICMP has told, such as
   /// std::errc::connection_refused.
+  ///
+  /// The callback form is `receive().call(f)`. A task of the loop calls
+  /// `f(Result<DatagramBatch>)` once. A socket that is destroyed, and a loop that
+  /// closes, destroy `f` without calling it.
   [[nodiscard]] detail::ReceiveWait receive(std::optional<Delay> timeout = {},
                                             Location where = Location::current());
 

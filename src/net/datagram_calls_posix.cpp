@@ -71,12 +71,17 @@ struct DatagramTold {
 };
 
 void DatagramTold::read(msghdr& message) noexcept {
-  source = address_of(message.msg_name, message.msg_namelen);
+  const std::size_t size = message.msg_namelen;
+  // Most often it is the address of the message that was here before.
+  if (source.size() != size ||
+      std::memcmp(source.data(), message.msg_name, size) != 0) {
+    source = address_of(message.msg_name, size);
+  }
   segment = 0;
   if (message.msg_controllen == 0) return;
   for (cmsghdr* one = CMSG_FIRSTHDR(&message); one; one = CMSG_NXTHDR(&message, one)) {
     read_packet_info(*one);
-    if (const std::size_t size = segment_of(*one)) segment = size;
+    if (const std::size_t length = segment_of(*one)) segment = length;
   }
 }
 

@@ -12,10 +12,14 @@ namespace detail {
 
 ReceiveWait::ReceiveWait(std::shared_ptr<UDPCore> core, std::optional<Delay> timeout,
                          std::source_location where) noexcept
-    : LineWait("receive", timeout, where), core_(std::move(core)) {}
+    : LineWait("receive", timeout, where), core_(std::move(core)), limit_(timeout) {}
 
 ReceiveWait::~ReceiveWait() {
   core_->end_read(*this);
+}
+
+IOLoop& ReceiveWait::loop_to_call() const {
+  return core_->check("receive");
 }
 
 bool ReceiveWait::ready() {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -313,6 +314,45 @@ TEST_P(UDPSockets, lose_no_datagram_when_a_reader_is_cancelled) {
       }
       EXPECT_EQ(co_await error_of_receive(second, 0ms), Errc::timed_out);
     }
+  });
+}
+
+TEST_P(UDPSockets, call_back_with_what_has_arrived) {
+  play([this]() -> Task<void> {
+    std::vector<std::string> all;
+    std::error_code end;
+    // Begins the next receive itself.
+    std::function<void(Result<DatagramBatch>)> hear =
+        [&](Result<DatagramBatch> result) {
+          try {
+            for (std::string& one : texts(result.get())) all.push_back(std::move(one));
+            second.receive(all.size() < 2 ? 60s : 0s).call(hear);
+          } catch (const std::system_error& error) {
+            end = error.code();
+          }
+        };
+    second.receive().call(hear);
+    co_await moment();
+    co_await first.send_to("one", to_second);
+    while (all.empty()) co_await moment();
+    co_await first.send_to("two", to_second);
+    while (!end) co_await moment();
+    EXPECT_EQ(all, strings("one", "two"));
+    EXPECT_EQ(end, Errc::timed_out);
+  });
+}
+
+TEST_P(UDPSockets, destroy_a_callback_without_calling_it_when_they_are_destroyed) {
+  play([this]() -> Task<void> {
+    const auto alive = std::make_shared<int>();
+    auto doomed = std::make_unique<UDPSocket>(AddressFamily::ipv4, loop);
+    doomed->receive().call([alive](Result<DatagramBatch>) { ADD_FAILURE(); });
+    co_await moment();
+    doomed.reset();
+    while (alive.use_count() > 1) co_await moment();
+    second.close();
+    EXPECT_THROW(second.receive().call([](Result<DatagramBatch>) {}),
+                 std::system_error);
   });
 }
 
