@@ -116,7 +116,6 @@ case $case_name in
     expect ' llvm-19 '
     expect ' valgrind '
     expect ' libclang-rt-19-dev '
-    expect ' python3-tornado '
     expect '$ tools/check --everything'
     output=$(output_of --dry-run verify some || echo "status $?")
     expect 'verify takes no arguments'
