@@ -206,7 +206,7 @@ TEST_F(BrokenNetwork, resets_a_connection_and_both_ends_are_told) {
     stream.write("go\n");
     told = co_await ending_of(stream);
   });
-  play([&, this]() -> Task<void> {
+  play([&]() -> Task<void> {
     const std::uint16_t port = listen(watched);
     IOStream stream = co_await dial(port);
     EXPECT_EQ(co_await stream.read_until("\n"), "go\n");
