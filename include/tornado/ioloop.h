@@ -91,10 +91,10 @@ class TORNADO_API IOLoop {
   void add_handler(T& object, F handler, Events events,
                    Location where = Location::current()) {
     auto call = [&object, f = std::move(handler)](NativeFd, Events e) mutable {
+      if (e == Events::none) return static_cast<void>(object.close());  // close(true)
       f(object, e);
     };
-    add_file_object(
-        object.fileno(), std::move(call), [&object] { object.close(); }, events, where);
+    add_file_object(object.fileno(), std::move(call), events, where);
   }
   /// Changes the events before the loop next waits. Any number of changes until then
   /// costs one system call at most. On error nothing changes. If the kernel lacks
@@ -282,8 +282,7 @@ class TORNADO_API IOLoop {
   friend class detail::TaskScheduler;
   friend class Registration;
   friend class Timeout;
-  void add_file_object(NativeFd fd, Handler handler, Callback closer, Events events,
-                       Location where);
+  void add_file_object(NativeFd fd, Handler handler, Events events, Location where);
   /// Calls `first` on the loop, and runs until there is a result. Throws if none comes.
   void run_until(const std::shared_ptr<detail::PendingResult>& result, Callback first,
                  std::optional<Delay> timeout, const Location& where);

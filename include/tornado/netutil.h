@@ -46,14 +46,14 @@ struct BindOptions {
 
 /// Accepts on a listening socket until it is destroyed. It belongs to the thread of the
 /// loop. It may be destroyed in its own callback, and after the loop has closed. Then
-/// no further connection of the same turn is accepted. The socket stays the caller's.
+/// no further connection of the same turn is accepted.
 class TORNADO_API Acceptor {
  public:
   using Handler = UniqueFunction<void(UniqueFd connection, SocketAddress peer)>;
 
   Acceptor() noexcept;
   /// Accepts up to 64 connections in each turn, and then lets the loop go on. Throws
-  /// what IOLoop::add_handler throws.
+  /// what IOLoop::add_handler throws. The socket stays the caller's.
   ///
   /// An error of one connection, such as ECONNABORTED, is passed over. At the limit of
   /// descriptors or memory one waiting client is closed, with a descriptor in reserve.
@@ -61,6 +61,9 @@ class TORNADO_API Acceptor {
   /// until accepting works again. Any other error ends the accepting, and goes to the
   /// loop's exception policy.
   Acceptor(IOLoop& loop, NativeFd listener, Handler handler);
+  /// The same, and owns the socket. It closes the socket with this object, or with a
+  /// loop that closes its descriptors.
+  Acceptor(IOLoop& loop, UniqueFd listener, Handler handler);
   Acceptor(Acceptor&&) noexcept;
   Acceptor& operator=(Acceptor&&) noexcept;
   ~Acceptor();

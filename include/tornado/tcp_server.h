@@ -70,11 +70,6 @@ class TORNADO_API TCPServer {
   [[nodiscard]] std::vector<SocketAddress> addresses() const;
 
  private:
-  struct Listener {
-    UniqueFd socket;
-    Acceptor acceptor;
-  };
-
   void serve(UniqueFd connection, SocketAddress peer);
   static Task<void> run(std::shared_ptr<Handler> handler, IOStream stream,
                         SocketAddress peer);
@@ -83,7 +78,7 @@ class TORNADO_API TCPServer {
   const std::shared_ptr<Handler> handler_;
   const StreamOptions options_;
   std::vector<UniqueFd> bound_;
-  std::vector<Listener> listeners_;
+  std::vector<Acceptor> listeners_;
   std::optional<TaskGroup> connections_;  // from the first listener on
 };
 

@@ -33,6 +33,7 @@ HandlerTable::Entry& HandlerTable::add(NativeFd fd, IOLoop::Handler handler,
   entry.interest = events;
   entry.applied = Events::none;
   entry.owed = false;
+  entry.closes_itself = false;
   entry.state = Entry::State::live;
   slot_of_[index] = slot;
   ++live_;

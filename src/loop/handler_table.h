@@ -30,6 +30,7 @@ class HandlerTable {
     Events applied = Events::none;   // what the poller was told
     bool changed = false;            // listed
     bool owed = false;               // an edge was left out: the poller must look again
+    bool closes_itself = false;      // a file object, when called with none
     std::uint8_t unwatched = 0;      // the look after which the poller was told none
     enum class State : std::uint8_t { free, live, removed } state = State::free;
   };

@@ -139,15 +139,10 @@ void IOLoop::add_handler(NativeFd fd, Handler handler, Events events, Location w
   impl_->add(fd, std::move(handler), events, where);
 }
 
-void IOLoop::add_file_object(NativeFd fd, Handler handler, Callback closer,
-                             Events events, Location where) {
+void IOLoop::add_file_object(NativeFd fd, Handler handler, Events events,
+                             Location where) {
   add_handler(fd, std::move(handler), events, where);
-  try {
-    impl_->closers.insert_or_assign(fd, std::move(closer));
-  } catch (...) {
-    impl_->remove(*impl_->handlers.find(fd));
-    throw;
-  }
+  impl_->handlers.find(fd)->closes_itself = true;
 }
 
 void IOLoop::update_handler(NativeFd fd, Events events) {

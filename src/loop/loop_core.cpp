@@ -177,7 +177,6 @@ void IOLoop::Impl::remove(HandlerTable::Entry& entry) noexcept {
   if (entry.applied != Events::none && poller && mailbox->ours()) {
     poller->remove(entry.fd);
   }
-  const auto doomed = closers.extract(entry.fd);
   handlers.remove(entry);
   // A handler that runs stays whole, and events that wait are still told from stale
   // ones.
@@ -298,7 +297,6 @@ void IOLoop::Impl::close(bool all_fds) noexcept {
   batch_waiting = 0;
   const auto never = timers.clear();
   const auto deaf = std::exchange(signal_handlers, {});
-  const auto closers_gone = std::exchange(closers, {});
   const auto of_exceptions = std::exchange(exception_handler, {});
   open_loops.fetch_sub(1);
 }
@@ -306,10 +304,9 @@ void IOLoop::Impl::close(bool all_fds) noexcept {
 void IOLoop::Impl::close_descriptors() noexcept {
   dispatching = true;  // a file object's close() may remove the handler that owns it
   handlers.for_each([this](HandlerTable::Entry& entry) {
-    const auto closer = closers.extract(entry.fd);
     try {
-      if (closer) {
-        closer.mapped()();
+      if (entry.closes_itself) {
+        entry.handler(entry.fd, Events::none);
       } else {
         (void)try_close(entry.fd);
       }

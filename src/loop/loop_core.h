@@ -8,7 +8,6 @@
 #include <memory>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
 
 #include "loop/handler_table.h"
 #include "loop/loop_hooks.h"
@@ -128,7 +127,6 @@ struct IOLoop::Impl {
   const LoopHandle handle{mailbox};
   HandlerTable handlers;
   TimerQueue timers;
-  std::unordered_map<NativeFd, Callback> closers;  // of file objects
   struct SignalEntry {
     SignalHandler handler;
     Location where;

@@ -60,6 +60,10 @@ struct Acceptor::State : std::enable_shared_from_this<State> {
   State(IOLoop& on, NativeFd fd, Handler accepted)
       : loop(on.handle()), listener(fd), handler(std::move(accepted)) {}
 
+  [[nodiscard]] NativeFd fileno() const noexcept { return listener; }
+  void close() noexcept;
+  /// By value: removing the handler destroys what calls this.
+  static void accept_some(std::shared_ptr<State> state) { state->accept_some(); }
   void accept_some();
   /// False if accepting has to wait.
   bool go_on_after(const std::system_error& error);
@@ -69,6 +73,7 @@ struct Acceptor::State : std::enable_shared_from_this<State> {
 
   LoopHandle loop;  // this may outlive it
   const NativeFd listener;
+  UniqueFd owned;  // the listener, or empty
   Handler handler;
   UniqueFd reserve = open_reserve();
   Registration accepting;  // empty: stopped
@@ -132,18 +137,26 @@ void Acceptor::State::stop() noexcept {
   resume.reset();
 }
 
+void Acceptor::State::close() noexcept {
+  stop();
+  reserve.reset();
+  owned.reset();
+}
+
 Acceptor::Acceptor() noexcept = default;
 
 Acceptor::Acceptor(IOLoop& loop, NativeFd listener, Handler handler)
     : state_(std::make_shared<State>(loop, listener, std::move(handler))) {
   state_->accepting = Registration(
-      loop, listener,
-      [state = state_](NativeFd, Events) {
-        // Removing the handler destroys this lambda.
-        const auto alive =
-            state;  // NOLINT(performance-unnecessary-copy-initialization)
-        alive->accept_some();
-      },
+      loop, listener, [state = state_](NativeFd, Events) { State::accept_some(state); },
+      Events::read);
+}
+
+Acceptor::Acceptor(IOLoop& loop, UniqueFd listener, Handler handler)
+    : state_(std::make_shared<State>(loop, listener.get(), std::move(handler))) {
+  state_->owned = std::move(listener);
+  state_->accepting = Registration(
+      loop, *state_, [state = state_](State&, Events) { State::accept_some(state); },
       Events::read);
 }
 
@@ -156,7 +169,7 @@ Acceptor& Acceptor::operator=(Acceptor&& other) noexcept {
 }
 
 Acceptor::~Acceptor() {
-  if (state_) state_->stop();
+  if (state_) state_->close();
 }
 
 NativeFd Acceptor::listener() const noexcept {

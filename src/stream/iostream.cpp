@@ -92,7 +92,7 @@ bool StreamWait::withdraw() noexcept {
 }
 
 std::string StreamWait::describe() const {
-  return core_ ? act_on(act_, core_->fd()) : act_;
+  return core_ ? act_on(act_, core_->fileno()) : act_;
 }
 
 void StreamWait::prepare() {
@@ -333,7 +333,7 @@ std::error_code IOStream::error() const noexcept {
 }
 
 NativeFd IOStream::fileno() const noexcept {
-  return core_->fd();
+  return core_->fileno();
 }
 
 void IOStream::set_nodelay(bool on) noexcept {

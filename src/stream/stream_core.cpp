@@ -85,7 +85,7 @@ void StreamCore::connect(const SocketAddress& address) {
   if (closed()) throw StreamClosedError(error_);
   if (connecting_) {
     throw_error(std::make_error_code(std::errc::connection_already_in_progress),
-                act_on("connect", fd()));
+                act_on("connect", fileno()));
   }
   connecting_ = std::make_unique<Attempt>(Attempt{address, {}});
   retry_connect();
@@ -95,7 +95,7 @@ void StreamCore::connect(const SocketAddress& address) {
 // A Unix socket whose peer has no room for the connection says EAGAIN, and would be
 // reported as writable at once.
 void StreamCore::retry_connect() noexcept {
-  const std::error_code error = begin_connect(fd(), connecting_->peer);
+  const std::error_code error = begin_connect(fileno(), connecting_->peer);
   if (error == std::errc::resource_unavailable_try_again &&
       connecting_->peer.family() == AddressFamily::local) {
     connect_later();
@@ -127,7 +127,7 @@ bool StreamCore::try_connect(ConnectWait& wait) noexcept {
 
 void StreamCore::finish_connect() noexcept {
   connecting_.reset();
-  if (const std::error_code error = end_connect(fd())) return close(error);
+  if (const std::error_code error = end_connect(fileno())) return close(error);
   send_queued();
 }
 
@@ -215,7 +215,7 @@ void StreamCore::on_readable() {
     receive();  // to notice the end
   } else {
     interest_ = interest_ & ~Events::read;  // no read waits for it
-    loop_.loop()->update_handler(fd(), interest_);
+    loop_.loop()->update_handler(fileno(), interest_);
   }
 }
 
@@ -241,10 +241,11 @@ void StreamCore::update_interest() {
   }
   if (wanted == interest_) return;
   if (registered_) {
-    loop->update_handler(fd(), wanted);
+    loop->update_handler(fileno(), wanted);
   } else {
+    // As a file object: a loop that closes its descriptors closes the stream.
     loop->add_handler(
-        fd(), [this](NativeFd, Events events) { on_events(events); }, wanted);
+        *this, [](StreamCore& core, Events events) { core.on_events(events); }, wanted);
     registered_ = true;
   }
   interest_ = wanted;
@@ -272,7 +273,7 @@ void StreamCore::close_descriptor() noexcept {
   out_.clear();
   transport_->close();
   IOLoop* const loop = loop_.loop();
-  if (loop && registered_) loop->remove_handler(fd());
+  if (loop && registered_) loop->remove_handler(fileno());
   if (connecting_) stop_timer(connecting_->again);
   registered_ = false;
   connecting_.reset();

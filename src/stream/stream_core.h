@@ -67,7 +67,7 @@ class StreamCore final : private TurnEnd {
   std::uint64_t write(std::string_view bytes);
   bool try_sent(SentWait& wait) noexcept;
   std::error_code stop_sending() noexcept;
-  void close(std::error_code error) noexcept;
+  void close(std::error_code error = {}) noexcept;
 
   // For waits.
   void add(StreamWait& wait) noexcept { wait.link_behind(waits_); }
@@ -79,7 +79,7 @@ class StreamCore final : private TurnEnd {
   void on_timeout(StreamWait& wait) noexcept;
 
   void set_close_callback(Callback callback);
-  [[nodiscard]] NativeFd fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] NativeFd fileno() const noexcept { return fd_.get(); }
   [[nodiscard]] bool closed() const noexcept { return !fd_ || closing_; }
   [[nodiscard]] bool reading() const noexcept { return reader_ != nullptr; }
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }

@@ -46,7 +46,7 @@ bool StreamCore::receive() {
   std::span<std::byte> room = in_.room();
   const std::size_t most = options_.max_buffer_size - in_.size();
   if (room.size() > most) room = room.first(most);
-  const Moved got = transport_->read(fd(), room);
+  const Moved got = transport_->read(fileno(), room);
   drained_ = got.bytes < room.size();
   if (got.would_block()) return false;
   in_.commit(got.bytes);
@@ -162,7 +162,7 @@ void StreamCore::queue(Bytes bytes, bool half_sent) {
 }
 
 std::size_t StreamCore::send_now(std::span<const Bytes> pieces) noexcept {
-  const Moved done = transport_->write(fd(), pieces);
+  const Moved done = transport_->write(fileno(), pieces);
   std::size_t all = 0;
   for (const Bytes& piece : pieces) all += piece.size();
   full_ = done.bytes < all;  // the next call would only say so
@@ -210,7 +210,7 @@ bool StreamCore::try_sent(SentWait& wait) noexcept {
 
 std::error_code StreamCore::stop_sending() noexcept {
   output_ended_ = true;
-  return tornado::stop_sending(fd());
+  return tornado::stop_sending(fileno());
 }
 
 }  // namespace tornado::detail

@@ -30,11 +30,10 @@ void TCPServer::add_sockets(std::vector<UniqueFd> listeners) {
 void TCPServer::add_socket(UniqueFd listener) {
   IOLoop& loop = *IOLoop::current();
   if (!connections_) connections_.emplace(loop, OnFailure::report);
-  const NativeFd fd = listener.get();
-  Acceptor acceptor(loop, fd, [this](UniqueFd connection, SocketAddress peer) {
-    serve(std::move(connection), std::move(peer));
-  });
-  listeners_.push_back({std::move(listener), std::move(acceptor)});
+  listeners_.emplace_back(loop, std::move(listener),
+                          [this](UniqueFd connection, SocketAddress peer) {
+                            serve(std::move(connection), std::move(peer));
+                          });
 }
 
 void TCPServer::serve(UniqueFd connection, SocketAddress peer) {
@@ -70,8 +69,6 @@ bool TCPServer::start(int processes, int max_restarts) {
 
 void TCPServer::stop() noexcept {
   bound_.clear();
-  // Each acceptor ends before its socket is closed.
-  for (Listener& listener : listeners_) listener.acceptor = Acceptor();
   listeners_.clear();
 }
 
@@ -90,8 +87,8 @@ std::size_t TCPServer::connections() const noexcept {
 
 std::vector<SocketAddress> TCPServer::addresses() const {
   std::vector<SocketAddress> names;
-  for (const Listener& listener : listeners_) {
-    names.push_back(local_address(listener.socket.get()));
+  for (const Acceptor& listener : listeners_) {
+    names.push_back(local_address(listener.listener()));
   }
   return names;
 }

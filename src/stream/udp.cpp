@@ -222,7 +222,7 @@ bool UDPSocket::closed() const noexcept {
 }
 
 NativeFd UDPSocket::fileno() const noexcept {
-  return core_->fd();
+  return core_->fileno();
 }
 
 }  // namespace tornado

@@ -34,8 +34,8 @@ void UDPCore::watch(Events also) {
     watching_.update(wanted);
   } else {
     watching_ = Registration(
-        loop_.open_loop("UDPSocket"), fd(),
-        [core = shared_from_this()](NativeFd, Events events) {
+        loop_.open_loop("UDPSocket"), *this,
+        [core = shared_from_this()](UDPCore&, Events events) {
           // Closing destroys this lambda.
           const auto alive =
               core;  // NOLINT(performance-unnecessary-copy-initialization)
@@ -81,25 +81,26 @@ bool UDPCore::receive() {
 std::error_code UDPCore::receive_into_buffer() {
   if (!buffer_) {
     const bool coalesced =
-        options_.max_datagram_size >= largest_datagram && coalesce_received(fd());
+        options_.max_datagram_size >= largest_datagram && coalesce_received(fileno());
     buffer_ = std::make_unique<DatagramBuffer>(options_.max_datagram_size, coalesced);
   }
-  std::error_code error = buffer_->receive(fd());
-  if (queues_errors_ && error && !would_block(error)) error = buffer_->receive(fd());
+  std::error_code error = buffer_->receive(fileno());
+  if (queues_errors_ && error && !would_block(error))
+    error = buffer_->receive(fileno());
   return error;
 }
 
 void UDPCore::begin_read(ReceiveWait& wait) {
   if (reader_ && !reader_->cancelled) {
     throw_error(std::make_error_code(std::errc::operation_in_progress),
-                act_on("receive", fd()));
+                act_on("receive", fileno()));
   }
   reader_ = &wait;
 }
 
 DatagramBatch UDPCore::take() {
   if (!socket_) throw_error(Errc::abandoned, "receive");
-  if (failure_) throw_error(std::exchange(failure_, {}), act_on("receive", fd()));
+  if (failure_) throw_error(std::exchange(failure_, {}), act_on("receive", fileno()));
   received_ = false;
   return buffer_->datagrams();
 }
@@ -108,10 +109,10 @@ BatchSent UDPCore::send(std::span<const OutgoingDatagram> all) noexcept {
   if (full_ && writers().first()) {
     return {0, std::make_error_code(std::errc::operation_would_block)};
   }
-  BatchSent sent = send_datagrams(fd(), all, segmenting_);
+  BatchSent sent = send_datagrams(fileno(), all, segmenting_);
   if (queues_errors_ && sent.error && !would_block(sent.error)) {
     const std::size_t before = sent.count;
-    sent = send_datagrams(fd(), all.subspan(before), segmenting_);
+    sent = send_datagrams(fileno(), all.subspan(before), segmenting_);
     sent.count += before;
   }
   full_ = would_block(sent.error);
@@ -134,7 +135,7 @@ void UDPCore::send_waiting() noexcept {
 void UDPCore::tell_errors() {
   DatagramError found;
   for (int i = 0; i < most_errors_in_a_turn && socket_ && on_error_; ++i) {
-    if (!next_datagram_error(fd(), found)) return;
+    if (!next_datagram_error(fileno(), found)) return;
     const SharedCallback callback = on_error_;
     (*callback)(found.destination, found.error);
   }
@@ -145,9 +146,9 @@ void UDPCore::set_error_callback(UDPSocket::ErrorCallback callback) {
   const bool on = static_cast<bool>(callback);
   SharedCallback shared;
   if (on) shared = std::make_shared<UDPSocket::ErrorCallback>(std::move(callback));
-  const std::error_code error = queue_errors(fd(), family_, on);
+  const std::error_code error = queue_errors(fileno(), family_, on);
   if (error && error != std::errc::not_supported) {
-    throw_error(error, act_on("IP_RECVERR", fd()));
+    throw_error(error, act_on("IP_RECVERR", fileno()));
   }
   queues_errors_ = on && !error;
   // select waits for no errors alone.

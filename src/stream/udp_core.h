@@ -26,7 +26,7 @@ class UDPCore : public std::enable_shared_from_this<UDPCore> {
         options_(options) {}
 
   [[nodiscard]] LoopHandle& loop() noexcept { return loop_; }
-  [[nodiscard]] NativeFd fd() const noexcept { return socket_.get(); }
+  [[nodiscard]] NativeFd fileno() const noexcept { return socket_.get(); }
   [[nodiscard]] AddressFamily family() const noexcept { return family_; }
   /// Throws unless this thread may use the socket now.
   IOLoop& check(std::string_view act) const;

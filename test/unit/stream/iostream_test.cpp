@@ -117,6 +117,19 @@ TEST_P(EachStream, outlives_its_loop) {
   EXPECT_TRUE(stream.closed());
 }
 
+TEST_P(EachStream, closes_no_number_that_its_loop_has_closed) {
+  const auto own =
+      std::make_unique<IOLoop>(LoopOptions{.poller = std::get<1>(GetParam())});
+  FdPair ends = make_pipe();
+  PipeIOStream stream(std::move(ends.first), *own);
+  stream.set_close_callback([] {});  // so that the loop watches it
+  own->close(true);
+  EXPECT_TRUE(stream.closed());
+  const NumbersTaken again;
+  stream.close();
+  EXPECT_TRUE(again.are_open());
+}
+
 TEST_P(EachStream, may_be_destroyed_on_another_thread) {
   connect();
   play([this]() -> Task<void> {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "platform/tcp_pair.h"
+#include "support/open_numbers.h"
 #include "support/pollers.h"
 #include "support/wait.h"
 #include "tornado/gen.h"
@@ -116,6 +118,20 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
   IOLoop loop{LoopOptions{.poller = std::get<1>(GetParam())}};
   std::unique_ptr<IOStream> first;
   std::unique_ptr<IOStream> second;
+};
+
+/// Other files, under numbers that were free.
+class NumbersTaken {
+ public:
+  NumbersTaken() {
+    for (FdPair& pair : pairs_) pair = make_socket_pair();
+    taken_ = open_numbers();
+  }
+  [[nodiscard]] bool are_open() const { return open_numbers() == taken_; }
+
+ private:
+  std::array<FdPair, 16> pairs_;
+  std::set<NativeFd> taken_;
 };
 
 /// How an operation ended: "" for a result, the real error of a StreamClosedError, or

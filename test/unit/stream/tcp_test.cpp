@@ -106,6 +106,15 @@ TEST_P(TCPServerTest, test_stop_in_callback) {
   EXPECT_EQ(log.count(LogLevel::error), 0u);
 }
 
+TEST_P(TCPServerTest, closes_no_number_that_its_loop_has_closed) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "127.0.0.1"});
+  loop.close(true);
+  const NumbersTaken again;
+  server.stop();
+  EXPECT_TRUE(again.are_open());
+}
+
 TEST_P(TCPServerTest, serves_again_after_stop) {
   TCPServer server(echo_lines);
   for (int i = 0; i < 2; ++i) {

@@ -69,6 +69,10 @@ Task<std::error_code> error_of_receive(UDPSocket& socket,
   co_return std::error_code();
 }
 
+Task<void> expect_abandoned(UDPSocket& from) {
+  EXPECT_EQ(co_await error_of_receive(from), Errc::abandoned);
+}
+
 /// Two sockets with names, on each poller.
 class UDPSockets : public testing::TestWithParam<PollerKind> {
  protected:
@@ -372,9 +376,7 @@ TEST_P(UDPSockets, end_the_wait_of_a_reader_when_they_are_destroyed) {
   play([this]() -> Task<void> {
     auto doomed = std::make_unique<UDPSocket>(AddressFamily::ipv4, loop);
     TaskGroup reader(loop);
-    reader.start([](UDPSocket& from) -> Task<void> {
-      EXPECT_EQ(co_await error_of_receive(from), Errc::abandoned);
-    }(*doomed));
+    reader.start(expect_abandoned(*doomed));
     co_await moment();
     doomed.reset();
     co_await reader.join();
@@ -405,9 +407,7 @@ TEST_P(UDPSockets, may_be_destroyed_on_another_thread) {
   play([this]() -> Task<void> {
     auto doomed = std::make_unique<UDPSocket>(AddressFamily::ipv4, loop);
     TaskGroup reader(loop);
-    reader.start([](UDPSocket& from) -> Task<void> {
-      EXPECT_EQ(co_await error_of_receive(from), Errc::abandoned);
-    }(*doomed));
+    reader.start(expect_abandoned(*doomed));
     co_await moment();
     co_await run_in_executor([&doomed] { doomed.reset(); });
     co_await reader.join();
@@ -439,6 +439,21 @@ TEST_P(UDPSockets, outlive_their_loop) {
   EXPECT_THROW(socket.send_to("x", to_second), std::system_error);
   socket.close();
   EXPECT_TRUE(socket.closed());
+}
+
+TEST_P(UDPSockets, close_no_number_that_their_loop_has_closed) {
+  const auto own = std::make_unique<IOLoop>(
+      LoopOptions{.poller = GetParam(), .make_current = false});
+  UDPSocket socket(AddressFamily::ipv4, *own);
+  own->spawn_callback(
+      [](UDPSocket& from) -> Task<void> { (void)co_await from.receive(); }(socket));
+  own->add_callback([&own] { own->stop(); });
+  own->start();
+  own->close(true);
+  EXPECT_TRUE(socket.closed());
+  const NumbersTaken again;
+  socket.close();
+  EXPECT_TRUE(again.are_open());
 }
 
 TEST_P(UDPSockets, leave_no_descriptor_behind) {
@@ -601,9 +616,7 @@ TEST_P(UDPErrors, may_end_the_socket_in_their_callback) {
       doomed.reset();
     });
     TaskGroup reader(loop);
-    reader.start([](UDPSocket& from) -> Task<void> {
-      EXPECT_EQ(co_await error_of_receive(from), Errc::abandoned);
-    }(*doomed));
+    reader.start(expect_abandoned(*doomed));
     co_await moment();
     doomed->send_to("lost", nobody());
     doomed->send_to("lost", nobody());
