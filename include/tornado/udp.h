@@ -254,6 +254,9 @@ class TORNADO_API UDPSocket {
   [[nodiscard]] NativeFd fileno() const noexcept;
 
  private:
+  UDPSocket(UniqueFd&& socket, AddressFamily family, IOLoop& loop,
+            const UDPOptions& options);
+
   std::shared_ptr<detail::UDPCore> core_;  // null once it is moved from
 };
 

@@ -61,9 +61,6 @@ bool next_datagram_error(NativeFd socket, DatagramError& found) noexcept;
 /// system does not distinguish sockets that are connected.
 void hear_errors(NativeFd socket, bool on) noexcept;
 
-enum class Membership { join, leave };
-std::error_code change_membership(NativeFd socket, const SocketAddress& group,
-                                  unsigned interface_index, Membership change) noexcept;
 std::error_code set_multicast_interface(NativeFd socket, AddressFamily family,
                                         unsigned interface_index) noexcept;
 

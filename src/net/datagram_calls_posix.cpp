@@ -9,6 +9,7 @@
 
 #include "net/datagram_calls.h"
 #include "net/datagram_messages.h"
+#include "net/packet_info.h"
 #include "net/socket_calls.h"
 #include "platform/system_error.h"
 
@@ -20,36 +21,11 @@ constexpr std::size_t most_coalesced = 64;  // in one message, as kernels do it
 constexpr std::size_t most_to_send = 65000;
 constexpr std::size_t datagram_control_room = 256;
 
-SocketAddress address_of(const void* native, std::size_t size) noexcept {
-  try {
-    return SocketAddress::from_native(native, size);
-  } catch (const std::exception&) {
-    return {};  // of a family that no datagram of ours has
-  }
-}
-
 template <class T>
 T content(const cmsghdr& control) noexcept {
   T value;
   std::memcpy(&value, CMSG_DATA(const_cast<cmsghdr*>(&control)), sizeof value);
   return value;
-}
-
-SocketAddress ip_address(const in_addr& ip) noexcept {
-  sockaddr_in native{};
-  native.sin_family = AF_INET;
-  native.sin_addr = ip;
-  return address_of(&native, sizeof native);
-}
-
-SocketAddress ip_address(const in6_pktinfo& info) noexcept {
-  sockaddr_in6 native{};
-  native.sin6_family = AF_INET6;
-  native.sin6_addr = info.ipi6_addr;
-  if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) {
-    native.sin6_scope_id = static_cast<std::uint32_t>(info.ipi6_ifindex);
-  }
-  return address_of(&native, sizeof native);
 }
 
 }  // namespace
@@ -75,7 +51,7 @@ void DatagramTold::read(msghdr& message) noexcept {
   // Most often it is the address of the message that was here before.
   if (source.size() != size ||
       std::memcmp(source.data(), message.msg_name, size) != 0) {
-    source = address_of(message.msg_name, size);
+    source = address_or_empty(message.msg_name, size);
   }
   segment = 0;
   if (message.msg_controllen == 0) return;
@@ -88,19 +64,19 @@ void DatagramTold::read(msghdr& message) noexcept {
 void DatagramTold::read_packet_info(const cmsghdr& control) noexcept {
   if (control.cmsg_level == IPPROTO_IPV6 && control.cmsg_type == IPV6_PKTINFO) {
     const auto info = content<in6_pktinfo>(control);
-    local = ip_address(info);
+    local = address_of_ipv6(info);
     interface_index = static_cast<unsigned>(info.ipi6_ifindex);
   }
   if (control.cmsg_level != IPPROTO_IP) return;
 #if defined(IP_PKTINFO)
   if (control.cmsg_type == IP_PKTINFO) {
     const auto info = content<in_pktinfo>(control);
-    local = ip_address(info.ipi_addr);
+    local = address_of(info.ipi_addr);
     interface_index = static_cast<unsigned>(info.ipi_ifindex);
   }
 #elif defined(IP_RECVDSTADDR)
   if (control.cmsg_type == IP_RECVDSTADDR) {
-    local = ip_address(content<in_addr>(control));
+    local = address_of(content<in_addr>(control));
   }
 #endif
 }
@@ -328,18 +304,6 @@ std::error_code tell_packet_info(NativeFd socket, AddressFamily family) noexcept
 // A connected socket hears of its peer's errors by itself.
 void hear_errors(NativeFd, bool) noexcept {}
 
-std::error_code change_membership(NativeFd socket, const SocketAddress& group,
-                                  unsigned interface_index,
-                                  Membership change) noexcept {
-  group_req request{};
-  request.gr_interface = interface_index;
-  std::memcpy(&request.gr_group, group.data(), group.size());
-  const int level = group.family() == AddressFamily::ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
-  const int option = change == Membership::join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
-  if (::setsockopt(socket, level, option, &request, sizeof request) == 0) return {};
-  return last_error();
-}
-
 std::error_code set_multicast_interface(NativeFd socket, AddressFamily family,
                                         unsigned interface_index) noexcept {
   if (family == AddressFamily::ipv6) {
@@ -348,10 +312,8 @@ std::error_code set_multicast_interface(NativeFd socket, AddressFamily family,
   }
   ip_mreqn choice{};
   choice.imr_ifindex = static_cast<decltype(choice.imr_ifindex)>(interface_index);
-  if (::setsockopt(socket, IPPROTO_IP, IP_MULTICAST_IF, &choice, sizeof choice) == 0) {
-    return {};
-  }
-  return last_error();
+  return set_option(socket, IPPROTO_IP, IP_MULTICAST_IF,
+                    std::as_bytes(std::span(&choice, 1)));
 }
 
 }  // namespace tornado

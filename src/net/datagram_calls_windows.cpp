@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "net/datagram_calls.h"
+#include "net/packet_info.h"
 #include "net/socket_calls.h"
 #include "net/sockets.h"
 #include "platform/error_windows.h"
@@ -22,14 +23,6 @@ LPFN_WSARECVMSG find_receive_message(NativeFd socket) noexcept {
   ::WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof id, &found,
              sizeof found, &size, nullptr, nullptr);
   return found;
-}
-
-SocketAddress address_of(const void* native, std::size_t size) noexcept {
-  try {
-    return SocketAddress::from_native(native, size);
-  } catch (const std::exception&) {
-    return {};
-  }
 }
 
 template <class T>
@@ -72,17 +65,11 @@ void DatagramBuffer::Parts::read_control(WSAMSG& message) noexcept {
        one = WSA_CMSG_NXTHDR(&message, one)) {
     if (one->cmsg_level == IPPROTO_IP && one->cmsg_type == IP_PKTINFO) {
       const auto info = content<IN_PKTINFO>(one);
-      sockaddr_in native{};
-      native.sin_family = AF_INET;
-      native.sin_addr = info.ipi_addr;
-      local = address_of(&native, sizeof native);
+      local = address_of(info.ipi_addr);
       interface_index = info.ipi_ifindex;
     } else if (one->cmsg_level == IPPROTO_IPV6 && one->cmsg_type == IPV6_PKTINFO) {
       const auto info = content<IN6_PKTINFO>(one);
-      sockaddr_in6 native{};
-      native.sin6_family = AF_INET6;
-      native.sin6_addr = info.ipi6_addr;
-      local = address_of(&native, sizeof native);
+      local = address_of_ipv6(info);
       interface_index = info.ipi6_ifindex;
     }
   }
@@ -113,7 +100,7 @@ std::error_code DatagramBuffer::receive(NativeFd socket) noexcept {
   const bool truncated = result != 0 && ::WSAGetLastError() == WSAEMSGSIZE;
   if (result != 0 && !truncated) return last_windows_error();
   if (truncated) count = buffer.len;
-  parts.source = address_of(&name, static_cast<std::size_t>(message.namelen));
+  parts.source = address_or_empty(&name, static_cast<std::size_t>(message.namelen));
   parts.read_control(message);
   parts.datagram.emplace(Datagram{{buffer.buf, count},
                                   parts.source,
@@ -174,21 +161,6 @@ void hear_errors(NativeFd socket, bool on) noexcept {
   constexpr DWORD SIO_UDP_CONNRESET = _WSAIOW(IOC_VENDOR, 12);
 #endif
   (void)set_by_ioctl(socket, SIO_UDP_CONNRESET, on);
-}
-
-std::error_code change_membership(NativeFd socket, const SocketAddress& group,
-                                  unsigned interface_index,
-                                  Membership change) noexcept {
-  group_req request{};
-  request.gr_interface = interface_index;
-  std::memcpy(&request.gr_group, group.data(), group.size());
-  const int level = group.family() == AddressFamily::ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
-  const int option = change == Membership::join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
-  if (::setsockopt(socket, level, option, reinterpret_cast<const char*>(&request),
-                   sizeof request) == 0) {
-    return {};
-  }
-  return last_windows_error();
 }
 
 std::error_code set_multicast_interface(NativeFd socket, AddressFamily family,

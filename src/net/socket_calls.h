@@ -47,7 +47,12 @@ std::error_code stop_sending(NativeFd socket) noexcept;
 /// Sets what a socket needs so that a write raises no SIGPIPE.
 void refuse_sigpipe(NativeFd socket) noexcept;
 
-std::error_code set_option(NativeFd socket, int level, int option, int value) noexcept;
+std::error_code set_option(NativeFd socket, int level, int option,
+                           Bytes value) noexcept;
+inline std::error_code set_option(NativeFd socket, int level, int option,
+                                  int value) noexcept {
+  return set_option(socket, level, option, std::as_bytes(std::span(&value, 1)));
+}
 /// Lets several sockets bind one port. not_supported on Windows.
 std::error_code share_port(NativeFd socket) noexcept;
 std::error_code bind_to(NativeFd socket, const SocketAddress& address) noexcept;

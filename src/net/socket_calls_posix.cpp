@@ -104,8 +104,10 @@ void refuse_sigpipe([[maybe_unused]] NativeFd socket) noexcept {
 #endif
 }
 
-std::error_code set_option(NativeFd socket, int level, int option, int value) noexcept {
-  return outcome(::setsockopt(socket, level, option, &value, sizeof value));
+std::error_code set_option(NativeFd socket, int level, int option,
+                           Bytes value) noexcept {
+  return outcome(::setsockopt(socket, level, option, value.data(),
+                              static_cast<socklen_t>(value.size())));
 }
 
 std::error_code share_port(NativeFd socket) noexcept {

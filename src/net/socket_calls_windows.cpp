@@ -93,9 +93,11 @@ std::error_code stop_sending(NativeFd socket) noexcept {
 
 void refuse_sigpipe(NativeFd) noexcept {}
 
-std::error_code set_option(NativeFd socket, int level, int option, int value) noexcept {
+std::error_code set_option(NativeFd socket, int level, int option,
+                           Bytes value) noexcept {
   return outcome(::setsockopt(socket, level, option,
-                              reinterpret_cast<const char*>(&value), sizeof value));
+                              reinterpret_cast<const char*>(value.data()),
+                              static_cast<int>(value.size())));
 }
 
 std::error_code share_port(NativeFd) noexcept {

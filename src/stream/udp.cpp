@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tornado/udp.h"
 
+#include <cstring>
+
 #include "net/lookup.h"
 #include "net/sockets.h"
 #include "platform/system_error.h"
@@ -101,17 +103,31 @@ UniqueFd open_socket(AddressFamily family) {
   return socket;
 }
 
+std::error_code change_groups(NativeFd socket, int option, const SocketAddress& group,
+                              unsigned interface_index) noexcept {
+  group_req request{};
+  request.gr_interface = interface_index;
+  std::memcpy(&request.gr_group, group.data(), group.size());
+  const int level = group.family() == AddressFamily::ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  return set_option(socket, level, option, std::as_bytes(std::span(&request, 1)));
+}
+
 }  // namespace
 
 UDPSocket::UDPSocket(AddressFamily family, const UDPOptions& options)
     : UDPSocket(family, *IOLoop::current(), options) {}
 
 UDPSocket::UDPSocket(AddressFamily family, IOLoop& loop, const UDPOptions& options)
-    : UDPSocket(open_socket(family), loop, options) {}
+    : UDPSocket(open_socket(family), family, loop, options) {}
 
-UDPSocket::UDPSocket(UniqueFd socket, IOLoop& loop, const UDPOptions& options) {
+UDPSocket::UDPSocket(UniqueFd socket, IOLoop& loop, const UDPOptions& options)
+    : UDPSocket(std::move(socket), local_address(socket.get()).family(), loop,
+                options) {}
+
+// Winsock names no socket that is not bound, so the family is not asked for here.
+UDPSocket::UDPSocket(UniqueFd&& socket, AddressFamily family, IOLoop& loop,
+                     const UDPOptions& options) {
   const NativeFd fd = socket.get();
-  const AddressFamily family = local_address(fd).family();
   set_nonblocking(fd);
   hear_errors(fd, false);
   if (options.packet_info) succeed(tell_packet_info(fd, family), "IP_PKTINFO", fd);
@@ -180,13 +196,13 @@ void UDPSocket::set_error_callback(ErrorCallback callback) {
 
 void UDPSocket::join_group(const SocketAddress& group, unsigned interface_index) {
   const std::error_code error =
-      change_membership(fileno(), group, interface_index, Membership::join);
+      change_groups(fileno(), MCAST_JOIN_GROUP, group, interface_index);
   if (error) throw_error(error, "join " + to_string(group));
 }
 
 void UDPSocket::leave_group(const SocketAddress& group, unsigned interface_index) {
   const std::error_code error =
-      change_membership(fileno(), group, interface_index, Membership::leave);
+      change_groups(fileno(), MCAST_LEAVE_GROUP, group, interface_index);
   if (error) throw_error(error, "leave " + to_string(group));
 }
 

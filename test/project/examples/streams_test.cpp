@@ -47,25 +47,27 @@ void expect_end_by_signal(Program& program) {
   EXPECT_EQ(ending.errors, "");
 }
 
+/// A client that says a line, and has heard it.
+UniqueFd join_chat(std::uint16_t port, const std::string& line) {
+  UniqueFd client = connect_to(port);
+  send_text(client.get(), line);
+  EXPECT_EQ(receive(client.get(), line.size()), line);
+  return client;
+}
+
 TEST(Chat, gives_each_line_to_everybody) {
   Program chat("chat");
   const std::uint16_t port = port_of(chat);
-  const UniqueFd first = connect_to(port);
-  send_text(first.get(), "alone\n");
-  EXPECT_EQ(receive(first.get(), 6), "alone\n");
-  const UniqueFd second = connect_to(port);
-  send_text(second.get(), "hello\n");
+  const UniqueFd first = join_chat(port, "alone\n");
+  const UniqueFd second = join_chat(port, "hello\n");
   EXPECT_EQ(receive(first.get(), 6), "hello\n");
-  EXPECT_EQ(receive(second.get(), 6), "hello\n");
   expect_end_by_signal(chat);
 }
 
 TEST(Chat, puts_a_reader_out_that_does_not_read) {
   Program chat("chat");
   const std::uint16_t port = port_of(chat);
-  const UniqueFd sleeper = connect_to(port);
-  send_text(sleeper.get(), "here\n");
-  EXPECT_EQ(receive(sleeper.get(), 5), "here\n");
+  const UniqueFd sleeper = join_chat(port, "here\n");
   const UniqueFd speaker = connect_to(port);
   std::string line(900, 'x');
   line.back() = '\n';

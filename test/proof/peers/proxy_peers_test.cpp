@@ -42,6 +42,10 @@ class Curl : public WithPeers {
   Curl() : WithPeers({"curl"}) {}
 };
 
+Task<void> relay_to_back(IOStream client, SocketAddress) {
+  return relay(std::move(client), SocketAddress("127.0.0.1", back));
+}
+
 /// A folder with a file of numbered bytes, and a server of it, or a proxy to
 /// `upstream`.
 class Nginx : public WithPeers {
@@ -231,11 +235,7 @@ TEST_F(Nginx, keeps_its_connections_to_our_server) {
 
 TEST_F(Nginx, serves_through_our_proxy) {
   folder.put("file", numbered_bytes(9'000'000));
-  TCPServer proxy(
-      [](IOStream stream, SocketAddress) -> Task<void> {
-        return relay(std::move(stream), SocketAddress("127.0.0.1", back));
-      },
-      {.half_open = true});
+  TCPServer proxy(relay_to_back, {.half_open = true});
   play([&]() -> Task<void> {
     Peer peer(nginx(back));
     const std::string file = url(listen(proxy), "/file");
@@ -253,11 +253,7 @@ TEST_F(Nginx, serves_through_our_proxy) {
 
 TEST_F(Nginx, is_killed_behind_our_proxy_and_the_client_is_told) {
   folder.put("file", numbered_bytes(90'000'000));
-  TCPServer proxy(
-      [](IOStream stream, SocketAddress) -> Task<void> {
-        return relay(std::move(stream), SocketAddress("127.0.0.1", back));
-      },
-      {.half_open = true});
+  TCPServer proxy(relay_to_back, {.half_open = true});
   play([&]() -> Task<void> {
     Peer peer(nginx(back));
     Peer client(curl(url(listen(proxy), "/file")));
