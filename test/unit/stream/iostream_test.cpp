@@ -146,9 +146,9 @@ TEST_P(EachStream, makes_a_writer_wait_for_a_reader_that_sleeps) {
     std::size_t written = 0;
     TaskGroup writer(loop);
     writer.start([](IOStream& to, std::size_t& count) -> Task<void> {
-      for (int i = 0; i < 10000; ++i) {
-        co_await in_form(to.write(std::string(1000, 'x')));
-        count += 1000;
+      for (int i = 0; i < 2500; ++i) {
+        co_await in_form(to.write(std::string(4000, 'x')));
+        count += 4000;
       }
       to.close();
     }(*second, written));
