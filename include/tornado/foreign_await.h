@@ -32,7 +32,7 @@ decltype(auto) awaiter_of(A&& awaitable) {
 class TORNADO_API ForeignWait : public Suspension {
  public:
   /// Shared with the coroutine that the awaiter resumes, on any thread.
-  struct TORNADO_API Link final : Arrival {
+  struct TORNADO_API Link : Arrival {
     Link(LoopHandle l, ForeignWait* w) : loop(std::move(l)), wait(w) {}
     void arrive() noexcept override;
     const LoopHandle loop;
@@ -48,12 +48,12 @@ class TORNADO_API ForeignWait : public Suspension {
  protected:
   ForeignWait() noexcept = default;
   ~ForeignWait();
+  std::shared_ptr<Link> make_link();
   void start(std::coroutine_handle<> bridge);
 
-  std::shared_ptr<Link> link_;
-
  private:
-  std::coroutine_handle<> bridge_;
+  class Remains;
+  std::shared_ptr<Remains> link_;
 };
 
 /// The coroutine that the awaiter resumes. Ends by itself once it was resumed.
@@ -95,7 +95,8 @@ Bridge bridge_to(W& awaiter, std::shared_ptr<ForeignWait::Link> link) {
 }
 
 /// Awaits a foreign awaitable. It cannot be cancelled: the wait ends with it. The
-/// result is taken on the loop's thread.
+/// result is taken on the loop's thread. If the task is destroyed, the awaiter is too:
+/// its destructor must prevent a later resumption, or wait for it.
 template <class A>
 class ForeignAwait final : public ForeignWait {
  public:
@@ -109,8 +110,7 @@ class ForeignAwait final : public ForeignWait {
     return awaiter_.await_ready();
   }
   void await_suspend(std::coroutine_handle<>) {
-    link_ = std::make_shared<Link>(loop_handle(*frame), this);
-    start(bridge_to(awaiter_, link_).handle);
+    start(bridge_to(awaiter_, make_link()).handle);
     frame->since = frame->scope->scheduler()->now();
     frame->suspension = this;
   }

@@ -319,6 +319,7 @@ void TaskScheduler::close() noexcept {
       static_cast<ListLink<InScheduler>&>(scope).unlink();
     }
   }
+  end_turn();
   for (const auto& trace : std::exchange(unseen_, {})) log_unseen(trace.get());
 }
 

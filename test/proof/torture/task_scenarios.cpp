@@ -113,11 +113,10 @@ bool tasks_ended(const Means& means) {
   return stage.loop.tasks().size() == 1;
 }
 
-/// Resumes the coroutine on a thread of its own.
+/// Resumes the coroutine on a thread of its own, and waits for its end.
 class OnThread {
  public:
-  explicit OnThread(std::optional<Helper>& thread, IOLoop& loop) noexcept
-      : thread_(thread), loop_(loop) {}
+  explicit OnThread(IOLoop& loop) noexcept : loop_(loop) {}
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> coroutine) {
     thread_.emplace(loop_, [coroutine] { coroutine.resume(); });
@@ -125,17 +124,16 @@ class OnThread {
   int await_resume() const noexcept { return 2; }
 
  private:
-  std::optional<Helper>& thread_;
   IOLoop& loop_;
+  std::optional<Helper> thread_;
 };
 
-Task<int> awaits_threads(IOLoop& loop, std::optional<Helper>& one,
-                         std::optional<Helper>& two) {
+Task<int> awaits_threads(IOLoop& loop, std::optional<Helper>& one) {
   const auto begin = [&](const Completion<int>& done) {
     one.emplace(loop, [done] { done.set_value(1); });
   };
   const int of_completion = co_await until<int>(begin);
-  OnThread awaitable(two, loop);
+  OnThread awaitable(loop);
   const int of_foreign = co_await awaitable;
   const auto job = [](std::string text) { return static_cast<int>(text.size()); };
   const int of_job = co_await run_in_executor(job, std::string(40, 'x'));
@@ -144,10 +142,8 @@ Task<int> awaits_threads(IOLoop& loop, std::optional<Helper>& one,
 
 bool task_results(const Means& means) {
   std::optional<Helper> one;
-  std::optional<Helper> two;
   Stage stage(means);
-  return stage.loop.run_sync(awaits_threads(stage.loop, one, two), means.patience) ==
-         43;
+  return stage.loop.run_sync(awaits_threads(stage.loop, one), means.patience) == 43;
 }
 
 Task<int> receives(Channel<std::string>& channel) {

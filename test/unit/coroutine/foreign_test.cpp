@@ -119,6 +119,52 @@ TEST(ForeignAwaitables, that_never_resume_end_with_the_task) {
   EXPECT_EQ(loop.tasks()[0].waits_for, "another library");
 }
 
+/// Is resumed while its destructor waits for the thread that does so.
+class ResumedAtItsEnd {
+ public:
+  ResumedAtItsEnd() noexcept {}
+  ResumedAtItsEnd(const ResumedAtItsEnd&) = delete;
+  ResumedAtItsEnd& operator=(const ResumedAtItsEnd&) = delete;
+  ~ResumedAtItsEnd() {
+    std::thread([this] { coroutine_.resume(); }).join();
+  }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine) { coroutine_ = coroutine; }
+  void await_resume() const noexcept {}
+
+ private:
+  std::coroutine_handle<> coroutine_;
+};
+
+TEST(ForeignAwaitables, may_resume_until_their_destructor_ends) {
+  const auto of_temporary = []() -> Task<> { co_await ResumedAtItsEnd(); };
+  const auto of_local = []() -> Task<> {
+    ResumedAtItsEnd awaitable;
+    co_await awaitable;
+  };
+  IOLoop loop;
+  loop.spawn_callback(of_temporary());
+  loop.spawn_callback(of_local());
+  loop.run_sync([]() -> Task<> { co_await moment(); }());
+  EXPECT_EQ(loop.tasks().size(), 2u);
+  loop.close();
+}
+
+TEST(ForeignAwaitables, may_resume_late_in_a_task_that_a_group_ends) {
+  IOLoop loop;
+  const auto waits = []() -> Task<> { co_await ResumedAtItsEnd(); };
+  const auto abandons = [&]() -> Task<> {
+    {
+      TaskGroup group;
+      group.start(waits());
+      co_await moment();
+    }
+    co_await moment();
+  };
+  loop.run_sync(abandons());
+  EXPECT_TRUE(loop.tasks().empty());
+}
+
 // Callables that are coroutines.
 
 class Coroutines : public SimulatedLoop<testing::Test> {};
