@@ -139,7 +139,8 @@ class TORNADO_API IOStream {
   detail::SentWait write(std::string_view bytes, std::optional<Delay> timeout = {});
   /// Waits until the kernel has everything that was written.
   [[nodiscard]] detail::SentWait flush(std::optional<Delay> timeout = {});
-  /// Sends what was written, and then the end of output. Reading goes on.
+  /// Sends what was written, also while it waits, and then the end of output. Reading
+  /// goes on. A POSIX pipe is closed instead.
   [[nodiscard]] Task<void> shutdown_write();
   /// The safe end of a conversation: sends what was written and the end of output, then
   /// discards input until its end, and closes. close() with unread input makes the

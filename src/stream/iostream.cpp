@@ -284,7 +284,10 @@ detail::SentWait IOStream::flush(std::optional<Delay> timeout) {
 // The stream may be moved or destroyed before these begin, and while they wait.
 Task<void> IOStream::shutdown_write() {
   constexpr auto run = [](std::shared_ptr<StreamCore> core) -> Task<void> {
-    co_await detail::SentWait(*core, "shutdown_write", core->written(), {});
+    do {  // what is written while it waits is sent, too
+      co_await detail::SentWait(*core, "shutdown_write", core->written(), {});
+    } while (core->sent() < core->written());
+    if (core->closed()) throw StreamClosedError(core->error());
     if (const std::error_code error = core->stop_sending()) {
       throw StreamClosedError(error);
     }
@@ -296,7 +299,10 @@ Task<void> IOStream::finish(FinishLimits limits) {
   constexpr auto run = [](std::shared_ptr<StreamCore> core,
                           FinishLimits most) -> Task<void> {
     const TimePoint end = most.in_all.after(core->check("finish").time());
-    co_await detail::SentWait(*core, "finish", core->written(), most.in_all);
+    do {
+      const Delay left = end - core->check("finish").time();
+      co_await detail::SentWait(*core, "finish", core->written(), left);
+    } while (core->sent() < core->written());
     bool more = !core->stop_sending();
     while (more) {
       const auto left = end - core->check("finish").time();

@@ -210,7 +210,10 @@ bool StreamCore::try_sent(SentWait& wait) noexcept {
 
 std::error_code StreamCore::stop_sending() noexcept {
   output_ended_ = true;
-  return tornado::stop_sending(fileno());
+  const std::error_code error = tornado::stop_sending(fileno());
+  if (error != std::errc::not_a_socket) return error;
+  close({});  // the end of output of a pipe
+  return {};
 }
 
 }  // namespace tornado::detail

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "platform/sigpipe_posix.h"
 #include "platform/system_error.h"
@@ -16,8 +17,10 @@ class PipeTransport final : public StreamTransport {
  public:
   Moved read(NativeFd fd, std::span<std::byte> room) noexcept override {
     const ssize_t n = retry_eintr([&] { return ::read(fd, room.data(), room.size()); });
-    if (n < 0) return {0, last_error()};
-    return {static_cast<std::size_t>(n)};
+    if (n >= 0) return {static_cast<std::size_t>(n)};
+    // The end for writing is read from when its reader has gone.
+    return {0, errno == EBADF ? std::make_error_code(std::errc::broken_pipe)
+                              : last_error()};
   }
 
   Moved write(NativeFd fd, std::span<const Bytes> pieces) noexcept override {

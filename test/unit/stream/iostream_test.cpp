@@ -232,6 +232,35 @@ TEST_P(EachStream, sends_its_answer_before_the_end_of_input_closes_it) {
   }
 }
 
+TEST_P(EachStream, sends_what_is_written_while_its_end_of_output_waits) {
+  play([this]() -> Task<void> {
+    const std::string large(3 << 20, 'x');  // more than the kernel takes
+    for (const bool finishes : {false, true}) {
+      connect({.half_open = true});
+      TaskGroup ending(loop);
+      second->write(large);
+      ending.start(finishes ? second->finish() : second->shutdown_write());
+      co_await moment();
+      second->write("the rest");
+      const std::string all = co_await in_form(first->read_until_close());
+      EXPECT_EQ(all.size(), large.size() + 8);
+      first->close();
+      co_await ending.join();
+    }
+  });
+}
+
+TEST_P(EachStream, refuses_an_end_of_output_when_it_is_closed) {
+  connect();
+  play([this]() -> Task<void> {
+    second->close(std::make_error_code(std::errc::timed_out));
+    const std::string outcome =
+        co_await outcome_of([this] { return second->shutdown_write(); });
+    EXPECT_EQ(outcome,
+              "closed: " + std::make_error_code(std::errc::timed_out).message());
+  });
+}
+
 TEST_P(EachStream, finishes_an_answer_while_the_peer_still_sends) {
   if (std::get<0>(GetParam()) != Link::tcp) GTEST_SKIP() << "only TCP resets";
   connect();

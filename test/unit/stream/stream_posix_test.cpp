@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams and servers in forked children; and resets, which Wine sends as ends.
+// Streams and servers in forked children; resets, which Wine sends as ends; and pipes,
+// which are sockets on Windows.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "support/child.h"
 #include "support/sanitizers.h"
 #include "tornado/fork_processes.h"
+#include "tornado/locks.h"
 #include "tornado/tcp_client.h"
 #include "tornado/tcp_server.h"
 
@@ -41,6 +43,30 @@ TEST_P(PosixStreams, tell_a_reset_from_an_end) {
     second->close();
     EXPECT_EQ(co_await outcome_of([this] { return first->read_until_close(); }),
               "closed: Connection reset by peer");
+  });
+}
+
+TEST_P(PosixStreams, end_a_pipe_by_the_end_of_output) {
+  if (both_ways()) GTEST_SKIP() << "a socket goes on reading";
+  connect();
+  play([this]() -> Task<void> {
+    second->write("all");
+    co_await second->shutdown_write();
+    EXPECT_TRUE(second->closed());
+    EXPECT_FALSE(second->error());
+    EXPECT_EQ(co_await in_form(first->read_until_close()), "all");
+  });
+}
+
+TEST_P(PosixStreams, name_the_error_of_a_pipe_without_a_reader) {
+  if (both_ways()) GTEST_SKIP() << "a socket ends instead";
+  connect();
+  play([this]() -> Task<void> {
+    Event closed;
+    second->set_close_callback([&closed] { closed.set(); });
+    first->close();
+    co_await closed.wait();
+    EXPECT_EQ(second->error(), std::errc::broken_pipe);
   });
 }
 
