@@ -4,6 +4,7 @@
 /// \file
 /// Child processes whose streams and end a loop watches.
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -11,8 +12,8 @@
 #include <system_error>
 
 #include "tornado/callback.h"
-#include "tornado/fd.h"
 #include "tornado/ioloop.h"
+#include "tornado/iostream.h"
 #include "tornado/native.h"
 #include "tornado/spawn.h"
 #include "tornado/time.h"
@@ -34,6 +35,28 @@ struct Communicated {
   std::string out = {};
   std::string err = {};
   ExitStatus status = {};
+  /// The output may lack its end: a process that the child has left behind held a pipe
+  /// open, and CommunicateOptions::after_exit has passed.
+  bool cut_off = false;
+};
+
+struct CommunicateOptions {
+  /// After this time communicate() throws CommunicateTimeout.
+  std::optional<Delay> timeout = {};
+  /// How long to write and read on after the child has ended. A daemon that the child
+  /// started may hold its pipes open. The first call decides.
+  Delay after_exit = std::chrono::seconds(5);
+};
+
+/// The exception of communicate() at its timeout. Its code is Errc::timed_out.
+class TORNADO_API CommunicateTimeout : public std::system_error {
+ public:
+  explicit CommunicateTimeout(Communicated so_far);
+  /// A copy of the output until then. The status is not set.
+  [[nodiscard]] const Communicated& so_far() const noexcept { return so_far_; }
+
+ private:
+  Communicated so_far_;
 };
 
 /// A child process of a loop. It needs no handler of SIGCHLD, and does not touch other
@@ -61,12 +84,12 @@ class TORNADO_API Subprocess {
 
   [[nodiscard]] int pid() const noexcept;
 
-  /// This process's ends of the pipes. They are non-blocking, and empty if the stream
-  /// is no pipe. A write to in() raises SIGPIPE if the child no longer reads. While
-  /// communicate() is under way, it owns them.
-  [[nodiscard]] UniqueFd& in() noexcept;
-  [[nodiscard]] UniqueFd& out() noexcept;
-  [[nodiscard]] UniqueFd& err() noexcept;
+  /// This process's ends of the pipes, or nothing where a stream is no pipe. reset()
+  /// closes a pipe; for in() that is the end of the child's input. While communicate()
+  /// is under way, it owns them.
+  [[nodiscard]] std::optional<PipeIOStream>& in() noexcept;
+  [[nodiscard]] std::optional<PipeIOStream>& out() noexcept;
+  [[nodiscard]] std::optional<PipeIOStream>& err() noexcept;
 
   /// The loop calls `callback` once, when the child has ended, or soon if it has ended
   /// already. Replaces an earlier callback.
@@ -94,11 +117,15 @@ class TORNADO_API Subprocess {
 
   /// Writes `input`, closes in(), reads out() and err() to their ends, and waits for
   /// the end of the child. Runs the loop for that time. A child need not read all of
-  /// its input. On Errc::timed_out the child runs on: another call, without input,
-  /// continues, and no output is lost. Otherwise it may be called only once.
-  Communicated communicate(std::string input = {}, std::optional<Delay> timeout = {});
-  /// The same without running the loop: the loop calls `callback` at the end.
-  void communicate(std::string input, CommunicateCallback callback);
+  /// its input. After CommunicateTimeout the child runs on: another call, without
+  /// input, continues, and no output is lost. Otherwise it may be called only once.
+  Communicated communicate(std::string input = {}, CommunicateOptions options = {});
+  /// The same for a task. After a cancellation another call continues.
+  [[nodiscard]] Task<Communicated> communicated(std::string input = {},
+                                                CommunicateOptions options = {});
+  /// The same by a callback, which the loop calls at the end.
+  void communicate(std::string input, CommunicateCallback callback,
+                   Delay after_exit = CommunicateOptions().after_exit);
 
  private:
   struct State;

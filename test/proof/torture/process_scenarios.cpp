@@ -185,7 +185,7 @@ bool subprocess(const Means& means) {
                   .out = Subprocess::STREAM,
                   .err = Subprocess::STREAM},
                  stage.loop);
-  const Communicated all = cat.communicate("hello", means.patience);
+  const Communicated all = cat.communicate("hello", {.timeout = means.patience});
   return all.status.error || (all.out == "hello" && all.status.returncode == 0);
 }
 

@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "process/conversation.h"
+#include "net/socket_calls.h"
 #include "process/program_windows.h"
 
 namespace tornado::test {
@@ -67,18 +67,25 @@ std::string read_all(NativeFd pipe) {
   for (;;) {
     WSAPOLLFD look{pipe, POLLRDNORM, 0};
     if (::WSAPoll(&look, 1, patience_ms) != 1) throw std::runtime_error("no end came");
-    const Transferred done = read_from_child(pipe, bytes);
-    if (done.what == Transfer::closed) return text;
-    text.append(bytes.data(), done.size);
+    const Moved done = receive_bytes(pipe, std::as_writable_bytes(std::span(bytes)));
+    if (done.bytes == 0 && !done.would_block()) return text;
+    text.append(bytes.data(), done.bytes);
   }
+}
+
+std::optional<std::size_t> write_once(NativeFd pipe, std::string_view text) {
+  const Bytes bytes = std::as_bytes(std::span(text));
+  const Moved done = send_pieces(pipe, {&bytes, 1});
+  if (done.error && !done.would_block()) return {};
+  return done.bytes;
 }
 
 void write_all(NativeFd pipe, std::string_view text) {
   while (!text.empty()) {
-    const Transferred done = write_to_child(pipe, text);
-    if (done.what == Transfer::closed) throw std::runtime_error("the pipe is closed");
-    text.remove_prefix(done.size);
-    if (done.what == Transfer::none_now) std::this_thread::yield();
+    const std::optional<std::size_t> written = write_once(pipe, text);
+    if (!written) throw std::runtime_error("the pipe is closed");
+    text.remove_prefix(*written);
+    if (*written == 0) std::this_thread::yield();
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,9 @@ Reported report_of(SpawnOptions options);
 /// All that comes out of a child's pipe. Throws if no end comes.
 std::string read_all(NativeFd pipe);
 
-/// Into a child's pipe, waiting for room. Throws if the child's end is closed.
+/// Into a child's pipe. How many bytes; nothing if the child's end is closed.
+std::optional<std::size_t> write_once(NativeFd pipe, std::string_view text);
+/// The same, waiting for room. Throws if the child's end is closed.
 void write_all(NativeFd pipe, std::string_view text);
 
 /// Options by which the reporter runs with these arguments.

@@ -16,7 +16,6 @@
 #include "platform/error_windows.h"
 #include "platform/handle_windows.h"
 #include "platform/system_error.h"
-#include "process/conversation.h"
 #include "process/exit_wait.h"
 #include "process/program_windows.h"
 #include "process/reported_windows.h"
@@ -231,7 +230,7 @@ TEST(SpawnStdio, a_child_that_ended_closes_the_pipe_that_it_did_not_read) {
   options.in = Stdio::pipe();
   Child child = spawn(options);
   const std::string text(65536, 'x');
-  while (write_to_child(child.in.get(), text).what != Transfer::closed) {
+  while (write_once(child.in.get(), text)) {
     std::this_thread::yield();
   }
   EXPECT_EQ(wait_child(child), 0);
@@ -243,7 +242,7 @@ TEST(SpawnStdio, a_closed_end_stops_a_child_that_writes) {
   Child child = spawn(options);
   child.out.reset();
   const std::string text(65536, 'x');
-  while (write_to_child(child.in.get(), text).what != Transfer::closed) {
+  while (write_once(child.in.get(), text)) {
     std::this_thread::yield();
   }
   EXPECT_EQ(wait_child(child), 66);

@@ -7,7 +7,6 @@
 #include <random>
 #include <thread>
 
-#include "process/conversation.h"
 #include "process/exit_wait.h"
 #include "process/program_windows.h"
 #include "process/reported_windows.h"
@@ -55,29 +54,15 @@ TEST_P(EverySubprocess, tells_the_loop_of_the_end) {
 TEST_P(EverySubprocess, has_streams_that_the_loop_waits_for) {
   Subprocess child(with_streams({"copy"}));
   std::string back;
-  loop.add_handler(
-      child.out().get(),
-      [&](NativeFd fd, Events) {
-        char bytes[100];
-        const Transferred done = read_from_child(fd, bytes);
-        back.append(bytes, done.size);
-        if (back == "first") write_all(child.in().get(), "second");
-        if (back == "firstsecond") child.in().reset();  // the end, for the child
-        if (done.what != Transfer::closed) return;
-        loop.remove_handler(fd);
-        loop.stop();
-      },
-      Events::read);
-  loop.add_handler(
-      child.in().get(),
-      [&](NativeFd fd, Events) {
-        loop.remove_handler(fd);
-        write_all(fd, "first");
-      },
-      Events::write);
-  const TimeoutHandle alarm = loop.call_later(patience, [this] { loop.stop(); });
-  loop.start();
-  loop.remove_timeout(alarm);
+  const auto talk = [&]() -> Task<void> {
+    co_await child.in()->write("first");
+    back += co_await child.out()->read_bytes(5);
+    child.in()->write("second");
+    co_await child.in()->flush();
+    child.in().reset();  // the end, for the child
+    back += co_await child.out()->read_until_close();
+  };
+  loop.run_sync(talk(), patience);
   EXPECT_EQ(back, "firstsecond");
   EXPECT_EQ(child.wait_for_exit(true, patience), 0);
 }
@@ -86,7 +71,7 @@ TEST_P(EverySubprocess, communicates_more_than_the_pipes_hold) {
   Subprocess child(with_streams({"copy"}));
   std::string input(2'000'000, 'x');
   for (std::size_t i = 0; i < input.size(); i += 7) input[i] = static_cast<char>(i);
-  const Communicated result = child.communicate(input, patience);
+  const Communicated result = child.communicate(input, {.timeout = patience});
   EXPECT_TRUE(result.out == input);
   EXPECT_EQ(result.err, "");
   EXPECT_EQ(result.status.returncode, 0);
@@ -94,7 +79,8 @@ TEST_P(EverySubprocess, communicates_more_than_the_pipes_hold) {
 
 TEST_P(EverySubprocess, communicates_with_a_child_that_reads_nothing) {
   Subprocess child(with_streams({"exit", "3"}));
-  const Communicated result = child.communicate(std::string(1'000'000, 'x'), patience);
+  const Communicated result =
+      child.communicate(std::string(1'000'000, 'x'), {.timeout = patience});
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(result.status.returncode, 3);
 }
@@ -112,7 +98,7 @@ class Subprocesses : public testing::Test {
 TEST_F(Subprocesses, tell_stdout_and_stderr_apart) {
   Subprocess child(
       {.shell = "echo out& echo err>&2& exit 4", .out = STREAM, .err = STREAM});
-  const Communicated result = child.communicate({}, patience);
+  const Communicated result = child.communicate({}, {.timeout = patience});
   EXPECT_EQ(result.out.substr(0, 3), "out");
   EXPECT_EQ(result.err.substr(0, 3), "err");
   EXPECT_EQ(result.status.returncode, 4);
@@ -125,14 +111,15 @@ TEST_F(Subprocesses, communicate_by_callback) {
 
 TEST_F(Subprocesses, go_on_communicating_after_a_deadline) {
   Subprocess child(reporter({"sleep"}));
-  EXPECT_THROW((void)child.communicate({}, 1ms), std::system_error);
+  EXPECT_THROW((void)child.communicate({}, {.timeout = 1ms}), std::system_error);
   EXPECT_TRUE(child.kill());
-  EXPECT_EQ(child.communicate({}, patience).status.returncode, -kill_signal);
+  EXPECT_EQ(child.communicate({}, {.timeout = patience}).status.returncode,
+            -kill_signal);
 }
 
 TEST_F(Subprocesses, refuse_input_without_a_pipe) {
   Subprocess child(reporter({"exit", "0"}));
-  EXPECT_THROW((void)child.communicate("x", patience), std::system_error);
+  EXPECT_THROW((void)child.communicate("x", {.timeout = patience}), std::system_error);
   EXPECT_EQ(child.wait_for_exit(true, patience), 0);
 }
 
@@ -212,7 +199,7 @@ TEST_F(Subprocesses, that_end_at_once_are_all_reported) {
 TEST_F(Subprocesses, leave_no_handle_behind) {
   const auto run = [] {
     Subprocess child(with_streams({"copy"}));
-    EXPECT_EQ(child.communicate("x", patience).out, "x");
+    EXPECT_EQ(child.communicate("x", {.timeout = patience}).out, "x");
   };
   run();  // what Windows and the runtime open once and keep
   DWORD before = 0;
@@ -253,7 +240,7 @@ TEST_F(Subprocesses, hear_of_ctrl_break_by_a_signal_handler) {
   options.out = STREAM;
   options.process_group = 0;  // so that no other process gets it
   Subprocess child(options);
-  ASSERT_TRUE(becomes_readable(child.out().get()));
+  ASSERT_TRUE(becomes_readable(child.out()->fileno()));
   const bool sent =
       ::GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, static_cast<DWORD>(child.pid()));
   const DWORD error = ::GetLastError();

@@ -131,10 +131,10 @@ TEST(SubprocessTest, test_subprocess) {
                     .in = STREAM,
                     .out = STREAM,
                     .err = Stdio::as_stdout()});
-  send(child.in().get(), "hello\n");
-  EXPECT_EQ(read_line(child.out().get()), "hello\n");
+  send(child.in()->fileno(), "hello\n");
+  EXPECT_EQ(read_line(child.out()->fileno()), "hello\n");
   child.in().reset();
-  EXPECT_EQ(read_to_end(child.out().get()), "");
+  EXPECT_EQ(read_to_end(child.out()->fileno()), "");
   EXPECT_EQ(child.wait_for_exit(), 0);
 }
 
@@ -144,7 +144,7 @@ TEST(SubprocessTest, test_close_stdin) {
   Subprocess child({.shell = "cat; echo", .in = STREAM, .out = STREAM});
   Subprocess another({.argv = {"cat"}, .in = STREAM});
   child.in().reset();
-  EXPECT_EQ(read_to_end(child.out().get()), "\n");
+  EXPECT_EQ(read_to_end(child.out()->fileno()), "\n");
   EXPECT_EQ(child.wait_for_exit(), 0);
   other.in().reset();
   another.in().reset();
@@ -155,7 +155,7 @@ TEST(SubprocessTest, test_close_stdin) {
 TEST(SubprocessTest, test_stderr) {
   IOLoop loop;
   Subprocess child({.shell = "echo hello >&2", .err = STREAM});
-  EXPECT_EQ(read_to_end(child.err().get()), "hello\n");
+  EXPECT_EQ(read_to_end(child.err()->fileno()), "hello\n");
   EXPECT_EQ(child.wait_for_exit(), 0);
 }
 

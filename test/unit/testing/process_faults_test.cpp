@@ -178,7 +178,7 @@ TEST(ProcessFaults, leaves_a_child_that_no_thread_awaits_to_a_later_spawn) {
     loop.reset();
     {
       const FaultInjection injection({.call = "pthread_create", .error = EAGAIN});
-      const UniqueFd in = std::move(child.in());
+      const std::optional<PipeIOStream> in = std::move(child.in());
       { const Subprocess ended = std::move(child); }
       EXPECT_EQ(injection.failures(), 1u);
     }
