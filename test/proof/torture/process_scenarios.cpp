@@ -179,14 +179,16 @@ bool status_taken(const Means&) {
 }
 
 bool subprocess(const Means& means) {
-  Stage stage(means);
-  Subprocess cat({.argv = {"/bin/cat"},
-                  .in = Subprocess::STREAM,
-                  .out = Subprocess::STREAM,
-                  .err = Subprocess::STREAM},
-                 stage.loop);
-  const Communicated all = cat.communicate("hello", {.timeout = means.patience});
-  return all.status.error || (all.out == "hello" && all.status.returncode == 0);
+  return on_a_thread([&] {
+    Stage stage(means);
+    Subprocess cat({.argv = {"/bin/cat"},
+                    .in = Subprocess::STREAM,
+                    .out = Subprocess::STREAM,
+                    .err = Subprocess::STREAM},
+                   stage.loop);
+    const Communicated all = cat.communicate("hello", {.timeout = means.patience});
+    return all.status.error || (all.out == "hello" && all.status.returncode == 0);
+  });
 }
 
 // It ends by itself, too, when its input does.

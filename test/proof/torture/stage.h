@@ -62,4 +62,21 @@ class Helper {
   std::thread thread_;
 };
 
+/// What `act` gives or throws. On a thread of its own, which keeps the frames of tasks
+/// and the memory of streams until it ends.
+template <class F>
+bool on_a_thread(F act) {
+  bool right = false;
+  std::exception_ptr failure;
+  std::thread([&] {
+    try {
+      right = act();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }).join();
+  if (failure) std::rethrow_exception(failure);
+  return right;
+}
+
 }  // namespace tornado::torture

@@ -8,7 +8,6 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 #include "platform/tcp_pair.h"
 #include "stage.h"
@@ -38,24 +37,15 @@ Task<void> stop_after(Task<bool> act, IOLoop& loop, bool& right) {
   loop.stop();
 }
 
-/// Whether `act` has ended in time, and with true. On a thread of its own, which takes
-/// what it keeps for later streams and tasks to its end.
+/// Whether `act` has ended in time, and with true.
 template <class F>
 bool play(const Means& means, F act) {
-  bool right = false;
-  std::exception_ptr failure;
-  std::thread thread([&] {
-    try {
-      Stage stage(means);
-      stage.loop.spawn_callback(stop_after(act(stage.loop), stage.loop, right));
-      right = stage.run() && right;
-    } catch (...) {
-      failure = std::current_exception();
-    }
+  return on_a_thread([&] {
+    bool right = false;
+    Stage stage(means);
+    stage.loop.spawn_callback(stop_after(act(stage.loop), stage.loop, right));
+    return stage.run() && right;
   });
-  thread.join();
-  if (failure) std::rethrow_exception(failure);
-  return right;
 }
 
 /// Closes the stream at the end, whatever the end is: a reader waits for it.

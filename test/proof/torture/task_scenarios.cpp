@@ -5,7 +5,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 #include "stage.h"
 
@@ -174,30 +173,19 @@ bool task_channel(const Means& means) {
   return all;
 }
 
-/// A thread keeps the frames that its tasks have used until it ends.
 template <bool (*scenario)(const Means&)>
-bool on_a_thread(const Means& means) {
-  bool right = false;
-  std::exception_ptr failure;
-  std::thread([&] {
-    try {
-      right = scenario(means);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }).join();
-  if (failure) std::rethrow_exception(failure);
-  return right;
+bool alone(const Means& means) {
+  return on_a_thread([&] { return scenario(means); });
 }
 
 }  // namespace
 
 std::vector<Family> task_scenarios() {
-  return {{"tasks", on_a_thread<tasks>, false, false},
-          {"task_queue", on_a_thread<task_queue>, false, false},
-          {"tasks_ended", on_a_thread<tasks_ended>, false, false},
-          {"task_results", on_a_thread<task_results>, false, false},
-          {"task_channel", on_a_thread<task_channel>, false, false}};
+  return {{"tasks", alone<tasks>, false, false},
+          {"task_queue", alone<task_queue>, false, false},
+          {"tasks_ended", alone<tasks_ended>, false, false},
+          {"task_results", alone<task_results>, false, false},
+          {"task_channel", alone<task_channel>, false, false}};
 }
 
 }  // namespace tornado::torture
