@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plays a program of reads, writes, ends and closings on two connected streams, and
+// wants of each operation what a model of two queues of bytes allows.
+#include "fuzz/stream_program.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  tornado::fuzz::Input input(data, size);
+  (void)tornado::fuzz::play_streams(tornado::fuzz::decode_streams(input));
+  return 0;
+}
