@@ -27,6 +27,13 @@ namespace tornado {
 
 class StreamTransport;
 
+/// Probes of a TCP connection on which nothing arrives. Zero: as the system has it.
+struct KeepAlive {
+  std::chrono::seconds idle{0};      // before the first probe
+  std::chrono::seconds interval{0};  // between probes
+  int probes = 0;                    // without an answer, after which it is broken
+};
+
 struct StreamOptions {
   /// The most bytes that wait to be read. A read that needs more closes the stream,
   /// with Errc::buffer_full.
@@ -41,6 +48,8 @@ struct StreamOptions {
   bool half_open = false;
   /// TCP_NODELAY: small writes leave at once. Writes of one turn leave together anyway.
   bool nodelay = true;
+  /// Notices a peer that vanished without a word. Empty: off.
+  std::optional<KeepAlive> keepalive = {};
 };
 
 struct ReadOptions {
@@ -152,6 +161,9 @@ class TORNADO_API IOStream {
   /// throw, unless the buffer satisfies them. `error` is what error() gives from then
   /// on, unless there was one before. Twice: no effect.
   void close(std::error_code error = {}) noexcept;
+  /// Closes at once, and drops what is unsent. The peer of a TCP connection is told of
+  /// a reset: it cannot take the end for a clean one.
+  void abort(std::error_code error = {}) noexcept;
   /// Called by the loop, once, when the stream has closed, for whatever reason. While a
   /// callback is set an idle stream notices that the peer has closed. Replaces the one
   /// before; null removes it.

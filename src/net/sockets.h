@@ -20,3 +20,17 @@
 #include <iphlpapi.h>
 #include <ws2tcpip.h>
 #endif
+
+#if defined(TCP_KEEPIDLE)
+inline constexpr int keepalive_idle = TCP_KEEPIDLE;
+inline constexpr int keepalive_interval = TCP_KEEPINTVL;
+inline constexpr int keepalive_probes = TCP_KEEPCNT;
+#elif defined(TCP_KEEPALIVE)  // macOS
+inline constexpr int keepalive_idle = TCP_KEEPALIVE;
+inline constexpr int keepalive_interval = TCP_KEEPINTVL;
+inline constexpr int keepalive_probes = TCP_KEEPCNT;
+#else                         // Windows since 10.0.16299; MinGW does not name them
+inline constexpr int keepalive_idle = 3;
+inline constexpr int keepalive_interval = 17;
+inline constexpr int keepalive_probes = 16;
+#endif

@@ -29,6 +29,17 @@ UniqueFd made_nonblocking(UniqueFd fd) {
   return fd;
 }
 
+void set_keepalive(NativeFd socket, const KeepAlive& how) noexcept {
+  const auto set = [&](int option, auto value) {
+    const int in_system = static_cast<int>(value);
+    if (in_system > 0) (void)set_option(socket, IPPROTO_TCP, option, in_system);
+  };
+  (void)set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(keepalive_idle, how.idle.count());
+  set(keepalive_interval, how.interval.count());
+  set(keepalive_probes, how.probes);
+}
+
 ReadRequest up_to(std::string delimiter, const ReadOptions& options) {
   if (delimiter.empty()) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
@@ -204,6 +215,7 @@ IOStream::IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options,
                                          std::move(transport), options)) {
   refuse_sigpipe(fileno());
   if (options.nodelay) set_nodelay(true);
+  if (options.keepalive) set_keepalive(fileno(), *options.keepalive);
 }
 
 IOStream::IOStream(std::shared_ptr<StreamCore> core) noexcept
@@ -320,6 +332,10 @@ void IOStream::close(std::error_code error) noexcept {
 
 void IOStream::set_close_callback(Callback callback) {
   core_->set_close_callback(std::move(callback));
+}
+
+void IOStream::abort(std::error_code error) noexcept {
+  core_->abort(error);
 }
 
 bool IOStream::closed() const noexcept {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "loop/pending_calls.h"
+#include "net/sockets.h"
 #include "platform/system_error.h"
 #include "stream/block_pool.h"
 
@@ -263,6 +264,21 @@ void StreamCore::close(std::error_code error) noexcept {
   note(error);
   // A forked child has a copy of what its parent sends.
   if (!error && epoch_ == fork_epoch()) send_queued();
+  close_descriptor();
+  settle_waits();
+}
+
+// Not in a forked child, whose parent has the same socket.
+void StreamCore::abort(std::error_code error) noexcept {
+  if (!fd_) return;
+  out_.clear();
+  const linger at_once{1, 0};
+  if (epoch_ == fork_epoch()) {
+    (void)set_option(fileno(), SOL_SOCKET, SO_LINGER,
+                     std::as_bytes(std::span(&at_once, 1)));
+  }
+  closing_ = true;
+  note(error);
   close_descriptor();
   settle_waits();
 }

@@ -68,6 +68,7 @@ class StreamCore final : private TurnEnd {
   bool try_sent(SentWait& wait) noexcept;
   std::error_code stop_sending() noexcept;
   void close(std::error_code error = {}) noexcept;
+  void abort(std::error_code error) noexcept;
 
   // For waits.
   void add(StreamWait& wait) noexcept { wait.link_behind(waits_); }

@@ -76,6 +76,7 @@ Task<IOStream> connect_to_another(const SocketAddress& to,
   for (int i = 0; i < tries_after_self_connect; ++i) {
     IOStream stream = co_await connect_once(to, options);
     if (local_address(stream.fileno()) != to) co_return stream;
+    stream.abort();  // which leaves the port free at once
   }
   throw StreamClosedError(std::make_error_code(std::errc::connection_refused));
 }

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "net/sockets.h"
 #include "stream_ends.h"
 #include "support/child.h"
 #include "support/sanitizers.h"
@@ -58,6 +59,32 @@ TEST_P(PosixStreams, end_a_pipe_by_the_end_of_output) {
   });
 }
 
+TEST_P(PosixStreams, reset_a_connection_that_they_abort) {
+  connect();
+  play([this]() -> Task<void> {
+    second->write("sent");
+    co_await in_form(second->flush());
+    EXPECT_EQ(co_await first->read_bytes(4), "sent");
+    second->write("dropped");
+    second->abort(std::make_error_code(std::errc::protocol_error));
+    EXPECT_EQ(second->error(), std::errc::protocol_error);
+    const bool resets = std::get<0>(GetParam()) == Link::tcp;
+    EXPECT_EQ(co_await outcome_of([this] { return first->read_bytes(1); }),
+              resets ? "closed: Connection reset by peer" : "closed");
+  });
+}
+
+TEST_P(PosixStreams, leave_the_connection_of_their_parent_when_a_child_aborts) {
+  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
+  connect();
+  EXPECT_TRUE(passes_in_child([this] { second->abort(); }));
+  play([this]() -> Task<void> {
+    second->write("all");
+    second->close();
+    EXPECT_EQ(co_await in_form(first->read_until_close()), "all");
+  });
+}
+
 TEST_P(PosixStreams, name_the_error_of_a_pipe_without_a_reader) {
   if (both_ways()) GTEST_SKIP() << "a socket ends instead";
   connect();
@@ -68,6 +95,40 @@ TEST_P(PosixStreams, name_the_error_of_a_pipe_without_a_reader) {
     co_await closed.wait();
     EXPECT_EQ(second->error(), std::errc::broken_pipe);
   });
+}
+
+TEST(StreamOptionsOf, keepalive_are_those_of_the_socket) {
+  IOLoop loop;
+  FdPair ends = open_tcp_pair();
+  const IOStream stream(
+      std::move(ends.first), loop,
+      {.keepalive = KeepAlive{.idle = 30s, .interval = 5s, .probes = 4}});
+  const auto value = [&stream](int level, int option) {
+    int result = -1;
+    socklen_t size = sizeof result;
+    EXPECT_EQ(::getsockopt(stream.fileno(), level, option, &result, &size), 0);
+    return result;
+  };
+  EXPECT_NE(value(SOL_SOCKET, SO_KEEPALIVE), 0);
+  EXPECT_EQ(value(IPPROTO_TCP, keepalive_idle), 30);
+  EXPECT_EQ(value(IPPROTO_TCP, keepalive_interval), 5);
+  EXPECT_EQ(value(IPPROTO_TCP, keepalive_probes), 4);
+}
+
+TEST(TCPClients, refuse_to_be_their_own_peer) {
+  IOLoop loop;
+  const auto own = [] { return bind_sockets(0, {.address = "127.0.0.1"}); };
+  const SocketAddress self = local_address(own().front().get());
+  std::error_code code;
+  const auto connect = [&]() -> Task<void> {
+    try {
+      (void)co_await TCPClient().connect("127.0.0.1", self.port(), {.source = self});
+    } catch (const ConnectError& error) {
+      code = error.code();
+    }
+  };
+  loop.run_sync(connect(), patience);
+  EXPECT_EQ(code, std::errc::connection_refused);
 }
 
 TEST_P(PosixStreams, call_back_in_no_forked_child) {
