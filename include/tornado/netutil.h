@@ -71,6 +71,13 @@ class TORNADO_API Acceptor {
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
   [[nodiscard]] NativeFd listener() const noexcept;
 
+  /// Leaves clients in the kernel's queue until resume(). Both throw what
+  /// IOLoop::update_handler throws.
+  void pause();
+  void resume();
+  /// Accepts every client that waits now.
+  void accept_waiting();
+
  private:
   struct State;
   std::shared_ptr<State> state_;

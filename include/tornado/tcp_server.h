@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -17,6 +18,11 @@
 #include "tornado/task_group.h"
 
 namespace tornado {
+
+struct ServerLimits {
+  /// While so many are open, further clients wait in the kernel's queue.
+  std::size_t connections = std::numeric_limits<std::size_t>::max();
+};
 
 /// Accepts connections, and runs one task for each:
 ///
@@ -35,7 +41,8 @@ class TORNADO_API TCPServer {
  public:
   using Handler = UniqueFunction<Task<void>(IOStream stream, SocketAddress peer)>;
 
-  explicit TCPServer(Handler handler, const StreamOptions& options = {});
+  explicit TCPServer(Handler handler, const StreamOptions& options = {},
+                     const ServerLimits& limits = {});
   TCPServer(const TCPServer&) = delete;
   TCPServer& operator=(const TCPServer&) = delete;
   ~TCPServer();
@@ -60,7 +67,8 @@ class TORNADO_API TCPServer {
   /// Stops accepting and closes the listening sockets. Connections go on. Idempotent,
   /// also within a connection's task; listen() and the like begin again.
   void stop() noexcept;
-  /// As stop(), and waits until the last connection has ended.
+  /// Accepts the clients that wait already, stops, and waits until the last connection
+  /// has ended. stop() alone makes the kernel reset those that wait.
   [[nodiscard]] Task<void> drain();
   /// Cancels the tasks of all connections. New ones begin only after drain().
   void cancel_connections() noexcept;
@@ -70,13 +78,16 @@ class TORNADO_API TCPServer {
   [[nodiscard]] std::vector<SocketAddress> addresses() const;
 
  private:
+  class Connection;
+  struct Shared;
   void serve(UniqueFd connection, SocketAddress peer);
-  static Task<void> run(std::shared_ptr<Handler> handler, IOStream stream,
-                        SocketAddress peer);
+  void accept_within_limits() noexcept;
+  static Task<void> run(Connection connection, IOStream stream, SocketAddress peer);
 
-  // Shared with the connections: one of them may destroy the server.
-  const std::shared_ptr<Handler> handler_;
+  // With the connections: one of them may destroy the server.
+  const std::shared_ptr<Shared> shared_;
   const StreamOptions options_;
+  const ServerLimits limits_;
   std::vector<UniqueFd> bound_;
   std::vector<Acceptor> listeners_;
   std::optional<TaskGroup> connections_;  // from the first listener on

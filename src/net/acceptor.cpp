@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string>
 
 #include "net/socket_calls.h"
@@ -63,12 +64,15 @@ struct Acceptor::State : std::enable_shared_from_this<State> {
   [[nodiscard]] NativeFd fileno() const noexcept { return listener; }
   void close() noexcept;
   /// By value: removing the handler destroys what calls this.
-  static void accept_some(std::shared_ptr<State> state) { state->accept_some(); }
-  void accept_some();
+  static void accept_some(std::shared_ptr<State> state, int most) {
+    state->accept_some(most);
+  }
+  void accept_some(int most);
   /// False if accepting has to wait.
   bool go_on_after(const std::system_error& error);
   void close_one_client() noexcept;
-  void pause();
+  void wait_at_the_limit();
+  void update_interest();
   void stop() noexcept;
 
   LoopHandle loop;  // this may outlive it
@@ -77,12 +81,14 @@ struct Acceptor::State : std::enable_shared_from_this<State> {
   Handler handler;
   UniqueFd reserve = open_reserve();
   Registration accepting;  // empty: stopped
-  Timeout resume;
-  bool told = false;  // of a limit
+  Timeout end_of_wait;
+  bool waits = false;   // at a limit of the system
+  bool paused = false;  // by the owner
+  bool told = false;    // of a limit
 };
 
-void Acceptor::State::accept_some() {
-  for (int i = 0; i < most_in_a_turn && accepting; ++i) {
+void Acceptor::State::accept_some(int most) {
+  for (int i = 0; i < most && accepting && !paused; ++i) {
     SocketAddress peer;
     UniqueFd connection;
     try {
@@ -108,7 +114,7 @@ bool Acceptor::State::go_on_after(const std::system_error& error) {
         std::string(error.what()) + "; a client is closed, and accepting pauses");
   }
   close_one_client();
-  pause();
+  wait_at_the_limit();
   return false;
 }
 
@@ -123,18 +129,24 @@ void Acceptor::State::close_one_client() noexcept {
   reserve = open_reserve();
 }
 
-void Acceptor::State::pause() {
-  accepting.update(Events::none);
-  resume = Timeout(loop.open_loop("accept"), pause_at_the_limit,
-                   [self = shared_from_this()] {
-                     if (!self->reserve) self->reserve = open_reserve();
-                     self->accepting.update(Events::read);
-                   });
+void Acceptor::State::wait_at_the_limit() {
+  waits = true;
+  update_interest();
+  end_of_wait = Timeout(loop.open_loop("accept"), pause_at_the_limit,
+                        [self = shared_from_this()] {
+                          if (!self->reserve) self->reserve = open_reserve();
+                          self->waits = false;
+                          self->update_interest();
+                        });
+}
+
+void Acceptor::State::update_interest() {
+  accepting.update(waits || paused ? Events::none : Events::read);
 }
 
 void Acceptor::State::stop() noexcept {
   accepting.reset();
-  resume.reset();
+  end_of_wait.reset();
 }
 
 void Acceptor::State::close() noexcept {
@@ -148,7 +160,8 @@ Acceptor::Acceptor() noexcept = default;
 Acceptor::Acceptor(IOLoop& loop, NativeFd listener, Handler handler)
     : state_(std::make_shared<State>(loop, listener, std::move(handler))) {
   state_->accepting = Registration(
-      loop, listener, [state = state_](NativeFd, Events) { State::accept_some(state); },
+      loop, listener,
+      [state = state_](NativeFd, Events) { State::accept_some(state, most_in_a_turn); },
       Events::read);
 }
 
@@ -156,7 +169,8 @@ Acceptor::Acceptor(IOLoop& loop, UniqueFd listener, Handler handler)
     : state_(std::make_shared<State>(loop, listener.get(), std::move(handler))) {
   state_->owned = std::move(listener);
   state_->accepting = Registration(
-      loop, *state_, [state = state_](State&, Events) { State::accept_some(state); },
+      loop, *state_,
+      [state = state_](State&, Events) { State::accept_some(state, most_in_a_turn); },
       Events::read);
 }
 
@@ -174,6 +188,20 @@ Acceptor::~Acceptor() {
 
 NativeFd Acceptor::listener() const noexcept {
   return state_ ? state_->listener : invalid_fd;
+}
+
+void Acceptor::pause() {
+  if (std::exchange(state_->paused, true) || !state_->accepting) return;
+  state_->update_interest();
+}
+
+void Acceptor::resume() {
+  if (!std::exchange(state_->paused, false) || !state_->accepting) return;
+  if (state_->loop.loop()) state_->update_interest();
+}
+
+void Acceptor::accept_waiting() {
+  State::accept_some(state_, std::numeric_limits<int>::max());
 }
 
 }  // namespace tornado

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "platform/log.h"
 #include "platform/system_error.h"
 #if defined(TORNADO_HAS_FORK)
 #include "tornado/fork_processes.h"
@@ -12,10 +13,45 @@
 
 namespace tornado {
 
-TCPServer::TCPServer(Handler handler, const StreamOptions& options)
-    : handler_(std::make_shared<Handler>(std::move(handler))), options_(options) {}
+struct TCPServer::Shared {
+  Handler handler;
+  TCPServer* server;  // null once it is destroyed
+  std::size_t open = 0;
+};
+
+/// Counts a connection, from when it was accepted to the end of its task.
+class TCPServer::Connection {
+ public:
+  explicit Connection(std::shared_ptr<Shared> shared) noexcept
+      : shared_(std::move(shared)) {
+    ++shared_->open;
+  }
+  Connection(Connection&&) noexcept = default;
+  Connection& operator=(Connection&&) = delete;
+  ~Connection() {
+    if (!shared_) return;
+    --shared_->open;
+    if (shared_->server) shared_->server->accept_within_limits();
+  }
+  [[nodiscard]] Handler& handler() const noexcept { return shared_->handler; }
+
+ private:
+  std::shared_ptr<Shared> shared_;
+};
+
+TCPServer::TCPServer(Handler handler, const StreamOptions& options,
+                     const ServerLimits& limits)
+    : shared_(std::make_shared<Shared>(Shared{std::move(handler), this})),
+      options_(options),
+      limits_(limits) {
+  if (limits.connections == 0) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "TCPServer: a limit of 0 connections");
+  }
+}
 
 TCPServer::~TCPServer() {
+  shared_->server = nullptr;
   stop();
 }
 
@@ -37,14 +73,25 @@ void TCPServer::add_socket(UniqueFd listener) {
 }
 
 void TCPServer::serve(UniqueFd connection, SocketAddress peer) {
-  connections_->start(&TCPServer::run, handler_,
+  connections_->start(&TCPServer::run, Connection(shared_),
                       IOStream(std::move(connection), options_), std::move(peer));
+  accept_within_limits();
 }
 
-Task<void> TCPServer::run(std::shared_ptr<Handler> handler, IOStream stream,
-                          SocketAddress peer) {
+void TCPServer::accept_within_limits() noexcept {
   try {
-    co_await (*handler)(std::move(stream), std::move(peer));
+    const bool is_full = shared_->open >= limits_.connections;
+    for (Acceptor& listener : listeners_) {
+      is_full ? listener.pause() : listener.resume();
+    }
+  } catch (const std::system_error& error) {
+    log(LogLevel::error, error.what());
+  }
+}
+
+Task<void> TCPServer::run(Connection connection, IOStream stream, SocketAddress peer) {
+  try {
+    co_await connection.handler()(std::move(stream), std::move(peer));
   } catch (const StreamClosedError&) {
   }
 }
@@ -73,6 +120,7 @@ void TCPServer::stop() noexcept {
 }
 
 Task<void> TCPServer::drain() {
+  for (std::size_t i = 0; i < listeners_.size(); ++i) listeners_[i].accept_waiting();
   stop();
   if (connections_) co_await connections_->join();
 }

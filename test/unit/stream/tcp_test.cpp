@@ -147,6 +147,51 @@ TEST_P(TCPServerTest, drains_the_connections_that_it_has) {
   });
 }
 
+TEST_P(TCPServerTest, serves_the_clients_that_wait_when_it_drains) {
+  TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
+    stream.write("served");
+    co_await stream.finish();
+  });
+  auto listeners = bind_sockets(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    const SocketAddress to = local_address(listeners.front().get());
+    TCPClient tcp;
+    IOStream client = co_await tcp.connect(to.ip(), to.port());
+    server.add_sockets(std::move(listeners));
+    TaskGroup draining(loop);
+    draining.start(server.drain());
+    EXPECT_EQ(co_await client.read_until_close(), "served");
+    client.close();
+    co_await draining.join();
+  });
+}
+
+TEST_P(TCPServerTest, lets_clients_wait_beyond_its_limit) {
+  const LogCapture log;
+  TCPServer server(echo_lines, {}, {.connections = 2});
+  server.listen(0, {.address = "127.0.0.1"});
+  play([&]() -> Task<void> {
+    std::vector<IOStream> clients;
+    for (int i = 0; i < 3; ++i) {
+      clients.push_back(co_await connect(server));
+      clients.back().write("line\n");
+    }
+    EXPECT_EQ(co_await clients[0].read_until("\n"), "line\n");
+    EXPECT_EQ(co_await clients[1].read_until("\n"), "line\n");
+    for (int i = 0; i < 20; ++i) co_await moment();
+    EXPECT_EQ(server.connections(), 2u);
+    clients[0].close();
+    EXPECT_EQ(co_await clients[2].read_until("\n"), "line\n");
+    EXPECT_EQ(server.connections(), 2u);
+  });
+  loop.close();  // while the limit holds
+  EXPECT_EQ(log.count(LogLevel::error), 0u);
+}
+
+TEST(TCPServerLimits, of_no_connection_are_refused) {
+  EXPECT_THROW(TCPServer(echo_lines, {}, {.connections = 0}), std::system_error);
+}
+
 TEST_P(TCPServerTest, ends_its_connections_when_it_is_destroyed) {
   std::optional<TCPServer> server(std::in_place, echo_lines);
   server->listen(0, {.address = "127.0.0.1"});
