@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // proxy HOST PORT: carries the bytes of each connection to HOST and back, until Ctrl-C.
-// The end of one direction is passed on, and the other direction goes on.
+// The end of one direction is passed on, and the other direction goes on. A reset is
+// passed on as a reset, so that an answer that was cut is not taken for a whole one.
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -16,16 +17,22 @@ using tornado::Task;
 constexpr tornado::StreamOptions half_open{.half_open = true};
 
 // Reads no more than the other side takes: write() waits for room.
-Task<> carry(IOStream& from, IOStream& to) {
-  std::error_code error;
+Task<> copy(IOStream& from, IOStream& to) {
   try {
     for (;;) co_await to.write(co_await from.read_some_view());
   } catch (const StreamClosedError& closed) {
-    error = closed.real_error();
+    if (closed.real_error() || to.closed()) throw;
   }
-  if (!error && !to.closed()) co_return co_await to.shutdown_write();
-  from.close(error);
-  to.close(error);
+  co_await to.shutdown_write();
+}
+
+Task<> carry(IOStream& from, IOStream& to) {
+  try {
+    co_await copy(from, to);
+  } catch (const StreamClosedError& broken) {
+    from.abort(broken.real_error());
+    to.abort(broken.real_error());
+  }
 }
 
 Task<> relay(IOStream client, std::string host, std::uint16_t port) {

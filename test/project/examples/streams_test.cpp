@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <string>
 
 #include "client.h"
@@ -112,6 +113,7 @@ TEST(Proxy, ends_both_sides_of_a_connection_that_breaks) {
   ::setsockopt(both.client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   both.client.reset();
   EXPECT_EQ(receive(both.server.get(), 1), "");
+  EXPECT_EQ(errno, ECONNRESET);
   expect_end_by_signal(both.proxy);
 }
 
