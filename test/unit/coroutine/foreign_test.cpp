@@ -6,6 +6,7 @@
 #include <chrono>
 #include <coroutine>
 #include <csignal>
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -373,12 +374,9 @@ TEST(Executors, withdraw_jobs_that_have_not_begun_and_stop_those_that_run) {
   std::atomic<int> begun{0};
   const auto runs = [&](const std::stop_token& token) {
     ++begun;
-    std::atomic<bool> stopped{false};
-    const std::stop_callback notice(token, [&] {
-      stopped = true;
-      stopped.notify_one();
-    });
-    stopped.wait(false);
+    std::promise<void> stopped;
+    const std::stop_callback notice(token, [&] { stopped.set_value(); });
+    stopped.get_future().wait();
   };
   const auto call = [](Executor& on, auto job) -> Task<> {
     co_await run_in_executor(on, job);

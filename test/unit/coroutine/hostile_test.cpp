@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -224,14 +225,13 @@ TEST_F(HostileTasks, of_a_job_may_be_destroyed_by_its_stop_callback) {
   auto group = std::make_unique<TaskGroup>(loop);
   std::atomic<bool> runs{false};
   const auto job = [&](const std::stop_token& token) {
-    std::atomic<bool> stopped{false};
+    std::promise<void> stopped;
     const std::stop_callback destroy(token, [&] {
       group.reset();
-      stopped = true;
-      stopped.notify_one();
+      stopped.set_value();
     });
     runs = true;
-    stopped.wait(false);
+    stopped.get_future().wait();
   };
   const auto waits = [&]() -> Task<> { co_await run_in_executor(job); };
   group->start(waits);
