@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/tcp_pair.h"
 
+#include <algorithm>
+
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -9,6 +11,8 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds patience{5};
+// A select of Wine has slept over a connection that was there.
+constexpr std::chrono::milliseconds look_again{100};
 
 void wait_for(Readiness readiness, NativeFd fd, Steady::time_point deadline) {
   using std::chrono::milliseconds;
@@ -17,7 +21,7 @@ void wait_for(Readiness readiness, NativeFd fd, Steady::time_point deadline) {
     if (left.count() <= 0) {
       throw_error(std::make_error_code(std::errc::timed_out), act_on("tcp_pair", fd));
     }
-    if (wait_for_tcp(fd, readiness, left)) return;
+    if (wait_for_tcp(fd, readiness, (std::min)(left, look_again))) return;
   }
 }
 
