@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Streams and servers in forked children; resets, which Wine sends as ends; and pipes,
 // which are sockets on Windows.
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <functional>
+#include <new>
 #include <string>
 
 #include "net/sockets.h"
 #include "stream_ends.h"
 #include "support/child.h"
+#include "support/log_capture.h"
 #include "support/sanitizers.h"
 #include "tornado/fork_processes.h"
 #include "tornado/locks.h"
@@ -147,31 +152,107 @@ TEST_P(PosixStreams, call_back_in_no_forked_child) {
   });
 }
 
-TEST(TestMultiprocess, test_bind_start) {
-  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
-  EXPECT_TRUE(passes_in_child([] {
-    TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
-      stream.write(std::to_string(*task_id()));
-      stream.close();
-      co_return;
-    });
+/// Three workers: each answers with its id, and asks once. None of them stops before
+/// all have an answer.
+class TestMultiprocess : public testing::Test {
+ protected:
+  TestMultiprocess() {
+    void* const shared =
+        ::mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE,
+               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    answered_ = ::new (shared) std::atomic<int>(0);
+  }
+  ~TestMultiprocess() override { ::munmap(answered_, sizeof *answered_); }
+
+  /// `serves` is true in a worker whose server accepts.
+  static void run(const std::function<bool(TCPServer&)>& serves,
+                  const std::function<void(TCPServer&)>& asks) {
+    if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
+    EXPECT_TRUE(passes_in_child([&] {
+      TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
+        stream.write(std::to_string(*task_id()));
+        stream.close();
+        co_return;
+      });
+      if (!serves(server)) return;  // the parent of the workers
+      asks(server);
+      ::_exit(HasFailure() ? 1 : 0);
+    }));
+  }
+  void ask(TCPServer& server) {
+    const auto talk = [&]() -> Task<void> {
+      const SocketAddress to = server.addresses().front();
+      TCPClient tcp;
+      IOStream client = co_await tcp.connect(to.ip(), to.port());
+      const std::string id = co_await client.read_until_close();
+      EXPECT_TRUE(id == "0" || id == "1" || id == "2") << id;
+      ++*answered_;
+      while (*answered_ < workers) co_await moment();
+      co_await server.drain();
+    };
+    IOLoop::current()->run_sync(talk(), patience / 2);
+  }
+
+  static constexpr int workers = 3;
+
+ private:
+  std::atomic<int>* answered_;
+};
+
+TEST_F(TestMultiprocess, test_bind_start) {
+  const auto serves = [](TCPServer& server) {
     server.bind(0, {.address = "127.0.0.1"});
-    // The parent cannot connect while it waits for its workers, so each of them
-    // connects to itself or to another. It leaves no connection that it has accepted.
-    if (server.start(3, 0)) {
-      IOLoop& loop = *IOLoop::current();
-      const auto ask = [](TCPServer& from) -> Task<void> {
-        const SocketAddress to = from.addresses().front();
-        TCPClient tcp;
-        IOStream client = co_await tcp.connect(to.ip(), to.port());
-        const std::string id = co_await client.read_until_close();
-        EXPECT_TRUE(id == "0" || id == "1" || id == "2") << id;
-        co_await from.drain();
-      };
-      loop.run_sync(ask(server), patience / 2);
-      ::_exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-  }));
+    return server.start(workers, 0);
+  };
+  run(serves, [this](TCPServer& server) { ask(server); });
+}
+
+TEST_F(TestMultiprocess, test_add_sockets) {
+  const auto serves = [](TCPServer& server) {
+    auto sockets = bind_sockets(0, {.address = "127.0.0.1"});
+    if (!fork_processes(workers, {.max_restarts = 0}).task_id) return false;
+    server.add_sockets(std::move(sockets));
+    return true;
+  };
+  run(serves, [this](TCPServer& server) { ask(server); });
+}
+
+TEST_F(TestMultiprocess, test_listen_multi_reuse_port) {
+  const auto serves = [](TCPServer& server) {
+    auto sockets = bind_sockets(0, {.address = "127.0.0.1", .reuse_port = true});
+    const std::uint16_t port = local_address(sockets.front().get()).port();
+    sockets.clear();
+    if (!fork_processes(workers, {.max_restarts = 0}).task_id) return false;
+    server.listen(port, {.address = "127.0.0.1", .reuse_port = true});
+    return true;
+  };
+  run(serves, [this](TCPServer& server) { ask(server); });
+}
+
+TEST_F(TestMultiprocess, test_listen_single) {
+  const LogCapture log;
+  IOLoop loop;
+  TCPServer server([](IOStream, SocketAddress) -> Task<void> { co_return; });
+  server.listen(0, {.address = "127.0.0.1"});
+  loop.run_sync(server.drain(), patience);
+  EXPECT_EQ(log.count(LogLevel::warning) + log.count(LogLevel::error), 0u);
+}
+
+TEST(UnixSocketTest, test_unix_socket) {
+  IOLoop loop;
+  const std::string path = testing::TempDir() + "tornado." + std::to_string(::getpid());
+  TCPServer server([](IOStream stream, SocketAddress) -> Task<void> {
+    co_await stream.write(co_await stream.read_until("\n"));
+  });
+  server.add_socket(bind_unix_socket(path));
+  const auto talk = [&]() -> Task<void> {
+    IOStream client(make_socket(AF_UNIX, SOCK_STREAM));
+    co_await client.connect(SocketAddress::local(path));
+    co_await client.write("hello\n");
+    EXPECT_EQ(co_await client.read_until("\n"), "hello\n");
+  };
+  loop.run_sync(talk(), patience);
+  ::unlink(path.c_str());
 }
 
 }  // namespace
