@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cases of Tornado's iostream_test.py, tcpclient_test.py, concurrent_test.py and
-// httpserver_test.py that need a server.
+// Cases of Tornado's iostream_test.py and tcpclient_test.py that need a server.
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cctype>
 #include <functional>
 #include <optional>
 #include <string>
@@ -223,51 +221,6 @@ TEST_P(TCPClientCases, test_gaierror) {
     }
     EXPECT_NE(told.find("an invalid domain"), std::string::npos) << told;
   });
-}
-
-/// The server answers in capitals, or that it cannot.
-class GeneratorCapClientTest : public WithPeer {
- protected:
-  GeneratorCapClientTest() {
-    serve([](IOStream stream, SocketAddress) -> Task<void> {
-      const std::string line = co_await stream.read_until("\n");
-      std::string capitals;
-      for (const char c : line) {
-        capitals += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-      }
-      if (capitals == line) {
-        co_await stream.write("error\talready capitalized\n");
-      } else {
-        co_await stream.write("ok\t" + capitals);
-      }
-    });
-  }
-  Task<std::string> capitalize(std::string text) {
-    IOStream client = co_await connect("127.0.0.1");
-    co_await client.write(text + "\n");
-    const std::string answer = co_await client.read_until("\n");
-    const std::string_view line = std::string_view(answer).substr(0, answer.size() - 1);
-    const std::size_t tab = line.find('\t');
-    if (line.substr(0, tab) == "error") {
-      throw std::runtime_error(std::string(line.substr(tab + 1)));
-    }
-    co_return std::string(line.substr(tab + 1));
-  }
-};
-INSTANTIATE_TEST_SUITE_P(, GeneratorCapClientTest,
-                         testing::ValuesIn(working_poller_kinds()), name_of_poller);
-
-TEST_P(GeneratorCapClientTest, test_generator) {
-  EXPECT_EQ(loop.run_sync(capitalize("hello"), patience), "HELLO");
-}
-
-TEST_P(GeneratorCapClientTest, test_generator_error) {
-  try {
-    (void)loop.run_sync(capitalize("HELLO"), patience);
-    FAIL();
-  } catch (const std::runtime_error& error) {
-    EXPECT_STREQ(error.what(), "already capitalized");
-  }
 }
 
 /// Random appends and removals beside a string.
