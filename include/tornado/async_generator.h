@@ -164,7 +164,8 @@ class AsyncGenerator<T>::FrameOf final : public Frame {
         !detail::takes_temporary<Args...>,
         "a generator outlives an argument that is a temporary: take T instead "
         "of T&&");
-    this->handle = std::coroutine_handle<FrameOf>::from_promise(*this);
+    static_assert(alignof(FrameOf) <= 2 * sizeof(void*),
+                  "coroutine frames are not aligned for these items");
     this->function = here;
     return AsyncGenerator(*this);
   }

@@ -39,7 +39,7 @@ class TORNADO_API ChannelCore : public std::enable_shared_from_this<ChannelCore>
  public:
   using State = ChannelWaiter::State;
   using Lock = std::unique_lock<std::mutex>;
-  using Line = ListLink<ChannelWaiter>;
+  using Line = List<ChannelWaiter>;
 
   explicit ChannelCore(std::size_t capacity);
   ~ChannelCore();

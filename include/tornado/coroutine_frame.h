@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -21,6 +20,7 @@
 #include "tornado/intrusive_list.h"
 #include "tornado/loop_handle.h"
 #include "tornado/native.h"
+#include "tornado/task_frame.h"
 #include "tornado/task_info.h"
 
 namespace tornado {
@@ -33,79 +33,11 @@ namespace detail {
 class PendingCalls;
 class ReadinessTable;
 class SignalTable;
-class Suspension;
 class TaskScheduler;
-class TaskScope;
 class TaskTrace;
 class TurnEnd;
 
-struct InScope {};
-struct InReadyList {};
 struct InScheduler {};
-
-/// What is known of a coroutine whatever its result: the base of each promise.
-///
-/// A frame is awaited by its parent, or is a root, which a scope owns. The frames from
-/// a root to the one that is suspended or runs are a chain. Cancelling, closing and
-/// reporting walk over these links; there are no tokens, slots or registries.
-struct TORNADO_API TaskFrame : ListLink<InScope>, ListLink<InReadyList> {
-  std::coroutine_handle<> handle;
-  TaskFrame* parent = nullptr;       // null for a root
-  TaskScope* scope = nullptr;        // null before the first resumption
-  Suspension* suspension = nullptr;  // what the frame awaits; null while it runs
-  std::source_location function;
-  std::source_location where;  // of the last await
-  std::exception_ptr exception;
-  std::uint32_t since = 0;  // when the wait began, in milliseconds
-  bool begun = false;
-  bool of_closure = false;           // a coroutine of a lambda with captures
-  bool of_temporary = false;         // it has a parameter T&&
-  bool handed_over = false;          // to a group or a loop, which may refuse it
-  bool ended_by_cancelling = false;  // the exception is a Cancelled
-  bool ending = false;               // its chain is being destroyed
-  bool shielded = false;             // from cancellations of the frame that awaits it
-
-  /// Keeps the current exception. Lets the unwinding of a thread's cancellation pass.
-  void keep_exception();
-  /// Destroys the coroutine where it is suspended.
-  void destroy() noexcept;
-  /// The result is there: goes on with the parent, or ends the root.
-  inline void finish() noexcept;
-};
-
-/// What a suspended frame waits for. Lives in that frame, or in a temporary beside the
-/// co_await, and so ends with it.
-class TORNADO_API Suspension {
- public:
-  Suspension(const Suspension&) = delete;
-  Suspension& operator=(const Suspension&) = delete;
-
-  /// Ends the wait of a cancelled task. True: without a result, and the await throws.
-  /// False: the result comes, or the end of what was waited for.
-  virtual bool withdraw() noexcept = 0;
-  /// The frame that is awaited, if this awaits one.
-  [[nodiscard]] virtual TaskFrame* child() const noexcept { return nullptr; }
-  /// The scope whose tasks are awaited, if they end with this.
-  [[nodiscard]] virtual TaskScope* scope() const noexcept { return nullptr; }
-  /// The awaited frame was destroyed.
-  virtual void forget_child() noexcept {}
-  /// In a forked child that takes the loop over.
-  virtual void after_fork() noexcept {}
-  /// "sleep", "readable fd 7"
-  [[nodiscard]] virtual std::string describe() const = 0;
-
-  TaskFrame* frame = nullptr;  // the one that waits
-  bool over = false;           // the wait; the frame is about to go on
-  bool cancelled = false;      // without a result
-
- protected:
-  Suspension() noexcept = default;
-  ~Suspension() = default;
-
-  /// The result is there: the frame goes on after the callbacks of this turn, or, when
-  /// a task calls this, of the next turn.
-  void resume() noexcept;
-};
 
 /// Owns root tasks, and cancels them together. Destroying one destroys its tasks, the
 /// newest first, and of each chain the last frame first.
@@ -151,7 +83,7 @@ class TORNADO_API TaskScope : ListLink<InScheduler> {
 
   TaskScheduler* scheduler_;  // null once the loop is closed
   TaskFrame* const owner_;
-  ListLink<InScope> roots_;
+  List<InScope> roots_;
   std::size_t size_ = 0;
   TaskScope* next_cancelled_ = nullptr;
   bool cancelled_ = false;
@@ -159,9 +91,9 @@ class TORNADO_API TaskScope : ListLink<InScheduler> {
   StopRequest stop_;  // without a source until it is asked for
 };
 
-/// The tasks of one loop. Runs a task without nesting: a coroutine that awaits another,
-/// or ends, only names the next frame. Symmetric transfer would need stack in
-/// unoptimised builds.
+/// The tasks of one loop. A coroutine that awaits another runs it at once, on top of
+/// itself, while few run so. Otherwise a coroutine that awaits another, or ends, only
+/// names the next frame: symmetric transfer would need stack in unoptimised builds.
 class TORNADO_API TaskScheduler {
  public:
   explicit TaskScheduler(IOLoop& loop);
@@ -178,8 +110,9 @@ class TORNADO_API TaskScheduler {
   }
   /// The tasks that are ready now are those of this turn, which begins at `now`.
   void begin_turn(std::chrono::nanoseconds now) noexcept;
-  /// Runs one of this turn, or reports a failure. False if there is none.
-  bool run_next();
+  /// Runs those of this turn, up to the next failure to report. False if there are
+  /// none.
+  bool run_some();
   void end_turn() noexcept;
   void after_fork() noexcept;
   void close_executor() noexcept;
@@ -188,6 +121,8 @@ class TORNADO_API TaskScheduler {
 
   void at_turn_end(TurnEnd& act) noexcept;
   void go_on_with(TaskFrame& frame) noexcept { next_ = &frame; }
+  /// `parent`, which runs, awaits `child`. False if that has ended.
+  bool begin_child(TaskFrame& child, TaskFrame& parent);
   void end(TaskFrame& root) noexcept { ended_ = &root; }
   /// `frame` runs with the tasks of this turn or of the next.
   void make_ready(TaskFrame& frame) noexcept { link(frame).link_behind(ready_); }
@@ -216,7 +151,10 @@ class TORNADO_API TaskScheduler {
   void restore(std::unique_ptr<TaskTrace> trace) noexcept;
   [[nodiscard]] std::vector<TaskInfo> tasks(std::chrono::nanoseconds now) const;
   /// Throws for no task, and for one of a closure.
-  static void check_task(std::string_view act, TaskFrame* task);
+  static void check_task(std::string_view act, TaskFrame* task) {
+    if (!task || task->of_closure || task->of_temporary) refuse(act, task);
+    task->handed_over = true;
+  }
   /// The same, and unless this thread may start a task on this loop now.
   void check_start(std::string_view act, TaskFrame* task) const;
   void check_thread(std::string_view act) const;
@@ -241,7 +179,10 @@ class TORNADO_API TaskScheduler {
   static ListLink<InReadyList>& link(TaskFrame& frame) noexcept { return frame; }
   class Running;
   void run(TaskFrame& first);
+  [[noreturn]] static void refuse(std::string_view act, TaskFrame* task);
   void step(TaskFrame& frame);
+  void end_of(TaskFrame& root);
+  void postpone(TaskFrame& child) noexcept;
   void abandon(TaskFrame& root) noexcept;
   void tell_cancelled(TaskScope& scope) noexcept;
   void call_stops() noexcept;
@@ -249,23 +190,30 @@ class TORNADO_API TaskScheduler {
                           std::uint32_t now);
   static std::uint32_t in_milliseconds(std::chrono::nanoseconds time) noexcept;
 
-  void resize(int by) noexcept;
+  // Only the thread of the loop writes it.
+  void resize(std::int64_t by) noexcept {
+    const std::uint64_t size = size_.load(std::memory_order_relaxed);
+    size_.store(size + static_cast<std::uint64_t>(by), std::memory_order_relaxed);
+  }
   static constexpr int budget = 256;
+  static constexpr int most_nested = 4;
+
   IOLoop& loop_;
   TaskFrame* next_ = nullptr;
   TaskFrame* ended_ = nullptr;
   TaskFrame* running_ = nullptr;
   int budget_ = budget;
+  int nestable_ = most_nested;  // more frames on top of the one that runs
   bool running_tasks_ = false;
   std::uint32_t now_ = 0;
   std::atomic<std::uint64_t> size_{0};
-  ListLink<InReadyList> ready_;
-  ListLink<InReadyList> batch_;  // of this turn
-  ListLink<InReadyList> soon_;
-  ListLink<InScheduler> scopes_;
-  ListLink<TurnEnd> turn_end_;
+  List<InReadyList> ready_;
+  List<InReadyList> batch_;  // of this turn
+  List<InReadyList> soon_;
+  List<InScheduler> scopes_;
+  List<TurnEnd> turn_end_;
   TaskScope* cancelled_ = nullptr;  // those whose tasks are still to be told
-  ListLink<StopRequest> stopping_;
+  List<StopRequest> stopping_;
   std::vector<std::unique_ptr<TaskTrace>> unseen_;  // failures to report
   bool telling_ = false;
   bool closed_ = false;
@@ -278,23 +226,47 @@ class TORNADO_API TaskScheduler {
   std::unique_ptr<Detached> abandoned_;  // cancelled from the first
 };
 
+inline void TaskScope::adopt(TaskFrame& root) noexcept {
+  root.scope = this;
+  static_cast<ListLink<InScope>&>(root).link_behind(roots_);
+  ++size_;
+  scheduler_->resize(1);
+}
+
+inline void TaskScope::release(TaskFrame& root) noexcept {
+  static_cast<ListLink<InScope>&>(root).unlink();
+  --size_;
+  scheduler_->resize(-1);
+}
+
+inline bool TaskScheduler::begin_child(TaskFrame& child, TaskFrame& parent) {
+  if (!may_go_on() || nestable_ <= 0) [[unlikely]] {
+    postpone(child);
+    return true;
+  }
+  --nestable_;
+  running_ = &child;
+  child.handle().resume();
+  // Tokens are stopped before the parent goes on.
+  if (++nestable_ <= 0 || next_ != &parent) return true;
+  next_ = nullptr;
+  running_ = &parent;
+  return false;
+}
+
 inline void TaskFrame::finish() noexcept {
-  if (parent) {
-    scope->scheduler()->go_on_with(*parent);
+  if (TaskFrame* const awaiting = parent()) {
+    scope->scheduler()->go_on_with(*awaiting);
   } else {
     scope->scheduler()->end(*this);
   }
 }
 
-/// Frames come from lists of the thread by size, and go back there.
-TORNADO_API void* allocate_frame(std::size_t size);
-TORNADO_API void free_frame(void* frame, std::size_t size) noexcept;
-
 /// Destroys a task that was never awaited. A library with assertions logs a warning.
 TORNADO_API void discard(TaskFrame& frame) noexcept;
 
 TORNADO_API LoopHandle loop_handle(const TaskFrame& frame);
-[[noreturn]] TORNADO_API void throw_no_task(const std::source_location& where);
+[[noreturn]] TORNADO_API void throw_no_task(std::source_location where);
 
 }  // namespace detail
 }  // namespace tornado

@@ -162,8 +162,9 @@ Task<typename JobOf<F, Args...>::Result> run_job(Executor* executor, F function,
                                                  Args... args) {
   TaskFrame& self = co_await FrameAwait();
   TaskScheduler& scheduler = *self.scope->scheduler();
+  const TaskFrame* const caller = self.parent();
   const auto job = std::make_shared<JobOf<F, Args...>>(
-      scheduler.loop().handle(), self.parent ? self.parent->where : self.where,
+      scheduler.loop().handle(), caller ? caller->where : self.where,
       std::move(function), std::move(args)...);
   JobAwait wait(executor ? *executor : scheduler.executor(), job);
   co_await wait;

@@ -112,10 +112,10 @@ class ForeignAwait final : public ForeignWait {
   void await_suspend(std::coroutine_handle<>) {
     start(bridge_to(awaiter_, make_link()).handle);
     frame->since = frame->scope->scheduler()->now();
-    frame->suspension = this;
+    frame->wait_for(this);
   }
   decltype(auto) await_resume() {
-    frame->suspension = nullptr;
+    frame->wait_for(nullptr);
     if (cancelled) throw Cancelled(frame->scope->why());
     return awaiter_.await_resume();
   }

@@ -170,7 +170,7 @@ class TORNADO_API Semaphore {
   const char* what_;
   std::ptrdiff_t value_;
   const std::ptrdiff_t bound_;
-  detail::ListLink<SemaphorePermit> held_;
+  detail::List<SemaphorePermit> held_;
   detail::WaitLine line_;
 };
 

@@ -59,7 +59,7 @@ class TORNADO_API Children final : public TaskScope {
 
   const std::source_location where_;
   const Until until_;
-  detail::ListLink<InScope> ended_;   // in this order
+  detail::List<InScope> ended_;       // in this order
   std::unique_ptr<TaskTrace> trace_;  // of the first failure
   Join* joining_ = nullptr;
   bool joined_ = false;
@@ -140,7 +140,7 @@ ResultOf<T> take_result(Promise<T>& promise) {
 }
 template <class T>
 std::optional<ResultOf<T>> take_if_there(Promise<T>& promise) {
-  if (promise.exception) return std::nullopt;
+  if (promise.failed) return std::nullopt;
   return take_result(promise);
 }
 }  // namespace detail

@@ -52,37 +52,36 @@ concept Leaf = std::derived_from<std::remove_reference_t<A>, Suspension> &&
 template <class L>
 class LeafAwait {
  public:
-  LeafAwait(L& leaf, TaskFrame& frame) noexcept : leaf_(leaf), frame_(frame) {}
+  LeafAwait(L& leaf, TaskFrame& frame) noexcept : leaf_(leaf) { leaf.frame = &frame; }
 
   bool await_ready() {
-    if (frame_.scope->cancelled()) return leaf_.cancelled = true;
-    leaf_.frame = &frame_;
-    ready_ = leaf_.ready();
-    return ready_ && frame_.scope->scheduler()->may_go_on();
+    TaskFrame& frame = *leaf_.frame;
+    if (frame.scope->cancelled()) return leaf_.over = leaf_.cancelled = true;
+    leaf_.over = leaf_.ready();
+    return leaf_.over && frame.scope->scheduler()->may_go_on();
   }
   void await_suspend(std::coroutine_handle<>) {
-    TaskScheduler& scheduler = *frame_.scope->scheduler();
-    frame_.since = scheduler.now();
-    if (ready_) {
-      leaf_.over = true;
-      scheduler.make_ready(frame_);
+    TaskFrame& frame = *leaf_.frame;
+    TaskScheduler& scheduler = *frame.scope->scheduler();
+    frame.since = scheduler.now();
+    if (leaf_.over) {
+      scheduler.make_ready(frame);
     } else {
       leaf_.suspend();
     }
-    frame_.suspension = &leaf_;
+    frame.wait_for(&leaf_);
     // By what the leaf called as the wait began.
-    if (frame_.scope->cancelled()) scheduler.withdraw(frame_);
+    if (frame.scope->cancelled()) scheduler.withdraw(frame);
   }
   decltype(auto) await_resume() {
-    frame_.suspension = nullptr;
-    if (leaf_.cancelled) throw Cancelled(frame_.scope->why());
+    TaskFrame& frame = *leaf_.frame;
+    frame.wait_for(nullptr);
+    if (leaf_.cancelled) throw Cancelled(frame.scope->why());
     return leaf_.result();
   }
 
  private:
   L& leaf_;
-  TaskFrame& frame_;
-  bool ready_ = false;
 };
 
 /// True if a coroutine is the call operator of a closure with state. The closure may
@@ -118,7 +117,7 @@ class PromiseResult : public TaskFrame {
   requires std::constructible_from<TaskValue<T>, U>
   void return_value(U&& value) { value_.emplace(std::forward<U>(value)); }
   T take() {
-    if (exception) std::rethrow_exception(exception);
+    this->rethrow_failure();
     return std::move(*value_);
   }
 
@@ -131,7 +130,7 @@ class PromiseResult<T&> : public TaskFrame {
  public:
   void return_value(T& value) noexcept { value_ = &value; }
   T& take() {
-    if (exception) std::rethrow_exception(exception);
+    this->rethrow_failure();
     return *value_;
   }
 
@@ -143,9 +142,17 @@ template <>
 class PromiseResult<void> : public TaskFrame {
  public:
   void return_void() noexcept {}
-  void take() {
-    if (exception) std::rethrow_exception(exception);
+  void take() { this->rethrow_failure(); }
+};
+
+/// What a coroutine awaits last. Empty, as each frame holds one.
+struct FinalAwait {
+  bool await_ready() noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> ended) noexcept {
+    ended.promise().finish();
   }
+  void await_resume() noexcept {}
 };
 
 template <class T>
@@ -157,16 +164,7 @@ class Promise : public PromiseResult<T> {
   }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
-  auto final_suspend() noexcept {
-    struct Finish {
-      bool await_ready() noexcept { return false; }
-      void await_suspend(std::coroutine_handle<>) noexcept { frame.finish(); }
-      void await_resume() noexcept {}
-      TaskFrame& frame;
-      explicit Finish(TaskFrame& f) noexcept : frame(f) {}
-    };
-    return Finish(*this);
-  }
+  FinalAwait final_suspend() noexcept { return {}; }
   void unhandled_exception() { this->keep_exception(); }
 
   template <class U>
@@ -196,7 +194,8 @@ class PromiseOf final : public Promise<T> {
  public:
   Task<T> get_return_object(
       std::source_location here = std::source_location::current()) noexcept {
-    this->handle = std::coroutine_handle<PromiseOf>::from_promise(*this);
+    static_assert(alignof(PromiseOf) <= 2 * sizeof(void*),
+                  "coroutine frames are not aligned for this result");
     this->function = here;
     this->of_closure = detail::of_closure<Args...>;
     this->of_temporary = takes_temporary<Args...>;

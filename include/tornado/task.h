@@ -75,21 +75,15 @@ class TaskAwait final : public Suspension {
   bool await_ready() noexcept {
     return cancelled = frame->scope->cancelled() && !task_->shielded;
   }
-  void await_suspend(std::coroutine_handle<>) noexcept {
+  bool await_suspend(std::coroutine_handle<>) {
     TaskScheduler& scheduler = *frame->scope->scheduler();
-    task_->parent = frame;
+    task_->set_parent(frame);
     task_->scope = task_->shielded ? &scheduler.shield() : frame->scope;
-    task_->begun = true;
-    frame->since = scheduler.now();
-    frame->suspension = this;
-    if (scheduler.may_go_on()) {
-      scheduler.go_on_with(*task_);
-    } else {
-      scheduler.make_ready(*task_);
-    }
+    frame->wait_for(this);
+    return scheduler.begin_child(*task_, *frame);
   }
   T await_resume() {
-    frame->suspension = nullptr;
+    frame->wait_for(nullptr);
     if (cancelled) throw Cancelled(frame->scope->why());
     return task_->take();
   }

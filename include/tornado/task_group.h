@@ -76,7 +76,7 @@ class TORNADO_API TaskGroup final : private detail::TaskScope {
   const OnFailure on_failure_;
   std::exception_ptr failure_;
   std::unique_ptr<detail::TaskTrace> trace_;  // of the failure
-  detail::ListLink<Join> joining_;
+  detail::List<Join> joining_;
 };
 
 class TORNADO_API TaskGroup::Join final : public detail::Suspension,

@@ -35,7 +35,7 @@ class TORNADO_API EndedTasks final : public TaskScope {
   friend class NextAwait;
   void on_end(TaskFrame& root) override;
 
-  detail::ListLink<InScope> ended_;
+  detail::List<InScope> ended_;
   std::vector<const TaskFrame*> order_;
   NextAwait* waiting_ = nullptr;
 };

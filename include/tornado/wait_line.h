@@ -83,8 +83,8 @@ class TORNADO_API WaitLine {
 
  private:
   friend class LineWait;
-  ListLink<LineWait> waiting_;
-  ListLink<LineWait> chosen_;  // until their tasks go on
+  List<LineWait> waiting_;
+  List<LineWait> chosen_;  // until their tasks go on
 };
 
 }  // namespace tornado::detail

@@ -9,13 +9,14 @@ namespace tornado::detail {
 
 // Only what destroyed the generator leaves a frame without a parent.
 bool GeneratorFrame::YieldAwait::await_ready() const {
-  if (!frame_.parent) throw Cancelled(frame_.scope->why());
+  if (!frame_.parent()) throw Cancelled(frame_.scope->why());
   return false;
 }
 
 void GeneratorFrame::YieldAwait::await_suspend(std::coroutine_handle<>) noexcept {
   TaskScheduler& scheduler = *std::exchange(frame_.scope, nullptr)->scheduler();
-  scheduler.go_on_with(*std::exchange(frame_.parent, nullptr));
+  scheduler.go_on_with(*frame_.parent());
+  frame_.set_parent(nullptr);
 }
 
 GeneratorOwner& GeneratorOwner::operator=(GeneratorOwner&& other) noexcept {
@@ -45,7 +46,7 @@ void GeneratorOwner::destroy() noexcept {
   if (frame.ending) return;  // by what destroys the task, too
   next->frame_ = nullptr;
   next->resume();
-  frame.parent = nullptr;
+  frame.set_parent(nullptr);
   frame.scope->scheduler()->destroy(frame);
 }
 
@@ -65,7 +66,7 @@ void NextItem::suspend() noexcept {
   TaskScheduler& scheduler = *frame->scope->scheduler();
   frame_ = owner_->frame_;
   frame_->next_ = this;
-  frame_->parent = frame;
+  frame_->set_parent(frame);
   frame_->scope = frame->scope;
   frame_->begun = true;
   if (scheduler.may_go_on()) {
@@ -87,8 +88,9 @@ GeneratorFrame* NextItem::take() {
   GeneratorFrame* const coroutine = std::exchange(frame_, nullptr);
   if (!coroutine) return nullptr;
   coroutine->next_ = nullptr;
-  if (!coroutine->handle.done()) return coroutine;
-  const std::exception_ptr failure = std::move(coroutine->exception);
+  if (!coroutine->handle().done()) return coroutine;
+  const std::exception_ptr failure =
+      coroutine->failed ? coroutine->exception() : nullptr;
   owner_->end();
   if (failure) std::rethrow_exception(failure);
   return nullptr;

@@ -20,7 +20,7 @@ class ChannelPort final : public Arrival {
   /// Is on its way to the loop. False if that is closed.
   bool post() noexcept;
 
-  ListLink<ChannelWaiter> served;
+  List<ChannelWaiter> served;
 
  private:
   void arrive() noexcept override;

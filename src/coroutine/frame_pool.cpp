@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
+#include "tornado/frame_pool.h"
+
 #include <cstddef>
 #include <new>
 #include <utility>
-
-#include "tornado/coroutine_frame.h"
 
 // A tool that watches memory is to see each frame come and go.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -22,67 +21,53 @@
 namespace tornado::detail {
 namespace {
 
-constexpr bool pooled = TORNADO_POOL_FRAMES;
-constexpr std::size_t step = 32;
-constexpr std::size_t largest = 1024;
 constexpr std::size_t most_kept = 256 * 1024;  // bytes of one size
 
-struct Free {
-  Free* next;
-  std::size_t kept;  // bytes of this block and of those behind it
-};
-
-/// The frames that one thread keeps. Needs no construction, and so no look at whether
-/// it was constructed.
-struct Pool {
-  enum class Life : unsigned char { before, during, after };
-  std::array<Free*, largest / step> heads;
-  Life life;
-};
-constinit thread_local Pool pool{};
-
-/// Gives the frames back at the end of the thread.
-struct AtThreadEnd {
-  AtThreadEnd() noexcept { pool.life = Pool::Life::during; }
-  AtThreadEnd(const AtThreadEnd&) = delete;
-  AtThreadEnd& operator=(const AtThreadEnd&) = delete;
-  ~AtThreadEnd() {
-    pool.life = Pool::Life::after;
-    for (Free*& head : pool.heads) {
-      while (head) ::operator delete(std::exchange(head, head->next));
+/// Gives the frames of a thread back at its end. From then on, no frame is kept.
+class OpenPools {
+ public:
+  OpenPools() noexcept = default;
+  OpenPools(const OpenPools&) = delete;
+  OpenPools& operator=(const OpenPools&) = delete;
+  ~OpenPools() {
+    for (FramePool* pool = first_; pool; pool = pool->next) close(*pool);
+  }
+  void open(FramePool& pool) noexcept {
+    pool.next = std::exchange(first_, &pool);
+    pool.life = FramePool::Life::during;
+    for (std::size_t i = 1; i < pool.sizes.size(); ++i) {
+      pool.sizes[i].room = most_kept / (i * FramePool::step);
     }
   }
+
+ private:
+  static void close(FramePool& pool) noexcept {
+    pool.life = FramePool::Life::after;
+    for (FramePool::Size& size : pool.sizes) {
+      size.room = 0;
+      while (size.head) {
+        ::operator delete(std::exchange(size.head, size.head->next));
+      }
+    }
+  }
+
+  FramePool* first_ = nullptr;
 };
-
-/// False at the end of the thread: frames are kept no more.
-bool open_pool() noexcept {
-  if (pool.life == Pool::Life::after) return false;
-  thread_local const AtThreadEnd at_thread_end;
-  return true;
-}
-
-std::size_t size_class(std::size_t size) noexcept {
-  return (size + step - 1) / step - 1;
-}
 
 }  // namespace
 
-void* allocate_frame(std::size_t size) {
-  if (!pooled || size > largest) return ::operator new(size);
-  const std::size_t index = size_class(size);
-  Free*& head = pool.heads[index];
-  if (head) return std::exchange(head, head->next);
-  return ::operator new((index + 1) * step);
+void* allocate_new_frame(std::size_t size) {
+  return ::operator new(FramePool::class_of(size) * FramePool::step);
 }
 
-void free_frame(void* frame, std::size_t size) noexcept {
-  if (!pooled || size > largest) return ::operator delete(frame);
-  if (pool.life != Pool::Life::during && !open_pool()) return ::operator delete(frame);
-  const std::size_t index = size_class(size);
-  Free*& head = pool.heads[index];
-  const std::size_t kept = (head ? head->kept : 0) + (index + 1) * step;
-  if (kept > most_kept) return ::operator delete(frame);
-  head = ::new (frame) Free{head, kept};
+void free_unkept_frame(FramePool& pool, void* frame, std::size_t size) noexcept {
+  const bool open = pool.life != FramePool::Life::before;
+  if (!TORNADO_POOL_FRAMES || size > FramePool::largest || open) {
+    return ::operator delete(frame);
+  }
+  thread_local OpenPools pools;
+  pools.open(pool);
+  free_frame(frame, size);
 }
 
 }  // namespace tornado::detail

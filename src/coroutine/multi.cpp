@@ -15,7 +15,7 @@ Children::~Children() {
   destroy_tasks();
   while (ended_.linked()) {
     auto& task = static_cast<TaskFrame&>(*ended_.previous);
-    if (!joined_ && task.exception && !task.ended_by_cancelling) {
+    if (!joined_ && task.failed && !task.ended_by_cancelling) {
       TaskScheduler::report_later(scheduler(),
                                   TaskScheduler::trace_of(scheduler(), task));
     }
@@ -25,8 +25,8 @@ Children::~Children() {
 
 void Children::on_end(TaskFrame& root) {
   static_cast<detail::ListLink<InScope>&>(root).link_behind(ended_);
-  if (root.exception && !trace_) trace_ = TaskScheduler::trace_of(scheduler(), root);
-  if (root.exception && until_ == Until::all_ended) {
+  if (root.failed && !trace_) trace_ = TaskScheduler::trace_of(scheduler(), root);
+  if (root.failed && until_ == Until::all_ended) {
     cancel({CancelReason::other_failed, where_});
   } else if (until_ == Until::one_ended) {
     cancel({CancelReason::not_needed, where_});
@@ -43,11 +43,11 @@ void Children::rethrow_failure() {
   for (auto* link = ended_.next; link != &ended_; link = link->next) {
     const auto& task = static_cast<TaskFrame&>(*link);
     const bool decides = until_ == Until::all_ended || link == ended_.next;
-    if (!task.exception) continue;
+    if (!task.failed) continue;
     if (task.ended_by_cancelling) {
-      if (decides && !cancelled) cancelled = &task.exception;
+      if (decides && !cancelled) cancelled = &task.exception();
     } else if (decides && !failure) {
-      failure = &task.exception;
+      failure = &task.exception();
     } else {
       TaskScheduler::report_later(scheduler(),
                                   TaskScheduler::trace_of(scheduler(), task));

@@ -20,7 +20,7 @@ class ReadinessTable {
 
  private:
   struct Entry {
-    ListLink<ReadinessAwait> waiting;
+    List<ReadinessAwait> waiting;
     Events applied = Events::none;
   };
   using Map = std::unordered_map<NativeFd, Entry>;

@@ -34,7 +34,7 @@ void SignalTable::on_signal(int signal) noexcept {
 }
 
 void SignalTable::settle(int signal) noexcept {
-  ListLink<SignalAwait>& told = entries_.at(signal).told;
+  List<SignalAwait>& told = entries_.at(signal).told;
   while (told.linked()) told.next->unlink();
 }
 

@@ -25,8 +25,8 @@ class SignalTable {
 
  private:
   struct Entry {
-    ListLink<SignalAwait> waiting;
-    ListLink<SignalAwait> told;  // until the first of them goes on
+    List<SignalAwait> waiting;
+    List<SignalAwait> told;  // until the first of them goes on
     bool pending = false;
   };
 

@@ -27,7 +27,14 @@ bool LoopHandle::spawn_callback(Task<void> task, Location where) const {
 }
 
 bool IOLoop::spawn_callback(Task<void> task, Location where) {
-  return handle().spawn_callback(std::move(task), where);
+  if (!impl_->mailbox->runs_here()) {
+    return handle().spawn_callback(std::move(task), where);
+  }
+  detail::TaskScheduler::check_task("spawn_callback", task.frame());
+  if (impl_->mailbox->closed()) return false;
+  task.frame()->where = where;
+  impl_->tasks.spawn(*task.release());
+  return true;
 }
 
 std::vector<TaskInfo> IOLoop::tasks() const {
@@ -45,11 +52,10 @@ namespace detail {
 // warning: these would have been awaited later.
 static thread_local int unfinished = 0;
 
-void TaskFrame::destroy() noexcept {
-  const bool is_unfinished = !handle.done();
-  if (is_unfinished) ++unfinished;
-  handle.destroy();
-  if (is_unfinished) --unfinished;
+void TaskFrame::destroy_unfinished() noexcept {
+  ++unfinished;
+  handle().destroy();
+  --unfinished;
 }
 
 // The exception that leaves an expression also ends the tasks that it has made.
@@ -70,7 +76,7 @@ void discard(TaskFrame& frame) noexcept {
   frame.destroy();
 }
 
-void throw_no_task(const std::source_location& where) {
+void throw_no_task(std::source_location where) {
   throw_error(std::make_error_code(std::errc::invalid_argument),
               "co_await of an empty task at " + std::string(where.file_name()) + ":" +
                   std::to_string(where.line()));
@@ -89,7 +95,7 @@ SyncScope::SyncScope(IOLoop& loop, const TaskFrame* task)
 SyncScope::~SyncScope() {
   destroy_tasks();
   if (!ended_) return;
-  if (!given_ && ended_->exception) {
+  if (!given_ && ended_->failed) {
     TaskScheduler::report_later(scheduler(),
                                 TaskScheduler::trace_of(scheduler(), *ended_));
   }

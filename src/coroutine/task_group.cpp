@@ -40,8 +40,10 @@ void TaskGroup::start(Task<void> task, Location where) {
 
 void TaskGroup::on_end(TaskFrame& root) {
   const std::source_location function = root.function;
-  std::exception_ptr failure = root.exception;
-  if (root.ended_by_cancelling && cancelled()) failure = nullptr;
+  std::exception_ptr failure;
+  if (root.failed && !(root.ended_by_cancelling && cancelled())) {
+    failure = root.exception();
+  }
   if (failure && on_failure_ == OnFailure::cancel_others && !failure_) {
     trace_ = TaskScheduler::trace_of(scheduler(), root);
     failure_ = std::exchange(failure, nullptr);

@@ -16,7 +16,7 @@ std::uint64_t id_of(const TaskFrame* root) noexcept {
 }
 
 const TaskFrame* root_of(const TaskFrame* frame) noexcept {
-  while (frame && frame->parent) frame = frame->parent;
+  while (frame && frame->parent()) frame = frame->parent();
   return frame;
 }
 
@@ -90,10 +90,10 @@ TaskInfo TaskScheduler::info_of(const TaskFrame& root, const TaskScope& scope,
   info.awaited_by = id_of(root_of(scope.owner()));
   const TaskFrame* frame = &root;
   for (;;) {
-    const bool begun_by_other = frame == &root && !frame->suspension && !frame->begun;
+    const bool begun_by_other = frame == &root && !frame->suspension() && !frame->begun;
     info.chain.push_back(
         {frame->function, begun_by_other ? std::source_location() : frame->where});
-    const Suspension* const wait = frame->suspension;
+    const Suspension* const wait = frame->suspension();
     if (wait && !wait->child() && !wait->over) {
       info.waits_for = wait->describe();
       info.waiting = std::chrono::milliseconds(now - frame->since);

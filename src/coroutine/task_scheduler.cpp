@@ -36,7 +36,7 @@ namespace detail {
 namespace {
 
 void never_begin(TaskFrame& frame) {
-  frame.exception = std::make_exception_ptr(Cancelled(frame.scope->why()));
+  frame.fail(std::make_exception_ptr(Cancelled(frame.scope->why())));
   frame.ended_by_cancelling = true;
 }
 
@@ -44,8 +44,9 @@ void never_begin(TaskFrame& frame) {
 
 // No exception can be had of what unwinds a thread that is cancelled or exits.
 void TaskFrame::keep_exception() {
-  exception = std::current_exception();
+  std::exception_ptr exception = std::current_exception();
   if (!exception) throw;
+  fail(std::move(exception));
   const std::type_info* const type = abi::__cxa_current_exception_type();
   ended_by_cancelling = type && *type == typeid(Cancelled);
   scope->scheduler()->note(*this);
@@ -69,8 +70,8 @@ class TaskScheduler::Detached final : public TaskScope {
       TaskFrame& frame;
       ~Destroyed() { frame.destroy(); }
     } const at_the_end{root};
-    if (!root.exception || (cancelled() && root.ended_by_cancelling)) return;
-    scheduler()->report(root.function, root.exception);
+    if (!root.failed || (cancelled() && root.ended_by_cancelling)) return;
+    scheduler()->report(root.function, root.exception());
   }
 };
 
@@ -79,15 +80,12 @@ class TaskScheduler::Running {
  public:
   explicit Running(TaskScheduler& scheduler) noexcept : scheduler_(scheduler) {
     scheduler_.running_tasks_ = true;
-    scheduler_.budget_ = budget;
   }
   ~Running() {
     scheduler_.running_tasks_ = false;
     scheduler_.running_ = nullptr;
     scheduler_.trace_->clear();
-    while (scheduler_.soon_.linked()) {
-      scheduler_.soon_.next->link_behind(scheduler_.ready_);
-    }
+    scheduler_.ready_.take_all(scheduler_.soon_);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -154,23 +152,18 @@ void TaskScheduler::take_stop() noexcept {
   (void)loop_.impl_->mailbox->take_stop();
 }
 
-void TaskScheduler::check_task(std::string_view act, TaskFrame* task) {
-  const auto refuse = [&](const char* why) {
-    throw_error(std::make_error_code(std::errc::invalid_argument),
-                std::string(act) + why);
-  };
-  if (!task) refuse(": empty task");
-  task->handed_over = true;
-  if (task->of_closure) {
-    refuse(
-        ": task of a lambda with captures, which end with the lambda; pass the "
-        "lambda itself");
+void TaskScheduler::refuse(std::string_view act, TaskFrame* task) {
+  const char* why = ": empty task";
+  if (task) {
+    task->handed_over = true;
+    why = task->of_closure
+              ? ": task of a lambda with captures, which end with the lambda; pass "
+                "the lambda itself"
+              : ": task of a function with a parameter T&&, whose argument may end "
+                "before the task begins; take T instead";
   }
-  if (task->of_temporary) {
-    refuse(
-        ": task of a function with a parameter T&&, whose argument may end before "
-        "the task begins; take T instead");
-  }
+  throw_error(std::make_error_code(std::errc::invalid_argument),
+              std::string(act) + why);
 }
 
 void TaskScheduler::report(const std::source_location& function,
@@ -184,15 +177,15 @@ void TaskScheduler::report(const std::source_location& function,
 }
 
 void TaskScheduler::note(const TaskFrame& frame) noexcept {
-  trace_->note(frame.exception, frame);
+  trace_->note(frame.exception(), frame);
 }
 
 std::unique_ptr<TaskTrace> TaskScheduler::trace_of(const TaskScheduler* tasks,
                                                    const TaskFrame& root) noexcept {
   std::unique_ptr<TaskTrace> trace(new (std::nothrow) TaskTrace);
   if (!trace) return trace;
-  if (tasks && tasks->trace_->is_of(root.exception)) *trace = *tasks->trace_;
-  if (!trace->is_of(root.exception)) trace->note(root.exception, root);
+  if (tasks && tasks->trace_->is_of(root.exception())) *trace = *tasks->trace_;
+  if (!trace->is_of(root.exception())) trace->note(root.exception(), root);
   return trace;
 }
 
@@ -230,21 +223,7 @@ std::uint32_t TaskScheduler::in_milliseconds(std::chrono::nanoseconds time) noex
 
 void TaskScheduler::begin_turn(std::chrono::nanoseconds now) noexcept {
   now_ = in_milliseconds(now);
-  while (ready_.linked()) ready_.next->link_behind(batch_);
-}
-
-bool TaskScheduler::run_next() {
-  if (!unseen_.empty()) {
-    trace_ = std::move(unseen_.front());
-    unseen_.erase(unseen_.begin());
-    report({}, trace_->exception());
-    return true;
-  }
-  if (!batch_.linked()) return false;
-  auto& first = static_cast<TaskFrame&>(*batch_.next);
-  batch_.next->unlink();
-  run(first);
-  return true;
+  batch_.take_all(ready_);
 }
 
 // A task that was cancelled before it began never runs.
@@ -255,8 +234,55 @@ inline void TaskScheduler::step(TaskFrame& frame) {
   }
   frame.begun = true;
   running_ = &frame;
-  frame.handle.resume();
+  frame.handle().resume();
   running_ = nullptr;
+}
+
+// Until no task of the chain can go on, nor any that was to run soon.
+inline void TaskScheduler::run(TaskFrame& first) {
+  budget_ = budget;
+  nestable_ = most_nested;
+  step(first);
+  for (;;) {
+    if (stopping_.linked()) {
+      call_stops();
+      nestable_ = most_nested;
+    }
+    if (next_) {
+      step(*std::exchange(next_, nullptr));
+    } else if (ended_) {
+      end_of(*std::exchange(ended_, nullptr));
+    } else if (soon_.linked() && loop_.impl_->mailbox->ours()) {
+      auto& frame = static_cast<TaskFrame&>(*soon_.next);
+      link(frame).unlink();
+      step(frame);
+    } else {
+      return trace_->clear();
+    }
+  }
+}
+
+inline void TaskScheduler::end_of(TaskFrame& root) {
+  TaskScope& scope = *root.scope;
+  scope.release(root);
+  scope.on_end(root);
+}
+
+bool TaskScheduler::run_some() {
+  if (!unseen_.empty()) {
+    trace_ = std::move(unseen_.front());
+    unseen_.erase(unseen_.begin());
+    report({}, trace_->exception());
+    return true;
+  }
+  if (!batch_.linked()) return false;
+  const Running during(*this);
+  do {
+    auto& first = static_cast<TaskFrame&>(*batch_.next);
+    batch_.next->unlink();
+    run(first);
+  } while (batch_.linked() && unseen_.empty() && loop_.impl_->goes_on());
+  return true;
 }
 
 void TaskScheduler::at_turn_end(TurnEnd& act) noexcept {
@@ -271,33 +297,13 @@ void TaskScheduler::end_turn() noexcept {
   }
 }
 
-void TaskScheduler::run(TaskFrame& first) {
-  const Running during(*this);
-  next_ = &first;
-  for (;;) {
-    if (next_) {
-      step(*std::exchange(next_, nullptr));
-    } else if (ended_) {
-      TaskFrame& root = *std::exchange(ended_, nullptr);
-      root.scope->release(root);
-      root.scope->on_end(root);
-    } else if (soon_.linked() && loop_.impl_->mailbox->ours()) {
-      next_ = static_cast<TaskFrame*>(soon_.next);
-      soon_.next->unlink();
-    } else {
-      return;
-    }
-    if (stopping_.linked()) call_stops();
-  }
-}
-
 void TaskScheduler::after_fork() noexcept {
   own_executor_.reset();
   for (auto* link = scopes_.next; link != &scopes_; link = link->next) {
     const auto& scope = static_cast<const TaskScope&>(*link);
     for (auto* root = scope.roots_.next; root != &scope.roots_; root = root->next) {
-      Suspension* wait = static_cast<TaskFrame*>(root)->suspension;
-      while (wait && wait->child()) wait = wait->child()->suspension;
+      Suspension* wait = static_cast<TaskFrame*>(root)->suspension();
+      while (wait && wait->child()) wait = wait->child()->suspension();
       if (wait) wait->after_fork();
     }
   }
@@ -328,10 +334,11 @@ void TaskScheduler::spawn(TaskFrame& root) noexcept {
   make_ready(root);
 }
 
-// Only the thread of the loop writes it.
-void TaskScheduler::resize(int by) noexcept {
-  const std::uint64_t size = size_.load(std::memory_order_relaxed);
-  size_.store(size + static_cast<std::uint64_t>(by), std::memory_order_relaxed);
+// A frame that has spent its budget lets the loop look first.
+void TaskScheduler::postpone(TaskFrame& child) noexcept {
+  child.begun = true;
+  if (budget_ > 0) return go_on_with(child);
+  make_ready(child);
 }
 
 void TaskScheduler::run_soon(TaskFrame& frame) noexcept {
@@ -343,7 +350,8 @@ void TaskScheduler::abandon(TaskFrame& root) noexcept {
   abandoned_->adopt(root);
   for (TaskFrame* frame = &root; frame && !frame->shielded;) {
     frame->scope = abandoned_.get();
-    frame = frame->suspension ? frame->suspension->child() : nullptr;
+    const Suspension* const wait = frame->suspension();
+    frame = wait ? wait->child() : nullptr;
   }
 }
 

@@ -16,23 +16,10 @@ TaskScope::~TaskScope() {
   destroy_tasks();
 }
 
-void TaskScope::adopt(TaskFrame& root) noexcept {
-  root.scope = this;
-  static_cast<ListLink<InScope>&>(root).link_behind(roots_);
-  ++size_;
-  scheduler_->resize(1);
-}
-
 void TaskScope::start_all() noexcept {
   for (auto* link = roots_.next; link != &roots_; link = link->next) {
     scheduler_->run_soon(static_cast<TaskFrame&>(*link));
   }
-}
-
-void TaskScope::release(TaskFrame& root) noexcept {
-  static_cast<ListLink<InScope>&>(root).unlink();
-  --size_;
-  scheduler_->resize(-1);
 }
 
 void TaskScope::destroy_tasks() noexcept {
@@ -69,13 +56,15 @@ std::stop_token TaskScope::stop_token() {
   return stop_.source.get_token();
 }
 
+static TaskFrame* child_of(const TaskFrame& frame) noexcept {
+  const Suspension* const wait = frame.suspension();
+  return wait ? wait->child() : nullptr;
+}
+
 void TaskScope::withdraw_all() noexcept {
   for (auto* link = roots_.next; link != &roots_; link = link->next) {
     TaskFrame* frame = static_cast<TaskFrame*>(link);
-    const auto child = [&frame] {
-      return frame->suspension ? frame->suspension->child() : nullptr;
-    };
-    while (TaskFrame* const below = child()) {
+    while (TaskFrame* const below = child_of(*frame)) {
       frame = below;
       if (below->shielded) break;
     }
@@ -86,17 +75,15 @@ void TaskScope::withdraw_all() noexcept {
 // The walks of the scheduler.
 
 static TaskFrame* last_of(TaskFrame* frame) noexcept {
-  while (frame->suspension && frame->suspension->child()) {
-    frame = frame->suspension->child();
-  }
+  while (TaskFrame* const below = child_of(*frame)) frame = below;
   return frame;
 }
 
 static void destroy_from(TaskFrame* last) noexcept {
-  for (TaskFrame* frame = last; frame; frame = frame->parent) frame->ending = true;
+  for (TaskFrame* frame = last; frame; frame = frame->parent()) frame->ending = true;
   while (last) {
-    TaskFrame* const parent = last->parent;
-    if (parent) parent->suspension->forget_child();
+    TaskFrame* const parent = last->parent();
+    if (parent) parent->suspension()->forget_child();
     last->destroy();
     last = parent;
   }
@@ -108,7 +95,8 @@ static void destroy_from(TaskFrame* last) noexcept {
 // cannot be destroyed: it goes on as a cancelled task of the loop.
 void TaskScheduler::destroy(TaskFrame& top) noexcept {
   for (TaskFrame *first = &top, *last = last_of(first);;) {
-    TaskScope* const below = last->suspension ? last->suspension->scope() : nullptr;
+    const Suspension* const wait = last->suspension();
+    TaskScope* const below = wait ? wait->scope() : nullptr;
     if (below && below->roots_.linked()) {
       first = static_cast<TaskFrame*>(below->roots_.previous);
       last = last_of(first);
@@ -123,7 +111,7 @@ void TaskScheduler::destroy(TaskFrame& top) noexcept {
     }
     if (!owner) return;
     first = last = owner;
-    while (first->parent) first = first->parent;
+    while (first->parent()) first = first->parent();
   }
 }
 
@@ -140,20 +128,22 @@ void TaskScheduler::tell_cancelled(TaskScope& scope) noexcept {
 }
 
 void TaskScheduler::withdraw(TaskFrame& frame) noexcept {
-  Suspension* const wait = frame.suspension;
+  Suspension* const wait = frame.suspension();
   if (!wait || wait->over || !wait->withdraw()) return;
   wait->cancelled = wait->over = true;
   make_ready(frame);
 }
 
 void TaskScheduler::stop_later(StopRequest& stop) noexcept {
-  if (stop.source.stop_possible()) stop.link_behind(stopping_);
+  if (!stop.source.stop_possible()) return;
+  stop.link_behind(stopping_);
+  nestable_ = -most_nested;  // the frames that run let call_stops() come first
 }
 
 // A callback may end what has asked for the stop, and the loop.
 void TaskScheduler::call_stops() noexcept {
-  ListLink<StopRequest> all;
-  while (stopping_.linked()) stopping_.next->link_behind(all);
+  List<StopRequest> all;
+  all.take_all(stopping_);
   while (all.linked()) {
     auto source = static_cast<StopRequest&>(*all.next).source;
     all.next->unlink();

@@ -14,7 +14,7 @@ EndedTasks::EndedTasks(IOLoop& loop)
 EndedTasks::~EndedTasks() {
   destroy_tasks();
   for (; ended_.linked(); pop()) {
-    if (!front().exception) continue;
+    if (!front().failed) continue;
     TaskScheduler::report_later(scheduler(),
                                 TaskScheduler::trace_of(scheduler(), front()));
   }

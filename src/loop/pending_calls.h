@@ -30,7 +30,7 @@ class PendingCalls {
   }
   /// Drops those that were not called. They may own streams.
   void close() noexcept {
-    for (ListLink<PendingCall>* list : {&ready_, &waiting_}) {
+    for (List<PendingCall>* list : {&ready_, &waiting_}) {
       while (list->linked()) {
         auto& call = static_cast<PendingCall&>(*list->next);
         call.unlink();
@@ -40,8 +40,8 @@ class PendingCalls {
   }
 
  private:
-  ListLink<PendingCall> waiting_;
-  ListLink<PendingCall> ready_;
+  List<PendingCall> waiting_;
+  List<PendingCall> ready_;
 };
 
 }  // namespace tornado::detail

@@ -158,7 +158,7 @@ void IOLoop::Impl::run_due_timeouts() {
 void IOLoop::Impl::run_tasks() {
   if (!tasks.has_ready()) return;
   tasks.begin_turn(now().time_since_epoch());
-  while (!closing && tasks.run_next()) {
+  while (!closing && tasks.run_some()) {
     // The task may have forked, and this be the child: what waits is the parent's.
     if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
   }

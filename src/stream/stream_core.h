@@ -127,7 +127,7 @@ class StreamCore final : private TurnEnd {
   const StreamOptions options_;
   ReadBuffer in_;
   WriteQueue out_;
-  ListLink<StreamWait> waits_;  // in the order in which they were made
+  List<StreamWait> waits_;  // in the order in which they were made
   ReadWait* reader_ = nullptr;
   struct Attempt {
     SocketAddress peer;
