@@ -16,8 +16,9 @@ namespace tornado::detail {
 /// The frames that one thread keeps, by size, for the next coroutines. A library that
 /// was built with a sanitizer keeps none.
 struct FramePool {
-  static constexpr std::size_t step = 32;
+  static constexpr std::size_t step = 16;
   static constexpr std::size_t largest = 1024;
+  static constexpr std::size_t before_block = sizeof(void*);  // kept by malloc()
 
   struct Free {
     Free* next;
@@ -29,10 +30,13 @@ struct FramePool {
   enum class Life : unsigned char { before, during, after };
 
   static constexpr std::size_t class_of(std::size_t size) noexcept {
-    return (size + step - 1) / step;
+    return (size + before_block + step - 1) / step;
+  }
+  static constexpr std::size_t size_of(std::size_t index) noexcept {
+    return index * step - before_block;
   }
 
-  std::array<Size, largest / step + 1> sizes;
+  std::array<Size, largest / step + 2> sizes;
   FramePool* next;  // of this thread, in another module
   Life life;
 };

@@ -7,8 +7,6 @@
 #include <concepts>
 #include <exception>
 #include <memory>
-#include <optional>
-#include <source_location>
 #include <stop_token>
 #include <string>
 #include <type_traits>
@@ -25,10 +23,9 @@ namespace detail {
 
 class TORNADO_API SleepAwait final : public Suspension {
  public:
-  SleepAwait(Delay delay, std::source_location where) noexcept
-      : delay_(delay), where_(where) {}
-  SleepAwait(TimePoint deadline, std::source_location where) noexcept
-      : deadline_(deadline), where_(where) {}
+  explicit SleepAwait(Delay delay) noexcept : is_delay_(true), time_(delay.get()) {}
+  explicit SleepAwait(TimePoint deadline) noexcept
+      : time_(deadline.time_since_epoch()) {}
   ~SleepAwait();
   bool ready() const noexcept { return false; }
   void suspend();
@@ -37,10 +34,9 @@ class TORNADO_API SleepAwait final : public Suspension {
   std::string describe() const override;
 
  private:
-  Delay delay_ = std::chrono::nanoseconds(0);
-  std::optional<TimePoint> deadline_;
-  std::source_location where_;
+  bool is_delay_ = false;  // or a deadline
   TimeoutHandle timeout_;
+  std::chrono::nanoseconds time_;
 };
 
 class MomentAwait final : public Suspension {
@@ -137,13 +133,11 @@ class TORNADO_API StopTokenAwait final : public Suspension {
 
 /// Waits for `delay`, and never less. A delay of zero or less lets the loop look at its
 /// descriptors once.
-[[nodiscard]] inline detail::SleepAwait sleep(
-    Delay delay, std::source_location where = std::source_location::current()) {
-  return {delay, where};
+[[nodiscard]] inline detail::SleepAwait sleep(Delay delay) noexcept {
+  return detail::SleepAwait(delay);
 }
-[[nodiscard]] inline detail::SleepAwait sleep_until(
-    TimePoint deadline, std::source_location where = std::source_location::current()) {
-  return {deadline, where};
+[[nodiscard]] inline detail::SleepAwait sleep_until(TimePoint deadline) noexcept {
+  return detail::SleepAwait(deadline);
 }
 
 /// Lets every other ready task, and the loop, go first.

@@ -39,13 +39,13 @@ struct TORNADO_API TaskFrame : ListLink<InScope>, ListLink<InReadyList> {
   std::source_location where;  // of the last await
   std::uint32_t since = 0;     // when the wait began, in milliseconds
   bool begun = false;
-  bool of_closure = false;           // a coroutine of a lambda with captures
-  bool of_temporary = false;         // it has a parameter T&&
-  bool handed_over = false;          // to a group or a loop, which may refuse it
-  bool failed = false;               // it has ended with an exception
-  bool ended_by_cancelling = false;  // the exception is a Cancelled
-  bool ending = false;               // its chain is being destroyed
-  bool shielded = false;             // from cancellations of the frame that awaits it
+  bool failed = false;    // it has ended with an exception
+  bool shielded = false;  // from cancellations of the frame that awaits it
+  bool ended_by_cancelling : 1 = false;  // the exception is a Cancelled
+  bool ending : 1 = false;               // its chain is being destroyed
+  bool handed_over : 1 = false;          // to a group or a loop, which may refuse it
+  bool of_closure : 1 = false;           // a coroutine of a lambda with captures
+  bool of_temporary : 1 = false;         // it has a parameter T&&
   std::source_location function;
 
   TaskFrame() noexcept {}

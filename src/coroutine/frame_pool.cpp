@@ -36,7 +36,7 @@ class OpenPools {
     pool.next = std::exchange(first_, &pool);
     pool.life = FramePool::Life::during;
     for (std::size_t i = 1; i < pool.sizes.size(); ++i) {
-      pool.sizes[i].room = most_kept / (i * FramePool::step);
+      pool.sizes[i].room = most_kept / FramePool::size_of(i);
     }
   }
 
@@ -57,7 +57,7 @@ class OpenPools {
 }  // namespace
 
 void* allocate_new_frame(std::size_t size) {
-  return ::operator new(FramePool::class_of(size) * FramePool::step);
+  return ::operator new(FramePool::size_of(FramePool::class_of(size)));
 }
 
 void free_unkept_frame(FramePool& pool, void* frame, std::size_t size) noexcept {

@@ -14,9 +14,9 @@ SleepAwait::~SleepAwait() {
 
 void SleepAwait::suspend() {
   IOLoop& loop = frame->scope->scheduler()->loop();
-  const TimePoint at = deadline_ ? *deadline_ : delay_.after(loop.time());
+  const TimePoint at = is_delay_ ? Delay(time_).after(loop.time()) : TimePoint(time_);
   timeout_ = loop.call_at(
-      at, [this] { resume(); }, where_);
+      at, [this] { resume(); }, frame->where);
 }
 
 bool SleepAwait::withdraw() noexcept {
