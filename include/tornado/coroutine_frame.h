@@ -240,6 +240,7 @@ inline void TaskScope::release(TaskFrame& root) noexcept {
 }
 
 inline bool TaskScheduler::begin_child(TaskFrame& child, TaskFrame& parent) {
+  child.begun = true;
   if (!may_go_on() || nestable_ <= 0) [[unlikely]] {
     postpone(child);
     return true;

@@ -336,7 +336,6 @@ void TaskScheduler::spawn(TaskFrame& root) noexcept {
 
 // A frame that has spent its budget lets the loop look first.
 void TaskScheduler::postpone(TaskFrame& child) noexcept {
-  child.begun = true;
   if (budget_ > 0) return go_on_with(child);
   make_ready(child);
 }
