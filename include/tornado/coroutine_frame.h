@@ -241,15 +241,15 @@ inline void TaskScope::release(TaskFrame& root) noexcept {
 
 inline bool TaskScheduler::begin_child(TaskFrame& child, TaskFrame& parent) {
   child.begun = true;
-  if (!may_go_on() || nestable_ <= 0) [[unlikely]] {
+  if (!may_go_on() || nestable_ == 0) [[unlikely]] {
     postpone(child);
     return true;
   }
   --nestable_;
   running_ = &child;
   child.handle().resume();
-  // Tokens are stopped before the parent goes on.
-  if (++nestable_ <= 0 || next_ != &parent) return true;
+  ++nestable_;
+  if (next_ != &parent) return true;
   next_ = nullptr;
   running_ = &parent;
   return false;

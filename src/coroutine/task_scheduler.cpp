@@ -45,7 +45,10 @@ void never_begin(TaskFrame& frame) {
 // No exception can be had of what unwinds a thread that is cancelled or exits.
 void TaskFrame::keep_exception() {
   std::exception_ptr exception = std::current_exception();
-  if (!exception) throw;
+  if (!exception) {
+    wait_for(nullptr);  // for a child that the unwinding has destroyed
+    throw;
+  }
   fail(std::move(exception));
   const std::type_info* const type = abi::__cxa_current_exception_type();
   ended_by_cancelling = type && *type == typeid(Cancelled);
@@ -244,10 +247,7 @@ inline void TaskScheduler::run(TaskFrame& first) {
   nestable_ = most_nested;
   step(first);
   for (;;) {
-    if (stopping_.linked()) {
-      call_stops();
-      nestable_ = most_nested;
-    }
+    if (stopping_.linked()) call_stops();
     if (next_) {
       step(*std::exchange(next_, nullptr));
     } else if (ended_) {

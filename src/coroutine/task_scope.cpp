@@ -135,9 +135,7 @@ void TaskScheduler::withdraw(TaskFrame& frame) noexcept {
 }
 
 void TaskScheduler::stop_later(StopRequest& stop) noexcept {
-  if (!stop.source.stop_possible()) return;
-  stop.link_behind(stopping_);
-  nestable_ = -most_nested;  // the frames that run let call_stops() come first
+  if (stop.source.stop_possible()) stop.link_behind(stopping_);
 }
 
 // A callback may end what has asked for the stop, and the loop.

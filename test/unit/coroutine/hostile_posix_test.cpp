@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks that fork, and that leave the program.
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,6 +99,56 @@ TEST(HostileTasksPosix, may_leave_the_program) {
   });
   EXPECT_EQ(left.exit_status, 7);
   EXPECT_EQ(left.signal, 0);
+}
+
+/// Ends the thread in the last of three tasks, at once or after a wait.
+struct ThreadEnd {
+  struct Local {
+    explicit Local(int& l) noexcept : live(l) { ++live; }
+    Local(const Local&) = delete;
+    Local& operator=(const Local&) = delete;
+    ~Local() { --live; }
+    int& live;
+  };
+  Task<> leave() {
+    const Local local(live);
+    if (!at_once) co_await moment();
+    ::pthread_exit(nullptr);
+  }
+  Task<> await_leave() {
+    const Local local(live);
+    co_await leave();
+  }
+  Task<> start() {
+    const Local local(live);
+    co_await await_leave();
+  }
+  static void* run(void* of) {
+    auto& end = *static_cast<ThreadEnd*>(of);
+    end.loop.run_sync(end.start());
+    return of;
+  }
+
+  IOLoop loop;
+  bool at_once = false;
+  int live = 0;
+};
+
+TEST(HostileTasksPosix, may_end_their_thread) {
+  EXPECT_TRUE(passes_in_child([] {
+    for (const bool at_once : {true, false}) {
+      ThreadEnd end;
+      end.at_once = at_once;
+      pthread_t thread{};
+      ASSERT_EQ(::pthread_create(&thread, nullptr, &ThreadEnd::run, &end), 0);
+      void* result = &end;
+      ASSERT_EQ(::pthread_join(thread, &result), 0);
+      EXPECT_EQ(result, nullptr) << "run_sync() came back";
+      EXPECT_EQ(end.live, 0);
+      EXPECT_TRUE(end.loop.tasks().empty());
+      end.loop.run_sync([] {});  // it is whole
+    }
+  }));
 }
 
 }  // namespace
