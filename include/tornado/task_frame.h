@@ -13,7 +13,6 @@
 #include <string>
 #include <utility>
 
-#include "tornado/frame_pool.h"
 #include "tornado/intrusive_list.h"
 #include "tornado/native.h"
 
@@ -21,6 +20,10 @@ namespace tornado::detail {
 
 class Suspension;
 class TaskScope;
+
+/// Frames come from lists of the thread by size, and go back there.
+TORNADO_API void* allocate_frame(std::size_t size);
+TORNADO_API void free_frame(void* frame, std::size_t size) noexcept;
 
 struct InScope {};
 struct InReadyList {};

@@ -19,7 +19,6 @@
 #include "tornado/executor.h"
 #include "tornado/fd.h"
 #include "tornado/foreign_await.h"
-#include "tornado/frame_pool.h"
 #include "tornado/gen.h"
 #include "tornado/intrusive_list.h"
 #include "tornado/ioloop.h"
