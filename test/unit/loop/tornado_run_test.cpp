@@ -9,6 +9,7 @@
 #include "loop/periodic_schedule.h"
 #include "support/log_capture.h"
 #include "support/wait.h"
+#include "tornado/gen.h"
 #include "tornado/periodic_callback.h"
 
 namespace tornado::test {
@@ -138,6 +139,14 @@ TEST_P(TestIOLoopRunSync, test_async_exception) {
     });
   }),
                std::domain_error);
+}
+
+TEST_P(TestIOLoopRunSync, test_native_coroutine) {
+  const auto waits = []() -> Task<int> {
+    co_await moment();
+    co_return 42;
+  };
+  EXPECT_EQ(loop.run_sync(waits()), 42);
 }
 
 TEST_P(TestIOLoopRunSync, test_current) {

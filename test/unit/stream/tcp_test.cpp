@@ -239,6 +239,38 @@ TEST_P(TCPServerTest, leaves_no_descriptor_behind) {
   EXPECT_EQ(open_numbers(), before);
 }
 
+// Of Tornado's concurrent_test.py.
+class GeneratorCapClientTest : public WithServer {
+ protected:
+  Task<std::string> ask(std::string text) {
+    TCPServer server(capitalize);
+    server.listen(0, {.address = "127.0.0.1"});
+    IOStream client = co_await connect(server);
+    co_await client.write(text + "\n");
+    const std::string answer = co_await client.read_until("\n");
+    if (answer == text + "\n") throw std::logic_error("already capitalized");
+    co_return answer;
+  }
+
+ private:
+  static Task<void> capitalize(IOStream stream, SocketAddress) {
+    std::string text = co_await stream.read_until("\n");
+    for (char& c : text)
+      c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    co_await stream.write(text);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(, GeneratorCapClientTest,
+                         testing::ValuesIn(working_poller_kinds()), name_of_poller);
+
+TEST_P(GeneratorCapClientTest, test_generator) {
+  EXPECT_EQ(loop.run_sync(ask("hello"), patience), "HELLO\n");
+}
+
+TEST_P(GeneratorCapClientTest, test_generator_error) {
+  EXPECT_THROW((void)loop.run_sync(ask("HELLO"), patience), std::logic_error);
+}
+
 class TCPClientTest : public WithServer {};
 INSTANTIATE_TEST_SUITE_P(, TCPClientTest, testing::ValuesIn(working_poller_kinds()),
                          name_of_poller);
