@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 
 #include "net/lookup.h"
@@ -73,13 +74,23 @@ std::vector<UniqueFd> bind_all(std::vector<SocketAddress> addresses,
   return sockets;
 }
 
+// IPv4 first. Clang warns of std::stable_sort in the standard library of g++ 12.
+std::vector<SocketAddress> by_family(const std::vector<SocketAddress>& found) {
+  std::vector<SocketAddress> addresses;
+  for (const auto family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
+    std::ranges::copy_if(
+        found, std::back_inserter(addresses),
+        [family](AddressFamily one) { return one == family; }, &SocketAddress::family);
+  }
+  return addresses;
+}
+
 }  // namespace
 
 // The system chooses a port for one address. Another socket may have it for the next.
 std::vector<UniqueFd> bind_sockets(std::uint16_t port, const BindOptions& options) {
-  std::vector<SocketAddress> addresses =
-      look_up(options.address, port, options.family, true);
-  std::ranges::stable_sort(addresses, {}, &SocketAddress::family);
+  const std::vector<SocketAddress> addresses =
+      by_family(look_up(options.address, port, options.family, true));
   for (int tries = port == 0 ? 10 : 1;; --tries) {
     try {
       return bind_all(addresses, options);
