@@ -108,7 +108,7 @@ class Played {
   const StreamProgram& program_;
   IOLoop& loop_;
   StreamModel model_;
-  detail::ListLink<Pending> pending_;
+  detail::List<Pending> pending_;
   std::array<End, 2> ends_;
   std::size_t at_ = 0;
   bool ending_ = false;
