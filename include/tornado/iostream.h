@@ -25,6 +25,7 @@
 
 namespace tornado {
 
+class StreamFilter;
 class StreamTransport;
 
 /// Probes of a TCP connection on which nothing arrives. Zero: as the system has it.
@@ -184,6 +185,12 @@ class TORNADO_API IOStream {
   explicit IOStream(std::shared_ptr<detail::StreamCore> core) noexcept;
   IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options,
            std::shared_ptr<StreamTransport> transport);
+  /// The bytes go through `filter` from now on. What was read before is its input.
+  /// std::errc::operation_in_progress while a task reads, bytes are unsent, or another
+  /// filter is set.
+  void set_filter(std::shared_ptr<StreamFilter> filter);
+  /// Waits until the handshake of the filter has ended.
+  [[nodiscard]] detail::ConnectWait wait_for_handshake(std::optional<Delay> timeout);
   [[nodiscard]] detail::StreamCore& core() const noexcept { return *core_; }
 
  private:

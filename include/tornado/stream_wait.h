@@ -204,8 +204,9 @@ class TORNADO_API SentWait final : public StreamWait {
 
 class TORNADO_API ConnectWait final : public StreamWait {
  public:
-  ConnectWait(StreamCore& core, std::optional<Delay> timeout) noexcept
-      : StreamWait(core, "connect", timeout) {}
+  ConnectWait(StreamCore& core, std::optional<Delay> timeout,
+              const char* act = "connect") noexcept
+      : StreamWait(core, act, timeout) {}
   bool ready();
   void suspend() { begin(); }
   void result() const { check_granted(); }

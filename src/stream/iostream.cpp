@@ -58,6 +58,20 @@ ReadRequest bytes(std::size_t count, bool partial = false) {
   return request;
 }
 
+/// Sends what was written, also while it waits, and what ends the output of a filter.
+Task<void> send_all(StreamCore& core, const char* act, std::optional<TimePoint> end) {
+  const auto left = [&core, act, end]() -> std::optional<Delay> {
+    if (!end) return std::nullopt;
+    return *end - core.check(act).time();
+  };
+  if (core.connecting()) co_await detail::ConnectWait(core, left(), act);
+  do {
+    co_await detail::SentWait(core, act, core.written(), left());
+  } while (core.writing());
+  core.end_filter_output();
+  co_await detail::SentWait(core, act, core.written(), left());
+}
+
 /// False at the end of input, and when the time has passed.
 Task<bool> discard(StreamCore& core, Delay time) {
   try {
@@ -296,9 +310,7 @@ detail::SentWait IOStream::flush(std::optional<Delay> timeout) {
 // The stream may be moved or destroyed before these begin, and while they wait.
 Task<void> IOStream::shutdown_write() {
   constexpr auto run = [](std::shared_ptr<StreamCore> core) -> Task<void> {
-    do {  // what is written while it waits is sent, too
-      co_await detail::SentWait(*core, "shutdown_write", core->written(), {});
-    } while (core->sent() < core->written());
+    co_await send_all(*core, "shutdown_write", {});
     if (core->closed()) throw StreamClosedError(core->error());
     if (const std::error_code error = core->stop_sending()) {
       throw StreamClosedError(error);
@@ -311,10 +323,7 @@ Task<void> IOStream::finish(FinishLimits limits) {
   constexpr auto run = [](std::shared_ptr<StreamCore> core,
                           FinishLimits most) -> Task<void> {
     const TimePoint end = most.in_all.after(core->check("finish").time());
-    do {
-      const Delay left = end - core->check("finish").time();
-      co_await detail::SentWait(*core, "finish", core->written(), left);
-    } while (core->sent() < core->written());
+    co_await send_all(*core, "finish", end);
     bool more = !core->stop_sending();
     while (more) {
       const auto left = end - core->check("finish").time();
@@ -324,6 +333,14 @@ Task<void> IOStream::finish(FinishLimits limits) {
     core->close({});
   };
   return run(core_, limits);
+}
+
+detail::ConnectWait IOStream::wait_for_handshake(std::optional<Delay> timeout) {
+  return {*core_, timeout, "wait_for_handshake"};
+}
+
+void IOStream::set_filter(std::shared_ptr<StreamFilter> filter) {
+  core_->set_filter(std::move(filter));
 }
 
 void IOStream::close(std::error_code error) noexcept {
@@ -347,7 +364,7 @@ bool IOStream::reading() const noexcept {
 }
 
 bool IOStream::writing() const noexcept {
-  return core_->sent() < core_->written();
+  return core_->writing();
 }
 
 std::error_code IOStream::error() const noexcept {

@@ -67,18 +67,6 @@ IOLoop& StreamCore::check(std::string_view act) const {
   return loop;
 }
 
-/// What `act` throws closes the stream.
-template <class F>
-void StreamCore::or_close(F act) noexcept {
-  try {
-    act();
-  } catch (const std::bad_alloc&) {
-    close(std::make_error_code(std::errc::not_enough_memory));
-  } catch (const std::system_error& error) {
-    close(error.code());
-  }
-}
-
 // Connecting.
 
 void StreamCore::connect(const SocketAddress& address) {
@@ -103,8 +91,7 @@ void StreamCore::retry_connect() noexcept {
   } else if (error && error != std::errc::operation_in_progress) {
     close(error);
   } else if (!error) {
-    connecting_.reset();
-    send_queued();
+    connected();
   }
 }
 
@@ -121,14 +108,21 @@ void StreamCore::connect_later() noexcept {
 }
 
 bool StreamCore::try_connect(ConnectWait& wait) noexcept {
+  if (filter_ && !filter_->started) start_handshake();
   if (connecting_) return false;
   wait.state_ = fd_ ? StreamWait::State::granted : StreamWait::State::failed;
   return true;
 }
 
 void StreamCore::finish_connect() noexcept {
-  connecting_.reset();
+  if (filter_ && filter_->started) return continue_handshake();
   if (const std::error_code error = end_connect(fileno())) return close(error);
+  connected();
+}
+
+void StreamCore::connected() noexcept {
+  if (filter_) return or_close([this] { begin_handshake(); });
+  connecting_.reset();
   send_queued();
 }
 
@@ -214,9 +208,9 @@ void StreamCore::on_readable() {
     }
   } else if (on_close_ && in_.size() == 0 && !input_ended_) {
     receive();  // to notice the end
-  } else {
+  } else if (!filter_ || !filter_->skim(fileno())) {
     interest_ = interest_ & ~Events::read;  // no read waits for it
-    loop_.loop()->update_handler(fileno(), interest_);
+    if (registered_) loop_.loop()->update_handler(fileno(), interest_);
   }
 }
 
@@ -229,7 +223,11 @@ void StreamCore::update_interest() {
   if (!loop || !fd_) return;
   Events wanted = Events::none;
   if (connecting_) {
-    if (!connecting_->again) wanted = Events::write;
+    if (filter_ && filter_->started) {
+      wanted = filter_->wants();
+    } else if (!connecting_->again) {
+      wanted = Events::write;
+    }
   } else {
     // Once asked for, it stays until an event finds no reader: most are followed by
     // another read.
@@ -237,6 +235,7 @@ void StreamCore::update_interest() {
         reader_ && reader_->begun_ && reader_->state_ == StreamWait::State::waits;
     const bool listens = on_close_ && in_.size() == 0;
     if (waits || listens || has(interest_, Events::read)) wanted |= Events::read;
+    if (filter_) wanted |= filter_->wants();
     if (input_ended_) wanted &= ~Events::read;
     if (out_.size() > 0 && full_) wanted |= Events::write;
   }
@@ -286,9 +285,13 @@ void StreamCore::abort(std::error_code error) noexcept {
 void StreamCore::close_descriptor() noexcept {
   if (!fd_) return;
   unlink();
+  // A peer that misses bytes must not see an end.
+  const bool whole = !error_ && !output_ended_ && out_.size() == 0;
+  if (filter_ && whole && epoch_ == fork_epoch()) filter_->end_output(fileno());
   out_.clear();
   transport_->close();
   IOLoop* const loop = loop_.loop();
+  if (filter_) stop_timer(filter_->go_on);
   if (loop && registered_) loop->remove_handler(fileno());
   if (connecting_) stop_timer(connecting_->again);
   registered_ = false;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -12,27 +13,11 @@
 #include "net/socket_calls.h"
 #include "platform/fork_epoch.h"
 #include "stream/read_buffer.h"
+#include "stream/stream_transport.h"
 #include "stream/write_queue.h"
 #include "tornado/iostream.h"
 
 namespace tornado {
-
-/// How a stream moves bytes: by the calls for sockets, by those for pipes, or with
-/// descriptors beside the bytes.
-class StreamTransport {
- public:
-  StreamTransport() noexcept = default;
-  StreamTransport(const StreamTransport&) = delete;
-  StreamTransport& operator=(const StreamTransport&) = delete;
-  virtual ~StreamTransport() = default;
-
-  virtual Moved read(NativeFd fd, std::span<std::byte> room) noexcept = 0;
-  virtual Moved write(NativeFd fd, std::span<const Bytes> pieces) noexcept = 0;
-  /// The descriptor is about to be closed.
-  virtual void close() noexcept {}
-};
-std::shared_ptr<StreamTransport> socket_transport();
-std::shared_ptr<StreamTransport> pipe_transport();
 
 namespace detail {
 
@@ -66,9 +51,14 @@ class StreamCore final : private TurnEnd {
   /// Throws StreamClosedError, or StreamBufferFullError.
   std::uint64_t write(std::string_view bytes);
   bool try_sent(SentWait& wait) noexcept;
+  /// No write may follow. What is still to be sent then is the filter's.
+  void end_filter_output() noexcept;
   std::error_code stop_sending() noexcept;
   void close(std::error_code error = {}) noexcept;
   void abort(std::error_code error) noexcept;
+
+  /// From now on the bytes go through `filter`. What was read before is its input.
+  void set_filter(std::shared_ptr<StreamFilter> filter);
 
   // For waits.
   void add(StreamWait& wait) noexcept { wait.link_behind(waits_); }
@@ -83,8 +73,11 @@ class StreamCore final : private TurnEnd {
   [[nodiscard]] NativeFd fileno() const noexcept { return fd_.get(); }
   [[nodiscard]] bool closed() const noexcept { return !fd_ || closing_; }
   [[nodiscard]] bool reading() const noexcept { return reader_ != nullptr; }
+  [[nodiscard]] bool writing() const noexcept { return sent_ < written_ || held(); }
+  [[nodiscard]] bool connecting() const noexcept {
+    return connecting_ || (filter_ && !filter_->started);
+  }
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
-  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
   [[nodiscard]] const StreamOptions& options() const noexcept { return options_; }
 
@@ -93,6 +86,14 @@ class StreamCore final : private TurnEnd {
   void on_events(Events events) noexcept;
   void on_readable();
   void finish_connect() noexcept;
+  void connected() noexcept;
+  void start_handshake() noexcept;
+  void begin_handshake();
+  void continue_handshake() noexcept;
+  /// The filter has taken bytes that are not sent yet.
+  [[nodiscard]] bool held() const noexcept;
+  [[nodiscard]] bool unsent() const noexcept { return out_.size() > 0 || held(); }
+  void read_on_later();
   void retry_connect() noexcept;
   void connect_later() noexcept;
   /// One read of the descriptor. False if there is nothing now.
@@ -117,13 +118,23 @@ class StreamCore final : private TurnEnd {
   void close_descriptor() noexcept;
   void update_interest();
   void update_interest_or_close() noexcept;
+  /// What `act` throws closes the stream.
   template <class F>
-  void or_close(F act) noexcept;
+  void or_close(F act) noexcept {
+    try {
+      act();
+    } catch (const std::bad_alloc&) {
+      close(std::make_error_code(std::errc::not_enough_memory));
+    } catch (const std::system_error& error) {
+      close(error.code());
+    }
+  }
   void stop_timer(TimeoutHandle& timer) noexcept;
 
   LoopHandle loop_;
   UniqueFd fd_;
-  const std::shared_ptr<StreamTransport> transport_;
+  std::shared_ptr<StreamTransport> transport_;
+  StreamFilter* filter_ = nullptr;  // the transport, if it is one
   const StreamOptions options_;
   ReadBuffer in_;
   WriteQueue out_;
@@ -131,7 +142,8 @@ class StreamCore final : private TurnEnd {
   ReadWait* reader_ = nullptr;
   struct Attempt {
     SocketAddress peer;
-    TimeoutHandle again;  // when the peer has no room for it now
+    // When the peer has no room for it now. Within a handshake: its deadline.
+    TimeoutHandle again;
   };
   std::unique_ptr<Attempt> connecting_;  // null once it has ended
   Callback on_close_;
@@ -144,6 +156,7 @@ class StreamCore final : private TurnEnd {
   bool full_ = false;     // the kernel takes no more
   bool drained_ = false;  // the kernel had no more: an event tells of the next
   bool input_ended_ = false;
+  bool last_written_ = false;
   bool output_ended_ = false;
   bool closing_ = false;  // when all is sent
   const std::uint64_t epoch_ = fork_epoch();

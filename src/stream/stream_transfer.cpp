@@ -22,6 +22,7 @@ void StreamCore::start_read(ReadWait& wait) {
   if (reader_ && reader_ != &wait) {
     throw_error(std::make_error_code(std::errc::operation_in_progress), wait.act_);
   }
+  if (filter_ && !filter_->started) start_handshake();
   reader_ = &wait;
   searched_ = 0;
 }
@@ -36,7 +37,12 @@ bool StreamCore::try_read(ReadWait& wait) {
     if (input_ended_) return false;
     if (in_.size() >= options_.max_buffer_size) {
       close(Errc::buffer_full);
-    } else if (connecting_ || drained_ || reads == most_reads_in_a_turn || !receive()) {
+    } else if (connecting_ || drained_) {
+      return false;
+    } else if (reads == most_reads_in_a_turn) {
+      read_on_later();
+      return false;
+    } else if (!receive()) {
       return false;
     }
   }
@@ -47,9 +53,11 @@ bool StreamCore::receive() {
   const std::size_t most = options_.max_buffer_size - in_.size();
   if (room.size() > most) room = room.first(most);
   const Moved got = transport_->read(fileno(), room);
-  drained_ = got.bytes < room.size();
-  if (got.would_block()) return false;
+  const bool blocked = got.would_block();
+  drained_ = filter_ ? blocked : got.bytes < room.size();
   in_.commit(got.bytes);
+  if (held()) update_interest();
+  if (blocked) return got.bytes > 0;
   if (got.bytes == 0 || got.error) end_input(got.error);
   return true;
 }
@@ -121,10 +129,11 @@ void StreamCore::end_input(std::error_code error) noexcept {
 
 std::uint64_t StreamCore::write(std::string_view bytes) {
   IOLoop& loop = check("write");
-  if (closed() || output_ended_) throw StreamClosedError(error_);
+  if (closed() || last_written_) throw StreamClosedError(error_);
   if (bytes.size() > options_.max_write_buffer_size - out_.size()) {
     throw StreamBufferFullError();
   }
+  if (filter_ && !filter_->started) start_handshake();
   const bool may_send = !connecting_ && !full_;
   const Bytes all = std::as_bytes(std::span(bytes));
   const std::size_t done =
@@ -165,7 +174,7 @@ std::size_t StreamCore::send_now(std::span<const Bytes> pieces) noexcept {
   const Moved done = transport_->write(fileno(), pieces);
   std::size_t all = 0;
   for (const Bytes& piece : pieces) all += piece.size();
-  full_ = done.bytes < all;  // the next call would only say so
+  full_ = done.bytes < all || done.would_block();  // the next call would only say so
   sent_ += done.bytes;
   if (done.error && !done.would_block()) end_output(done.error);
   return done.bytes;
@@ -174,12 +183,12 @@ std::size_t StreamCore::send_now(std::span<const Bytes> pieces) noexcept {
 void StreamCore::send_queued() noexcept {
   unlink();
   if (connecting_) return;
-  while (out_.size() > 0 && !full_ && !output_ended_) {
+  while (unsent() && !full_ && !output_ended_) {
     std::array<Bytes, most_pieces> pieces;
     const std::size_t count = out_.pieces(pieces);
     out_.consume(send_now(std::span(pieces).first(count)));
   }
-  if (out_.size() == 0 && closing_) close_descriptor();
+  if (closing_ && !unsent()) close_descriptor();
   settle_waits();
   update_interest_or_close();
 }
@@ -187,7 +196,7 @@ void StreamCore::send_queued() noexcept {
 // The connection is of no use any more. What has arrived is kept, and can be read.
 void StreamCore::end_output(std::error_code error) noexcept {
   note(error);
-  output_ended_ = true;
+  last_written_ = output_ended_ = true;
   out_.clear();
   try {
     while (fd_ && !input_ended_ && in_.size() < options_.max_buffer_size && receive()) {
@@ -198,7 +207,7 @@ void StreamCore::end_output(std::error_code error) noexcept {
 }
 
 bool StreamCore::try_sent(SentWait& wait) noexcept {
-  if (sent_ >= wait.target_) {
+  if (sent_ > wait.target_ || (sent_ == wait.target_ && !held())) {
     wait.state_ = StreamWait::State::granted;
   } else if (!fd_ || output_ended_) {
     wait.state_ = StreamWait::State::failed;
@@ -209,7 +218,7 @@ bool StreamCore::try_sent(SentWait& wait) noexcept {
 }
 
 std::error_code StreamCore::stop_sending() noexcept {
-  output_ended_ = true;
+  last_written_ = output_ended_ = true;
   const std::error_code error = tornado::stop_sending(fileno());
   if (error != std::errc::not_a_socket) return error;
   close({});  // the end of output of a pipe
