@@ -16,6 +16,14 @@ foreach(kit tornado_testing tornado_faults)
       ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   endif()
 endforeach()
+# A component is exported apart: only who asks for it needs what it needs.
+if(TARGET tornado_tls)
+  install(TARGETS tornado_tls EXPORT tornadoTlsTargets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(EXPORT tornadoTlsTargets NAMESPACE tornado:: DESTINATION "${tornado_cmake_dir}")
+endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tornado"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 if(UNIX)
@@ -34,6 +42,10 @@ if(TORNADO_HAS_LIBURING AND tornado_type STREQUAL "STATIC_LIBRARY")
   string(CONCAT tornado_config_liburing
     "find_dependency(PkgConfig)\n"
     "pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET GLOBAL liburing)\n")
+endif()
+set(tornado_config_openssl "")
+if(tornado_type STREQUAL "STATIC_LIBRARY")
+  set(tornado_config_openssl "find_dependency(OpenSSL 3.0)")
 endif()
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/tornadoConfig.cmake.in"
@@ -74,6 +86,13 @@ configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado.pc.in"
   "${PROJECT_BINARY_DIR}/tornado.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/tornado.pc"
   DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+if(TARGET tornado_tls)
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado-tls.pc.in"
+    "${PROJECT_BINARY_DIR}/tornado-tls.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/tornado-tls.pc"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endif()
 
 if(TARGET tornado-cli AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
   file(RELATIVE_PATH up "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")

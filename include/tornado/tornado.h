@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Includes every public header, except testing.h and faults.h.
+/// Includes every public header, except testing.h, faults.h and tls.h, which belong to
+/// libraries of their own.
 
 #include "tornado/address.h"
 #include "tornado/arrival.h"

@@ -13,8 +13,8 @@
 namespace tornado::test {
 namespace {
 
-constexpr std::array floors = {"platform",  "poller", "loop",   "process",
-                               "coroutine", "net",    "stream", "testing"};
+constexpr std::array floors = {"platform", "poller", "loop", "process", "coroutine",
+                               "net",      "stream", "tls",  "testing"};
 
 // 0 for the lowest, and -1 for a folder that is no floor of the library.
 int floor_of(const std::string& include_or_path) {
@@ -45,6 +45,14 @@ TEST(Floors, includes_go_down_and_never_up) {
       EXPECT_GE(floor_of(include), 0) << file << " includes \"" << include << '"';
       EXPECT_LE(floor_of(include), floor_of(file.path))
           << file << " includes \"" << include << '"';
+    }
+  }
+}
+
+TEST(Floors, the_component_alone_includes_what_it_is_made_of) {
+  for (const SourceFile& file : library()) {
+    for (const std::string& include : includes_of(file, true)) {
+      if (include.starts_with("openssl/")) EXPECT_EQ(file.folder(), "src/tls") << file;
     }
   }
 }
