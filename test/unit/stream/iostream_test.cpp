@@ -17,6 +17,7 @@ namespace {
 class EachStream : public StreamEnds {};
 INSTANTIATE_TEST_SUITE_P(, EachStream, EachStream::each_in_both_forms(),
                          EachStream::name);
+INSTANTIATE_TEST_SUITE_P(TLS, EachStream, EachStream::each_over_tls(), EachStream::name);
 
 TEST_P(EachStream, gives_its_descriptors_back) {
   const std::set<NativeFd> before = open_numbers();
@@ -266,7 +267,7 @@ TEST_P(EachStream, refuses_an_end_of_output_when_it_is_closed) {
 }
 
 TEST_P(EachStream, finishes_an_answer_while_the_peer_still_sends) {
-  if (std::get<0>(GetParam()) != Link::tcp) GTEST_SKIP() << "only TCP resets";
+  if (!over_tcp()) GTEST_SKIP() << "only TCP resets";
   connect();
   const std::string answer(2 << 20, 'a');
   play([&, this]() -> Task<void> {

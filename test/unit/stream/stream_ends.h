@@ -21,6 +21,9 @@
 #include "tornado/gen.h"
 #include "tornado/iostream.h"
 #include "tornado/task_group.h"
+#if defined(TORNADO_TLS_ENDS)
+#include "tls_ends.h"
+#endif
 
 namespace tornado::test {
 
@@ -34,7 +37,7 @@ void run_on(IOLoop& loop, F body) {
 }
 
 /// What connects the two ends of a test.
-enum class Link { tcp, local, pipe };
+enum class Link { tcp, local, pipe, tls1_2, tls1_3 };
 
 /// How a test waits for the operations of a stream.
 enum class Form { task, callback };
@@ -67,7 +70,7 @@ Task<T> in_form(Task<T> task) {
 class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Form>> {
  public:
   static std::string name(const testing::TestParamInfo<ParamType>& info) {
-    constexpr const char* links[] = {"tcp", "local", "pipe"};
+    constexpr const char* links[] = {"tcp", "local", "pipe", "tls1_2", "tls1_3"};
     return std::string(links[static_cast<int>(std::get<0>(info.param))]) + "_" +
            std::string(to_string(std::get<1>(info.param))) +
            (std::get<2>(info.param) == Form::callback ? "_callback" : "");
@@ -81,6 +84,14 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
   static auto each_in_both_forms() {
     return each({Link::tcp, Link::local, Link::pipe}, {Form::task, Form::callback});
   }
+  /// None in a build without TLS.
+  static auto each_over_tls() {
+#if defined(TORNADO_TLS_ENDS)
+    return each({Link::tls1_2, Link::tls1_3});
+#else
+    return each({});
+#endif
+  }
 
  protected:
   StreamEnds() { form_of_test = std::get<2>(GetParam()); }
@@ -88,6 +99,11 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
   /// A pipe goes one way only.
   [[nodiscard]] static bool both_ways() {
     return std::get<0>(GetParam()) != Link::pipe;
+  }
+
+  [[nodiscard]] static bool over_tcp() {
+    const Link link = std::get<0>(GetParam());
+    return link != Link::local && link != Link::pipe;
   }
 
   /// `first` reads what `second` writes.
@@ -105,6 +121,8 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
         first = std::make_unique<PipeIOStream>(std::move(ends.first), loop, options);
         second = std::make_unique<PipeIOStream>(std::move(ends.second), loop, options);
         return;
+      default:
+        return connect_over_tls(options);
     }
     first = std::make_unique<IOStream>(std::move(ends.first), loop, options);
     second = std::make_unique<IOStream>(std::move(ends.second), loop, options);
@@ -113,6 +131,16 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
   template <class F>
   void play(F body) {
     run_on(loop, std::move(body));
+  }
+
+  void connect_over_tls([[maybe_unused]] const StreamOptions& options) {
+#if defined(TORNADO_TLS_ENDS)
+    const bool old = std::get<0>(GetParam()) == Link::tls1_2;
+    auto ends =
+        open_tls_pair(loop, options, old ? TLSVersion::tls1_2 : TLSVersion::tls1_3);
+    first = std::make_unique<IOStream>(std::move(ends.first));
+    second = std::make_unique<IOStream>(std::move(ends.second));
+#endif
   }
 
   IOLoop loop{LoopOptions{.poller = std::get<1>(GetParam())}};
