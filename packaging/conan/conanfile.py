@@ -17,8 +17,9 @@ class TornadoConan(ConanFile):
     license = "Apache-2.0"
     package_type = "library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"shared": [True, False], "fPIC": [True, False], "io_uring": [True, False]}
-    default_options = {"shared": False, "fPIC": True, "io_uring": False}
+    options = {"shared": [True, False], "fPIC": [True, False], "io_uring": [True, False],
+               "tls": [True, False]}
+    default_options = {"shared": False, "fPIC": True, "io_uring": False, "tls": False}
 
     @property
     def _root(self):
@@ -42,6 +43,8 @@ class TornadoConan(ConanFile):
     def requirements(self):
         if self.options.io_uring:
             self.requires("liburing/[>=2.3]")
+        if self.options.tls:
+            self.requires("openssl/[>=3.0 <4]")
 
     def build_requirements(self):
         self.tool_requires("cmake/[>=3.22]")
@@ -58,6 +61,7 @@ class TornadoConan(ConanFile):
         for part in ("TESTS", "TOOLS", "EXAMPLES"):
             toolchain.cache_variables[f"TORNADO_BUILD_{part}"] = False
         toolchain.cache_variables["TORNADO_IO_URING"] = bool(self.options.io_uring)
+        toolchain.cache_variables["TORNADO_TLS"] = "ON" if self.options.tls else "OFF"
         toolchain.generate()
         CMakeDeps(self).generate()
         PkgConfigDeps(self).generate()
@@ -75,7 +79,16 @@ class TornadoConan(ConanFile):
             rmdir(self, os.path.join(self.package_folder, "lib", folder))
 
     def package_info(self):
-        self.cpp_info.set_property("cmake_target_name", "tornado::tornado")
-        self.cpp_info.set_property("pkg_config_name", "tornado")
-        self.cpp_info.libs = ["tornado"]
-        self.cpp_info.system_libs = ["pthread"]
+        core = self.cpp_info.components["core"]
+        core.set_property("cmake_target_name", "tornado::tornado")
+        core.set_property("pkg_config_name", "tornado")
+        core.libs = ["tornado"]
+        core.system_libs = ["pthread"]
+        if self.options.io_uring:
+            core.requires = ["liburing::liburing"]
+        if self.options.tls:
+            tls = self.cpp_info.components["tls"]
+            tls.set_property("cmake_target_name", "tornado::tls")
+            tls.set_property("pkg_config_name", "tornado-tls")
+            tls.libs = ["tornado_tls"]
+            tls.requires = ["core", "openssl::ssl"]

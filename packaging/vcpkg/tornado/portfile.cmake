@@ -4,7 +4,8 @@
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 
 vcpkg_check_features(OUT_FEATURE_OPTIONS features FEATURES
-  io-uring TORNADO_IO_URING)
+  io-uring TORNADO_IO_URING
+  tls TORNADO_TLS)
 if("io-uring" IN_LIST FEATURES)
   vcpkg_find_acquire_program(PKGCONFIG)
   list(APPEND features "-DPKG_CONFIG_EXECUTABLE=${PKGCONFIG}")
