@@ -18,6 +18,9 @@ foreach(kit tornado_testing tornado_faults)
 endforeach()
 # A component is exported apart: only who asks for it needs what it needs.
 if(TARGET tornado_tls)
+  if(UNIX AND NOT APPLE)
+    set_target_properties(tornado_tls PROPERTIES INSTALL_RPATH "$ORIGIN")
+  endif()
   install(TARGETS tornado_tls EXPORT tornadoTlsTargets
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
     LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"

@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands on the wire between two ends: cuts, floods, plain text before TLS.
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "platform/tcp_pair.h"
+#include "support/pollers.h"
+#include "support/sanitizers.h"
+#include "support/wait.h"
+#include "tls_ends.h"
+#include "tornado/gen.h"
+#include "tornado/multi.h"
+#include "tornado/task_group.h"
+
+namespace tornado::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+SSLContext servers(TLSVersion version) {
+  return SSLContext::for_server(server_options(version));
+}
+
+SSLContext clients() {
+  return SSLContext::for_client(client_options());
+}
+
+/// Two sockets with a wire between them that the test has in its hands.
+class Wire {
+ public:
+  explicit Wire(IOLoop& loop) : Wire(loop, open_tcp_pair(), open_tcp_pair()) {}
+
+  UniqueFd server;
+  UniqueFd client;
+  std::unique_ptr<IOStream> at_server;
+  std::unique_ptr<IOStream> at_client;
+
+ private:
+  Wire(IOLoop& loop, FdPair left, FdPair right)
+      : server(std::move(left.first)),
+        client(std::move(right.first)),
+        at_server(std::make_unique<IOStream>(std::move(left.second), loop,
+                                             StreamOptions{.half_open = true})),
+        at_client(std::make_unique<IOStream>(std::move(right.second), loop,
+                                             StreamOptions{.half_open = true})) {}
+};
+
+/// Forwards pieces of at most `piece` bytes until `most` have passed, or to the end.
+/// True at the end.
+Task<bool> forward(IOStream& from, IOStream& to, std::size_t most,
+                   std::size_t piece = 64 << 10, std::string* record = nullptr) {
+  try {
+    while (most > 0) {
+      const std::string bytes = co_await from.read_some((std::min)(most, piece));
+      most -= bytes.size();
+      if (record) *record += bytes;
+      to.write(bytes);
+      co_await to.flush();
+    }
+    co_return false;
+  } catch (const StreamClosedError&) {
+    co_return true;
+  }
+}
+
+Task<void> end_output(IOStream& stream) {
+  try {
+    co_await stream.shutdown_write();
+  } catch (const StreamClosedError&) {
+  }
+}
+
+Task<void> forward_all(IOStream& from, IOStream& to, std::size_t piece = 64 << 10,
+                       std::string* record = nullptr) {
+  const bool ended = co_await forward(from, to, ~std::size_t{0}, piece, record);
+  if (ended) co_await end_output(to);
+}
+
+/// Its close() resets the connection.
+void refuse_to_linger(const IOStream& stream) {
+  const linger reset{1, 0};
+  ::setsockopt(stream.fileno(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+enum class Cut { end, reset };
+
+class TLSCut : public testing::TestWithParam<std::tuple<TLSVersion, Cut>> {
+ protected:
+  struct Outcome {
+    bool whole = false;  // the wire withheld nothing
+    bool clean = false;  // the client took it for the end
+    std::string got;
+  };
+
+  static std::string payload() { return std::string(100, 'a') + std::string(100, 'b'); }
+
+  Outcome play(std::size_t most) {
+    Wire wire(loop);
+    Outcome outcome;
+    loop.run_sync(converse(wire, most, outcome), patience);
+    return outcome;
+  }
+
+ private:
+  Task<void> converse(Wire& wire, std::size_t most, Outcome& outcome) {
+    TaskGroup ends(loop);
+    ends.start(serve(SSLIOStream(std::move(wire.server), loop, of_server)));
+    ends.start(forward_all(*wire.at_client, *wire.at_server));
+    ends.start(cut_after(wire, most, outcome));
+    ends.start(read(SSLIOStream(std::move(wire.client), loop, of_client, "localhost"),
+                    outcome));
+    co_await ends.join();
+  }
+
+  static Task<void> serve(SSLIOStream stream) {
+    try {
+      co_await stream.wait_for_handshake();
+      co_await stream.write(payload().substr(0, 100));
+      co_await stream.flush();
+      co_await stream.write(payload().substr(100));
+    } catch (const StreamClosedError&) {
+    }
+  }
+
+  static Task<void> cut_after(Wire& wire, std::size_t most, Outcome& outcome) {
+    std::string withheld;
+    const bool ended = co_await forward(*wire.at_server, *wire.at_client, most);
+    if (std::get<1>(GetParam()) == Cut::reset) refuse_to_linger(*wire.at_client);
+    wire.at_client->close();
+    if (!ended) {
+      co_await end_output(*wire.at_server);
+      IOStream nowhere(open_tcp_pair().first, *IOLoop::current());
+      co_await forward(*wire.at_server, nowhere, ~std::size_t{0}, 4096, &withheld);
+    }
+    outcome.whole = withheld.empty();
+  }
+
+  static Task<void> read(SSLIOStream stream, Outcome& outcome) {
+    try {
+      outcome.got = co_await stream.read_until_close();
+      outcome.clean = true;
+    } catch (const StreamClosedError& error) {
+      EXPECT_TRUE(error.real_error());
+    }
+  }
+
+  IOLoop loop;
+  SSLContext of_server = servers(std::get<0>(GetParam()));
+  SSLContext of_client = clients();
+};
+INSTANTIATE_TEST_SUITE_P(
+    , TLSCut,
+    testing::Combine(testing::Values(TLSVersion::tls1_2, TLSVersion::tls1_3),
+                     testing::Values(Cut::end, Cut::reset)),
+    [](const testing::TestParamInfo<std::tuple<TLSVersion, Cut>>& test) {
+      const bool old = std::get<0>(test.param) == TLSVersion::tls1_2;
+      const bool end = std::get<1>(test.param) == Cut::end;
+      return std::string(old ? "tls1_2" : "tls1_3") + (end ? "_end" : "_reset");
+    });
+
+TEST_P(TLSCut, is_never_taken_for_the_end) {
+  const std::size_t step =
+      under_address_sanitizer() || under_thread_sanitizer() ? 9 : 1;
+  int whole = 0;
+  // The length differs by a few bytes, as signatures do.
+  for (std::size_t most = 0; whole < 10; most += step) {
+    const Outcome outcome = play(most);
+    if (outcome.whole) ++whole;
+    if (outcome.clean) {
+      EXPECT_TRUE(outcome.whole) << "cut after " << most << " bytes";
+      EXPECT_EQ(outcome.got, payload());
+    }
+    ASSERT_LT(most, 10000u);
+    if (HasFailure()) return;
+  }
+}
+
+/// Two ends, and what they say.
+class TLSWire : public testing::TestWithParam<TLSVersion> {
+ protected:
+  template <class F>
+  void play(F body) {
+    constexpr auto run = [](F function) -> Task<void> { co_await function(); };
+    loop.run_sync(run(std::move(body)), patience);
+  }
+  void connect(const SSLOptions& of_client = client_options()) {
+    FdPair ends = open_tcp_pair();
+    server.emplace(std::move(ends.first), loop, servers(GetParam()));
+    client.emplace(std::move(ends.second), loop, SSLContext::for_client(of_client),
+                   "localhost");
+    play([this]() -> Task<void> {
+      client->write("c");
+      server->write("s");
+      EXPECT_EQ(co_await server->read_bytes(1), "c");
+      EXPECT_EQ(co_await client->read_bytes(1), "s");
+    });
+  }
+  /// What reading to the end comes to.
+  static Task<std::error_code> end_of(SSLIOStream& stream) {
+    try {
+      (void)co_await stream.read_until_close();
+    } catch (const StreamClosedError& error) {
+      co_return error.real_error();
+    }
+    co_return std::error_code();
+  }
+
+  IOLoop loop;
+  std::optional<SSLIOStream> server;
+  std::optional<SSLIOStream> client;
+};
+INSTANTIATE_TEST_SUITE_P(, TLSWire,
+                         testing::Values(TLSVersion::tls1_2, TLSVersion::tls1_3),
+                         [](const testing::TestParamInfo<TLSVersion>& test) {
+                           return test.param == TLSVersion::tls1_2 ? "tls1_2"
+                                                                   : "tls1_3";
+                         });
+
+TEST_P(TLSWire, tells_a_missing_close_notify_from_an_end) {
+  connect();
+  play([this]() -> Task<void> {
+    server->write("all");
+    co_await server->flush();
+    ::shutdown(server->fileno(), SHUT_WR);
+    EXPECT_EQ(co_await end_of(*client), TLSErrc::truncated);
+    EXPECT_EQ(co_await client->read_bytes(3), "all");
+  });
+}
+
+TEST_P(TLSWire, takes_a_missing_close_notify_for_the_end_where_that_is_asked_for) {
+  SSLOptions options = client_options();
+  options.ignore_missing_close_notify = true;
+  connect(options);
+  play([this]() -> Task<void> {
+    server->write("all");
+    co_await server->flush();
+    ::shutdown(server->fileno(), SHUT_WR);
+    EXPECT_EQ(co_await client->read_until_close(), "all");
+  });
+}
+
+TEST_P(TLSWire, sends_no_close_notify_before_the_rest_of_the_data) {
+  connect();
+  play([this]() -> Task<void> {
+    server->write(std::string(20 << 20, 'x'));  // more than the kernel takes
+    server->close();
+    EXPECT_TRUE(co_await end_of(*client));
+  });
+}
+
+TEST_P(TLSWire, hears_a_client_to_the_end_that_only_writes) {
+  connect();
+  play([this]() -> Task<void> {
+    client->write(std::string(4 << 20, 'x'));
+    TaskGroup finishing(loop);
+    finishing.start(client->finish());
+    EXPECT_EQ((co_await server->read_until_close()).size(), std::size_t{4} << 20);
+    co_await finishing.join();
+  });
+}
+
+TEST_P(TLSWire, reads_what_is_not_for_a_reader_when_nobody_reads) {
+  FdPair ends = open_tcp_pair();
+  SSLIOStream first(std::move(ends.first), loop, servers(GetParam()));
+  SSLIOStream second(std::move(ends.second), loop, clients(), "localhost");
+  play([&]() -> Task<void> {
+    constexpr auto shake = [](SSLIOStream& stream) -> Task<void> {
+      co_await stream.wait_for_handshake();
+    };
+    co_await multi(shake(first), shake(second));
+    co_await moment();
+    for (int left = 1; left > 0; ::ioctl(second.fileno(), FIONREAD, &left)) {
+      co_await moment();
+    }
+    // Without unread bytes in the kernel, close() resets nothing.
+    second.write("all");
+    second.close();
+    EXPECT_EQ(co_await first.read_until_close(), "all");
+  });
+}
+
+TEST_P(TLSWire, keeps_bytes_for_a_later_reader_when_nobody_reads) {
+  connect();
+  play([this]() -> Task<void> {
+    server->write("first");
+    co_await server->shutdown_write();
+    for (int i = 0; i < 10; ++i) co_await moment();
+    EXPECT_FALSE(client->closed());
+    EXPECT_EQ(co_await client->read_until_close(), "first");
+  });
+}
+
+TEST_P(TLSWire, carries_records_that_only_openssl_has) {
+  connect();
+  play([this]() -> Task<void> {
+    // One record, of which the reader takes a byte at a time.
+    server->write(std::string(10000, 'x'));
+    co_await server->flush();
+    for (int i = 0; i < 10000; ++i) EXPECT_EQ(co_await client->read_bytes(1), "x");
+    // More than a turn reads, with its end in OpenSSL's buffer.
+    TaskGroup writer(loop);
+    writer.start([](SSLIOStream& to) -> Task<void> {
+      co_await to.write(std::string(8 << 20, 'y'));
+      co_await to.flush();
+    }(*server));
+    EXPECT_EQ((co_await client->read_bytes(8 << 20)).size(), std::size_t{8} << 20);
+    co_await writer.join();
+  });
+}
+
+TEST_P(TLSWire, refuses_to_negotiate_again) {
+  if (GetParam() == TLSVersion::tls1_3) GTEST_SKIP() << "TLS 1.3 has no renegotiation";
+  connect();
+  auto* const ssl = static_cast<SSL*>(client->native_handle());
+  SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION);
+  EXPECT_EQ(SSL_renegotiate(ssl), 1);
+  SSL_do_handshake(ssl);
+  play([this]() -> Task<void> {
+    client->write("x");
+    EXPECT_NE(co_await end_of(*client), std::error_code());
+  });
+}
+
+void update_key(SSLIOStream& stream, int kind) {
+  auto* const ssl = static_cast<SSL*>(stream.native_handle());
+  ASSERT_EQ(SSL_key_update(ssl, kind), 1);
+  ASSERT_EQ(SSL_do_handshake(ssl), 1);
+}
+
+TEST_P(TLSWire, goes_on_after_updates_of_the_key) {
+  if (GetParam() == TLSVersion::tls1_2) GTEST_SKIP() << "TLS 1.2 updates no key";
+  connect();
+  play([this]() -> Task<void> {
+    for (int i = 0; i < 40; ++i) {
+      update_key(*client, SSL_KEY_UPDATE_REQUESTED);
+      client->write("question");
+      EXPECT_EQ(co_await server->read_bytes(8), "question");
+      server->write("answer");
+      EXPECT_EQ(co_await client->read_bytes(6), "answer");
+    }
+  });
+}
+
+TEST_P(TLSWire, closes_at_a_flood_of_updates_of_the_key) {
+  if (GetParam() == TLSVersion::tls1_2) GTEST_SKIP() << "TLS 1.2 updates no key";
+  connect();
+  play([this]() -> Task<void> {
+    for (int i = 0; i < 40; ++i) update_key(*client, SSL_KEY_UPDATE_NOT_REQUESTED);
+    EXPECT_EQ(co_await end_of(*server), TLSErrc::too_many_messages);
+  });
+}
+
+/// A dialogue that begins in plain text, over a wire that cuts it into pieces.
+class StartTLS : public testing::TestWithParam<std::tuple<TLSVersion, std::size_t>> {
+ protected:
+  template <class Client, class Server>
+  void play(Client client, Server server) {
+    Wire wire(loop);
+    loop.run_sync(converse(wire, client(IOStream(std::move(wire.client), loop)),
+                           server(IOStream(std::move(wire.server), loop))),
+                  patience);
+  }
+
+  IOLoop loop;
+  std::string sent;      // by the end at the wire's `client`
+  std::string received;  // by it
+
+ private:
+  Task<void> converse(Wire& wire, Task<void> client, Task<void> server) {
+    TaskGroup ends(loop);
+    const std::size_t piece = std::get<1>(GetParam());
+    ends.start(forward_all(*wire.at_client, *wire.at_server, piece, &sent));
+    ends.start(forward_all(*wire.at_server, *wire.at_client, piece, &received));
+    ends.start(std::move(client));
+    ends.start(std::move(server));
+    co_await ends.join();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(
+    , StartTLS,
+    testing::Combine(testing::Values(TLSVersion::tls1_2, TLSVersion::tls1_3),
+                     testing::Values(std::size_t{1}, std::size_t{2}, std::size_t{7},
+                                     std::size_t{100}, std::size_t{100000})),
+    [](const testing::TestParamInfo<std::tuple<TLSVersion, std::size_t>>& test) {
+      const bool old = std::get<0>(test.param) == TLSVersion::tls1_2;
+      return (old ? "tls1_2_by_" : "tls1_3_by_") +
+             std::to_string(std::get<1>(test.param));
+    });
+
+// Each side sends its last plain line and begins TLS at once: the first record is with
+// that line in the peer's buffer.
+Task<void> ask(IOStream plain, SSLContext context, std::string host) {
+  plain.write("begin\n");
+  SSLIOStream stream =
+      co_await start_tls(std::move(plain), std::move(context), std::move(host));
+  stream.write("secret question\n");
+  EXPECT_EQ(co_await stream.read_until("\n"), "secret answer\n");
+  co_await stream.finish();
+}
+
+Task<void> answer(IOStream plain, SSLContext context, std::string host) {
+  EXPECT_EQ(co_await plain.read_until("\n"), "begin\n");
+  SSLIOStream stream =
+      co_await start_tls(std::move(plain), std::move(context), std::move(host));
+  EXPECT_EQ(co_await stream.read_until("\n"), "secret question\n");
+  stream.write("secret answer\n");
+  co_await stream.finish();
+}
+
+TEST_P(StartTLS, takes_what_has_come_for_ciphertext) {
+  const TLSVersion version = std::get<0>(GetParam());
+  play([](IOStream plain) { return ask(std::move(plain), clients(), "localhost"); },
+       [=](IOStream plain) { return answer(std::move(plain), servers(version), ""); });
+  EXPECT_TRUE(sent.starts_with("begin\n"));
+  EXPECT_EQ((sent + received).find("secret"), std::string::npos);
+}
+
+TEST_P(StartTLS, works_for_a_server_that_begins_it) {
+  const TLSVersion version = std::get<0>(GetParam());
+  play([=](IOStream plain) { return ask(std::move(plain), servers(version), ""); },
+       [](IOStream plain) { return answer(std::move(plain), clients(), "localhost"); });
+  EXPECT_EQ((sent + received).find("secret"), std::string::npos);
+}
+
+TEST_P(StartTLS, gives_no_reader_what_was_injected_before_it) {
+  const TLSVersion version = std::get<0>(GetParam());
+  play(
+      [](IOStream plain) -> Task<void> {
+        plain.write("begin\nMAIL FROM: <attacker>\r\n");
+        std::error_code error;
+        try {
+          (void)co_await start_tls(std::move(plain), clients(), "localhost");
+        } catch (const StreamClosedError& closed) {
+          error = closed.real_error();
+        }
+        EXPECT_TRUE(error);
+      },
+      [=](IOStream plain) -> Task<void> {
+        EXPECT_EQ(co_await plain.read_until("\n"), "begin\n");
+        std::error_code error;
+        try {
+          (void)co_await start_tls(std::move(plain), servers(version));
+        } catch (const StreamClosedError& closed) {
+          error = closed.real_error();
+        }
+        EXPECT_EQ(error.category(), tls_category());
+      });
+}
+
+TEST_P(StartTLS, is_refused_while_a_task_reads) {
+  FdPair ends = open_tcp_pair();
+  IOStream stream(std::move(ends.first), loop);
+  constexpr auto run = [](IOStream& plain) -> Task<void> {
+    TaskGroup reader(*IOLoop::current());
+    reader.start([](IOStream& from) -> Task<void> {
+      try {
+        (void)co_await from.read_bytes(1);
+      } catch (const StreamClosedError&) {
+      }
+    }(plain));
+    co_await moment();
+    std::error_code error;
+    try {
+      SSLIOStream refused(std::move(plain), clients(), "localhost");
+    } catch (const std::system_error& thrown) {
+      error = thrown.code();
+    }
+    EXPECT_EQ(error, std::errc::operation_in_progress);
+    co_await reader.join();
+  };
+  loop.run_sync(run(stream), patience);
+}
+
+}  // namespace
+}  // namespace tornado::test
