@@ -428,29 +428,33 @@ TEST_P(StartTLS, works_for_a_server_that_begins_it) {
   EXPECT_EQ((sent + received).find("secret"), std::string::npos);
 }
 
+/// How start_tls() ends.
+Task<std::error_code> error_of_tls(IOStream plain, SSLContext context,
+                                   std::string host) {
+  try {
+    (void)co_await start_tls(std::move(plain), std::move(context), std::move(host));
+  } catch (const StreamClosedError& closed) {
+    co_return closed.real_error();
+  }
+  co_return std::error_code();
+}
+
+Task<void> inject(IOStream plain) {
+  plain.write("begin\nMAIL FROM: <attacker>\r\n");
+  const auto error = co_await error_of_tls(std::move(plain), clients(), "localhost");
+  EXPECT_TRUE(error);
+}
+
+Task<void> expect_refusal(IOStream plain, TLSVersion version) {
+  EXPECT_EQ(co_await plain.read_until("\n"), "begin\n");
+  const auto error = co_await error_of_tls(std::move(plain), servers(version), "");
+  EXPECT_EQ(error.category(), tls_category());
+}
+
 TEST_P(StartTLS, gives_no_reader_what_was_injected_before_it) {
   const TLSVersion version = std::get<0>(GetParam());
-  play(
-      [](IOStream plain) -> Task<void> {
-        plain.write("begin\nMAIL FROM: <attacker>\r\n");
-        std::error_code error;
-        try {
-          (void)co_await start_tls(std::move(plain), clients(), "localhost");
-        } catch (const StreamClosedError& closed) {
-          error = closed.real_error();
-        }
-        EXPECT_TRUE(error);
-      },
-      [=](IOStream plain) -> Task<void> {
-        EXPECT_EQ(co_await plain.read_until("\n"), "begin\n");
-        std::error_code error;
-        try {
-          (void)co_await start_tls(std::move(plain), servers(version));
-        } catch (const StreamClosedError& closed) {
-          error = closed.real_error();
-        }
-        EXPECT_EQ(error.category(), tls_category());
-      });
+  play(inject,
+       [=](IOStream plain) { return expect_refusal(std::move(plain), version); });
 }
 
 TEST_P(StartTLS, is_refused_while_a_task_reads) {
