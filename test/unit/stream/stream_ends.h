@@ -94,7 +94,9 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
   }
 
  protected:
-  StreamEnds() { form_of_test = std::get<2>(GetParam()); }
+  StreamEnds() {
+    form_of_test = std::get<2>(GetParam());
+  }
 
   /// A pipe goes one way only.
   [[nodiscard]] static bool both_ways() {

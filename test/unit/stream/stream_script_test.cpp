@@ -161,7 +161,8 @@ class StreamScripts : public StreamEnds {
 };
 INSTANTIATE_TEST_SUITE_P(, StreamScripts, StreamScripts::each_in_both_forms(),
                          StreamScripts::name);
-INSTANTIATE_TEST_SUITE_P(TLS, StreamScripts, StreamScripts::each_over_tls(), StreamScripts::name);
+INSTANTIATE_TEST_SUITE_P(TLS, StreamScripts, StreamScripts::each_over_tls(),
+                         StreamScripts::name);
 
 TEST_P(StreamScripts, lose_and_double_no_byte) {
   for (const std::uint64_t seed : simulation_seeds(scaled(30))) {

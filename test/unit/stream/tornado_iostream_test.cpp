@@ -14,7 +14,8 @@ namespace {
 class TestReadWrite : public StreamEnds {};
 INSTANTIATE_TEST_SUITE_P(, TestReadWrite, TestReadWrite::each_in_both_forms(),
                          TestReadWrite::name);
-INSTANTIATE_TEST_SUITE_P(TLS, TestReadWrite, TestReadWrite::each_over_tls(), TestReadWrite::name);
+INSTANTIATE_TEST_SUITE_P(TLS, TestReadWrite, TestReadWrite::each_over_tls(),
+                         TestReadWrite::name);
 
 TEST_P(TestReadWrite, test_write_zero_bytes) {
   connect();
