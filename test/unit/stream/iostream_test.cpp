@@ -17,7 +17,8 @@ namespace {
 class EachStream : public StreamEnds {};
 INSTANTIATE_TEST_SUITE_P(, EachStream, EachStream::each_in_both_forms(),
                          EachStream::name);
-INSTANTIATE_TEST_SUITE_P(TLS, EachStream, EachStream::each_over_tls(),
+INSTANTIATE_TEST_SUITE_P(TLS, EachStream,
+                         EachStream::each_over_tls({Form::task, Form::callback}),
                          EachStream::name);
 
 TEST_P(EachStream, gives_its_descriptors_back) {

@@ -85,11 +85,11 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
     return each({Link::tcp, Link::local, Link::pipe}, {Form::task, Form::callback});
   }
   /// None in a build without TLS.
-  static auto each_over_tls() {
+  static auto each_over_tls(std::vector<Form> forms = {Form::task}) {
 #if defined(TORNADO_TLS_ENDS)
-    return each({Link::tls1_2, Link::tls1_3});
+    return each({Link::tls1_2, Link::tls1_3}, std::move(forms));
 #else
-    return each({});
+    return each({}, std::move(forms));
 #endif
   }
 

@@ -26,7 +26,8 @@ namespace {
 class PosixStreams : public StreamEnds {};
 INSTANTIATE_TEST_SUITE_P(, PosixStreams, PosixStreams::each_in_both_forms(),
                          PosixStreams::name);
-INSTANTIATE_TEST_SUITE_P(TLS, PosixStreams, PosixStreams::each_over_tls(),
+INSTANTIATE_TEST_SUITE_P(TLS, PosixStreams,
+                         PosixStreams::each_over_tls({Form::task, Form::callback}),
                          PosixStreams::name);
 
 TEST_P(PosixStreams, send_nothing_twice_from_a_forked_child) {
