@@ -276,7 +276,7 @@ void StreamCore::abort(std::error_code error) noexcept {
     (void)set_option(fileno(), SOL_SOCKET, SO_LINGER,
                      std::as_bytes(std::span(&at_once, 1)));
   }
-  closing_ = true;
+  closing_ = output_ended_ = true;
   note(error);
   close_descriptor();
   settle_waits();

@@ -76,9 +76,8 @@ TEST_P(PosixStreams, reset_a_connection_that_they_abort) {
     second->write("dropped");
     second->abort(std::make_error_code(std::errc::protocol_error));
     EXPECT_EQ(second->error(), std::errc::protocol_error);
-    const bool resets = std::get<0>(GetParam()) == Link::tcp;
     EXPECT_EQ(co_await outcome_of([this] { return first->read_bytes(1); }),
-              resets ? "closed: Connection reset by peer" : "closed");
+              over_tcp() ? "closed: Connection reset by peer" : "closed");
   });
 }
 

@@ -25,10 +25,8 @@ SpawnOptions example(const std::string& name, std::vector<std::string> args) {
 
 Task<std::string> ask(std::string port, std::string authority) {
   Subprocess client(example("tls_client", {"localhost", port, authority}));
-  PipeIOStream out(std::move(client.out()));
-  PipeIOStream err(std::move(client.err()));
-  std::string said = co_await out.read_until_close();
-  said += co_await err.read_until_close();
+  std::string said = co_await client.out()->read_until_close();
+  said += co_await client.err()->read_until_close();
   (void)co_await client.exited();
   co_return said;
 }
@@ -36,7 +34,7 @@ Task<std::string> ask(std::string port, std::string authority) {
 Task<void> converse() {
   Certificates& files = Certificates::of_process();
   Subprocess server(example("tls_server", {files.issue("localhost")}));
-  PipeIOStream said(std::move(server.out()));
+  PipeIOStream& said = *server.out();
   co_await said.read_until("listening on 127.0.0.1:");
   std::string port = co_await said.read_until("\n");
   port.pop_back();

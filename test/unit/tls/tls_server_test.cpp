@@ -161,7 +161,7 @@ class TLSPeer : public testing::TestWithParam<TLSVersion> {
     options.out = Subprocess::STREAM;
     options.err = Subprocess::STREAM;
     Subprocess program(options, loop);
-    const Communicated done = program.communicate(input, patience);
+    const Communicated done = program.communicate(input, {.timeout = patience});
     return done.out + done.err;
   }
 
@@ -217,8 +217,7 @@ TEST_P(TLSPeer, s_server_answers_a_client) {
   options.in = Subprocess::STREAM;
   options.out = Subprocess::STREAM;
   Subprocess program(options, loop);
-  constexpr auto talk = [](UniqueFd out) -> Task<void> {
-    PipeIOStream said(std::move(out));
+  constexpr auto talk = [](PipeIOStream& said) -> Task<void> {
     co_await said.read_until("ACCEPT 127.0.0.1:");
     const std::string number = co_await said.read_until("\n");
     IOStream plain(make_tcp_socket());
@@ -231,7 +230,7 @@ TEST_P(TLSPeer, s_server_answers_a_client) {
     stream.write("CLOSE\n");  // s_server ends at it
     co_await stream.finish();
   };
-  loop.run_sync(talk(std::move(program.out())), patience);
+  loop.run_sync(talk(*program.out()), patience);
   EXPECT_EQ(program.wait_for_exit(true, patience), 0);
 }
 
@@ -289,8 +288,7 @@ TEST_P(TLSPeer, python_serves_a_client_that_starts_tls) {
                   Certificates::of_process().issue("localhost"), old() ? "old" : "new"};
   options.out = Subprocess::STREAM;
   Subprocess program(options, loop);
-  constexpr auto talk = [](UniqueFd out) -> Task<void> {
-    PipeIOStream said(std::move(out));
+  constexpr auto talk = [](PipeIOStream& said) -> Task<void> {
     const std::string number = co_await said.read_until("\n");
     IOStream plain(make_tcp_socket());
     co_await plain.connect(
@@ -309,7 +307,7 @@ TEST_P(TLSPeer, python_serves_a_client_that_starts_tls) {
     }
     EXPECT_EQ(error, TLSErrc::truncated);
   };
-  loop.run_sync(talk(std::move(program.out())), patience);
+  loop.run_sync(talk(*program.out()), patience);
   EXPECT_EQ(program.wait_for_exit(true, patience), 0);
 }
 

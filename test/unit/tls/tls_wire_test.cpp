@@ -254,6 +254,14 @@ TEST_P(TLSWire, sends_no_close_notify_before_the_rest_of_the_data) {
   });
 }
 
+TEST_P(TLSWire, sends_no_close_notify_when_it_aborts) {
+  connect();
+  play([this]() -> Task<void> {
+    server->abort();
+    EXPECT_EQ(co_await end_of(*client), std::errc::connection_reset);
+  });
+}
+
 TEST_P(TLSWire, hears_a_client_to_the_end_that_only_writes) {
   connect();
   play([this]() -> Task<void> {
