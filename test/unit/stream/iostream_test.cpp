@@ -236,10 +236,10 @@ TEST_P(EachStream, sends_its_answer_before_the_end_of_input_closes_it) {
 }
 
 TEST_P(EachStream, sends_what_is_written_while_its_end_of_output_waits) {
-  play([this]() -> Task<void> {
-    const std::string large(1 << 20, 'x');
-    for (const bool finishes : {false, true}) {
-      connect({.half_open = true});
+  const std::string large(1 << 20, 'x');
+  for (const bool finishes : {false, true}) {
+    connect({.half_open = true});
+    play([&, this]() -> Task<void> {
       TaskGroup ending(loop);
       std::size_t written = 0;
       while (!second->writing()) {  // until the kernel takes no more
@@ -253,8 +253,8 @@ TEST_P(EachStream, sends_what_is_written_while_its_end_of_output_waits) {
       EXPECT_EQ(all.size(), written + 8);
       first->close();
       co_await ending.join();
-    }
-  });
+    });
+  }
 }
 
 TEST_P(EachStream, refuses_an_end_of_output_when_it_is_closed) {
