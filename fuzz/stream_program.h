@@ -74,7 +74,7 @@ std::string to_text(const StreamProgram& program);
 std::string to_text(const StreamOp& op);
 
 /// Plays the program on two streams, and aborts where these differ from the model. The
-/// number of operations.
+/// number of operations, without those on a stream that was destroyed before.
 std::size_t play_streams(const StreamProgram& program);
 
 }  // namespace tornado::fuzz

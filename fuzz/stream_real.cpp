@@ -38,8 +38,9 @@ class Played {
       if (!program_.ops[at_].at_once) settle();
     }
     settle();
+    const std::size_t begun = begun_;
     play_to_the_end();
-    return at_;
+    return begun;
   }
 
  private:
@@ -111,12 +112,14 @@ class Played {
   detail::List<Pending> pending_;
   std::array<End, 2> ends_;
   std::size_t at_ = 0;
+  std::size_t begun_ = 0;  // operations
   bool ending_ = false;
 };
 
 void Played::begin(const StreamOp& op) {
   End& end = ends_[op.end];
   if (!end.stream) return;
+  ++begun_;
   observe();
   switch (op.kind) {
     case StreamOp::turn:
