@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// For tests of programs that use a loop: simulated time, and an order of events that a
-/// seed decides. The target is tornado::testing. The loop does not need it.
+/// For tests of programs that use a loop: simulated time, a simulated network, and an
+/// order of events that a seed decides. The target is tornado::testing. The loop does
+/// not need it.
 
 #include <chrono>
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include "tornado/ioloop.h"
 #include "tornado/loop_types.h"
 #include "tornado/registration.h"
+#include "tornado/simulated_network.h"
 #include "tornado/time.h"
 
 namespace tornado {
@@ -46,7 +48,8 @@ class SimulatedThread {
 };
 
 /// The clock and the schedule of one loop, which is made with options(). It must
-/// outlive the loop. Descriptors, callbacks and signals are real.
+/// outlive the loop. Descriptors, callbacks and signals are real, except the sockets of
+/// network().
 ///
 /// Time stands still while the loop has work. Before it would sleep, the loop looks at
 /// its descriptors once. If none is ready, the time jumps to the next timeout. If there
@@ -80,6 +83,12 @@ class TORNADO_API Simulation {
   /// next. One such thread runs at a time. It may use a LoopHandle, and waits for the
   /// loop by pause() only. An exception that leaves `body` leaves start().
   void add_thread(Body body);
+
+  /// The network of the simulation. The first call makes it, for the calling thread.
+  /// Throws std::logic_error if the thread has a network of another simulation, and
+  /// Errc::wrong_thread on another thread than that of the first call. Sockets that are
+  /// open when the simulation ends are of no use, and are closed as usual.
+  [[nodiscard]] SimulatedNetwork& network();
 
   /// While a copy of the result lives, time stands still, and the loop waits without a
   /// limit. For events from outside, such as the end of a child. Destroy the last copy

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "platform/log.h"
+#include "platform/socket_hooks.h"
 #include "platform/sync_point.h"
 #include "platform/system_error.h"
 #include "poller/poller.h"
@@ -108,6 +109,11 @@ void IOLoop::Impl::check_new(NativeFd fd, Events events) const {
 // What a poller that stands in cannot do waits until the loop's own is back.
 void IOLoop::Impl::watch(HandlerTable::Entry& entry, Events events) {
   if (!poller->supports(events) && stands_in()) return;
+  if (!hooks && hooks_of(entry.fd)) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                act_on("add_handler: a simulated socket, and no simulated loop:",
+                       entry.fd));
+  }
   poller->add(entry.fd, events, handlers.token(entry));
   entry.applied = events;
 }

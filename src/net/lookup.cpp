@@ -69,8 +69,32 @@ int native_family(AddressFamily family) noexcept {
   return AF_UNSPEC;
 }
 
+namespace {
+
+/// The addresses of a network that is not the system's.
+std::vector<SocketAddress> look_up_in(SocketHooks& hooks, const std::string& host,
+                                      std::uint16_t port, AddressFamily family,
+                                      bool passive) {
+  std::vector<std::string> ips;
+  std::error_code error = hooks.look_up(host, passive, ips);
+  std::vector<SocketAddress> found;
+  for (const std::string& ip : ips) {
+    const SocketAddress address(ip, port);
+    const bool wanted = family == AddressFamily::any || family == address.family();
+    if (wanted) found.push_back(address);
+  }
+  if (!error && found.empty()) error = resolver_error(EAI_NONAME);
+  if (error) throw_error(error, "resolve \"" + host + '"');
+  return found;
+}
+
+}  // namespace
+
 std::vector<SocketAddress> look_up(const std::string& host, std::uint16_t port,
                                    AddressFamily family, bool passive) {
+  if (SocketHooks* const hooks = hooks_with_names(host)) {
+    return look_up_in(*hooks, host, port, family, passive);
+  }
   addrinfo hints{};
   hints.ai_family = native_family(family);
   hints.ai_socktype = SOCK_STREAM;

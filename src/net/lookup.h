@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "platform/socket_hooks.h"
 #include "tornado/address.h"
 
 namespace tornado {
@@ -14,6 +15,12 @@ namespace tornado {
 /// std::system_error with the text "resolve HOST"; see resolver_category().
 std::vector<SocketAddress> look_up(const std::string& host, std::uint16_t port,
                                    AddressFamily family, bool passive = false);
+
+/// The hooks that answer for this thread, or null.
+inline SocketHooks* hooks_with_names(const std::string& host) {
+  SocketHooks* const hooks = socket_hooks.load(std::memory_order_acquire);
+  return hooks && hooks->lookup_time(host) ? hooks : nullptr;
+}
 
 /// The system's number of a family, and 0 for `any`.
 int native_family(AddressFamily family) noexcept;

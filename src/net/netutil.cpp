@@ -103,7 +103,8 @@ std::vector<UniqueFd> bind_sockets(std::uint16_t port, const BindOptions& option
 // A client can connect only once it listens, and by then it has its rights.
 UniqueFd bind_unix_socket(std::string_view path, unsigned mode, int backlog) {
   const SocketAddress address = SocketAddress::local(path);
-  const bool is_file = path.front() != '\0';
+  UniqueFd socket = make_socket(AF_UNIX, SOCK_STREAM);
+  const bool is_file = path.front() != '\0' && !hooks_of(socket.get());
   const fs::path file(path);
   std::error_code error;
   if (is_file) {
@@ -114,7 +115,6 @@ UniqueFd bind_unix_socket(std::string_view path, unsigned mode, int backlog) {
       check(std::make_error_code(std::errc::file_exists), "bind", address);
     }
   }
-  UniqueFd socket = make_socket(AF_UNIX, SOCK_STREAM);
   check(bind_to(socket.get(), address), "bind", address);
   if (is_file) {
     fs::permissions(file, static_cast<fs::perms>(mode), error);

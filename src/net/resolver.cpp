@@ -187,6 +187,10 @@ Task<Addresses> ThreadedResolver::resolve(std::string host, std::uint16_t port,
                                           AddressFamily family) {
   Addresses known = known_addresses(host, port, family);
   if (!known.empty()) co_return known;
+  if (SocketHooks* const hooks = hooks_with_names(host)) {
+    co_await sleep(*hooks->lookup_time(host));
+    co_return look_up(host, port, family);
+  }
   State::Ask ask{state(), {std::move(host), port, family}};
   co_return co_await until<Addresses>(std::move(ask));
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "platform/socket_hooks.h"
 #include "tornado/address.h"
 #include "tornado/native.h"
 
@@ -16,20 +17,6 @@ namespace tornado {
 
 std::error_code last_socket_error() noexcept;
 [[noreturn]] void throw_socket_error(std::string_view act, NativeFd fd);
-
-using Bytes = std::span<const std::byte>;
-
-/// What a transfer came to. Without bytes and without an error it is the end of input.
-/// An error beside bytes is of what follows them.
-struct Moved {
-  std::size_t bytes = 0;
-  std::error_code error = {};
-
-  [[nodiscard]] bool would_block() const noexcept {
-    return error == std::errc::operation_would_block ||
-           error == std::errc::resource_unavailable_try_again;
-  }
-};
 
 /// The most pieces that send_pieces() takes.
 inline constexpr std::size_t most_pieces = 64;

@@ -34,8 +34,14 @@ socklen_t native_size(const SocketAddress& address) noexcept {
 }
 
 template <class Call>
-SocketAddress name_by(Call call, const char* act, NativeFd socket) {
+SocketAddress name_by(Call call, const char* act, NativeFd socket, bool of_peer) {
   sockaddr_storage name{};
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    std::size_t room = sizeof name;
+    const std::error_code error = hooks->name(socket, of_peer, &name, room);
+    if (error) throw_error(error, act_on(act, socket));
+    return SocketAddress::from_native(&name, room);
+  }
   socklen_t size = sizeof name;
   if (call(socket, reinterpret_cast<sockaddr*>(&name), &size) == -1) {
     throw_socket_error(act, socket);
@@ -54,11 +60,17 @@ void throw_socket_error(std::string_view act, NativeFd fd) {
 }
 
 Moved receive_bytes(NativeFd socket, std::span<std::byte> room) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->receive(socket, room, nullptr);
+  }
   return moved(
       retry_eintr([&] { return ::recv(socket, room.data(), room.size(), 0); }));
 }
 
 Moved send_pieces(NativeFd socket, std::span<const Bytes> pieces) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->send(socket, pieces, {});
+  }
   if (pieces.size() == 1) {
     const Bytes one = pieces.front();
     return moved(retry_eintr(
@@ -77,12 +89,18 @@ Moved send_pieces(NativeFd socket, std::span<const Bytes> pieces) noexcept {
 
 // After EINTR the attempt goes on, and may not be repeated.
 std::error_code begin_connect(NativeFd socket, const SocketAddress& to) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->connect(socket, to.data(), to.size());
+  }
   if (::connect(socket, native(to), native_size(to)) == 0) return {};
   if (errno == EINTR) return std::make_error_code(std::errc::operation_in_progress);
   return last_error();
 }
 
 std::error_code end_connect(NativeFd socket) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->connect_result(socket);
+  }
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == -1) {
@@ -95,6 +113,7 @@ std::error_code end_connect(NativeFd socket) noexcept {
 }
 
 std::error_code stop_sending(NativeFd socket) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) return hooks->stop_sending(socket);
   return outcome(::shutdown(socket, SHUT_WR));
 }
 
@@ -106,6 +125,7 @@ void refuse_sigpipe([[maybe_unused]] NativeFd socket) noexcept {
 
 std::error_code set_option(NativeFd socket, int level, int option,
                            Bytes value) noexcept {
+  if (hooks_of(socket)) return {};
   return outcome(::setsockopt(socket, level, option, value.data(),
                               static_cast<socklen_t>(value.size())));
 }
@@ -115,19 +135,24 @@ std::error_code share_port(NativeFd socket) noexcept {
 }
 
 std::error_code bind_to(NativeFd socket, const SocketAddress& address) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->bind(socket, address.data(), address.size());
+  }
   return outcome(::bind(socket, native(address), native_size(address)));
 }
 
 std::error_code listen_on(NativeFd socket, int backlog) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket))
+    return hooks->listen(socket, backlog);
   return outcome(::listen(socket, backlog));
 }
 
 SocketAddress local_address(NativeFd socket) {
-  return name_by(::getsockname, "getsockname", socket);
+  return name_by(::getsockname, "getsockname", socket, false);
 }
 
 SocketAddress remote_address(NativeFd socket) {
-  return name_by(::getpeername, "getpeername", socket);
+  return name_by(::getpeername, "getpeername", socket, true);
 }
 
 }  // namespace tornado

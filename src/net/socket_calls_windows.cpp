@@ -28,8 +28,14 @@ ULONG as_length(std::size_t size) noexcept {
 }
 
 template <class Call>
-SocketAddress name_by(Call call, const char* act, NativeFd socket) {
+SocketAddress name_by(Call call, const char* act, NativeFd socket, bool of_peer) {
   sockaddr_storage name{};
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    std::size_t room = sizeof name;
+    const std::error_code error = hooks->name(socket, of_peer, &name, room);
+    if (error) throw_error(error, act_on(act, socket));
+    return SocketAddress::from_native(&name, room);
+  }
   int size = sizeof name;
   if (call(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
     throw_socket_error(act, socket);
@@ -48,6 +54,9 @@ void throw_socket_error(std::string_view act, NativeFd fd) {
 }
 
 Moved receive_bytes(NativeFd socket, std::span<std::byte> room) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->receive(socket, room, nullptr);
+  }
   const int n = ::recv(socket, reinterpret_cast<char*>(room.data()),
                        static_cast<int>(as_length(room.size())), 0);
   if (n < 0) return {0, last_windows_error()};
@@ -55,6 +64,9 @@ Moved receive_bytes(NativeFd socket, std::span<std::byte> room) noexcept {
 }
 
 Moved send_pieces(NativeFd socket, std::span<const Bytes> pieces) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->send(socket, pieces, {});
+  }
   std::array<WSABUF, most_pieces> buffers;
   const std::size_t count = (std::min)(pieces.size(), most_pieces);
   for (std::size_t i = 0; i < count; ++i) {
@@ -69,12 +81,18 @@ Moved send_pieces(NativeFd socket, std::span<const Bytes> pieces) noexcept {
 }
 
 std::error_code begin_connect(NativeFd socket, const SocketAddress& to) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->connect(socket, to.data(), to.size());
+  }
   if (::connect(socket, native(to), native_size(to)) == 0) return {};
   if (::WSAGetLastError() != WSAEWOULDBLOCK) return last_windows_error();
   return std::make_error_code(std::errc::operation_in_progress);
 }
 
 std::error_code end_connect(NativeFd socket) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->connect_result(socket);
+  }
   int error = 0;
   int size = sizeof error;
   if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, reinterpret_cast<char*>(&error),
@@ -88,6 +106,7 @@ std::error_code end_connect(NativeFd socket) noexcept {
 }
 
 std::error_code stop_sending(NativeFd socket) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) return hooks->stop_sending(socket);
   return outcome(::shutdown(socket, SD_SEND));
 }
 
@@ -95,6 +114,7 @@ void refuse_sigpipe(NativeFd) noexcept {}
 
 std::error_code set_option(NativeFd socket, int level, int option,
                            Bytes value) noexcept {
+  if (hooks_of(socket)) return {};
   return outcome(::setsockopt(socket, level, option,
                               reinterpret_cast<const char*>(value.data()),
                               static_cast<int>(value.size())));
@@ -105,19 +125,24 @@ std::error_code share_port(NativeFd) noexcept {
 }
 
 std::error_code bind_to(NativeFd socket, const SocketAddress& address) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->bind(socket, address.data(), address.size());
+  }
   return outcome(::bind(socket, native(address), native_size(address)));
 }
 
 std::error_code listen_on(NativeFd socket, int backlog) noexcept {
+  if (SocketHooks* const hooks = hooks_of(socket))
+    return hooks->listen(socket, backlog);
   return outcome(::listen(socket, backlog));
 }
 
 SocketAddress local_address(NativeFd socket) {
-  return name_by(::getsockname, "getsockname", socket);
+  return name_by(::getsockname, "getsockname", socket, false);
 }
 
 SocketAddress remote_address(NativeFd socket) {
-  return name_by(::getpeername, "getpeername", socket);
+  return name_by(::getpeername, "getpeername", socket, true);
 }
 
 }  // namespace tornado

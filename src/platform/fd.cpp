@@ -5,7 +5,12 @@
 #include <atomic>
 #include <cstdint>
 
+#include "platform/socket_hooks.h"
+
 namespace tornado {
+
+constinit std::atomic<SocketHooks*> socket_hooks{nullptr};
+
 namespace {
 
 struct Made {
@@ -20,6 +25,24 @@ Made* slot_of(NativeFd fd) noexcept {
 }
 
 }  // namespace
+
+UniqueFd make_socket(int domain, int type, int protocol) {
+  if (SocketHooks* const hooks = socket_hooks.load(std::memory_order_acquire)) {
+    if (UniqueFd made = hooks->open(domain, type)) return made;
+  }
+  return make_system_socket(domain, type, protocol);
+}
+
+UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size) {
+  SocketHooks* const hooks = hooks_of(listener);
+  return hooks ? hooks->accept(listener, peer, size)
+               : accept_in_system(listener, peer, size);
+}
+
+UniqueFd accept_socket(NativeFd listener) {
+  std::size_t none = 0;
+  return accept_named(listener, nullptr, none);
+}
 
 void tag_descriptor(NativeFd fd, const char* owner) noexcept {
   Made* const slot = slot_of(fd);

@@ -36,6 +36,10 @@ bool overwrite(NativeFd number, NativeFd fd) noexcept;
 /// `size`, which is the room there at first.
 UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size);
 
+/// The system's part of make_socket() and accept_named().
+UniqueFd make_system_socket(int domain, int type, int protocol);
+UniqueFd accept_in_system(NativeFd listener, void* peer, std::size_t& size);
+
 struct Replaced {
   NativeFd number;
   UniqueFd old;

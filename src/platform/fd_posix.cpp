@@ -5,6 +5,7 @@
 
 #include "platform/cloexec.h"
 #include "platform/fd.h"
+#include "platform/socket_hooks.h"
 #include "platform/system_error.h"
 
 namespace tornado {
@@ -34,6 +35,7 @@ FdPair adopt_pair(const int (&ends)[2], std::string_view act) {
 std::error_code try_close(NativeFd fd) noexcept {
   ErrnoKeeper keep;
   tag_descriptor(fd, nullptr);
+  if (SocketHooks* const hooks = hooks_of(fd)) hooks->closing(fd);
   if (::close(fd) == 0 || errno == EINTR) return {};
   return last_error();
 }
@@ -93,11 +95,11 @@ FdPair make_socket_pair() {
   return adopt_pair(ends, "socketpair");
 }
 
-UniqueFd make_socket(int domain, int type, int protocol) {
+UniqueFd make_system_socket(int domain, int type, int protocol) {
   return adopt(socket_cloexec(domain, type, protocol), "socket");
 }
 
-UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size) {
+UniqueFd accept_in_system(NativeFd listener, void* peer, std::size_t& size) {
   socklen_t length = 0;
   const int fd = retry_eintr([&] {
     int accepted;
@@ -114,11 +116,6 @@ UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size) {
   return adopt(fd, "accept");
 }
 
-UniqueFd accept_socket(NativeFd listener) {
-  std::size_t none = 0;
-  return accept_named(listener, nullptr, none);
-}
-
 UniqueFd open_file(const char* path, int flags, unsigned mode) {
   const int fd = retry_eintr(
       [&] { return ::open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode); });
@@ -130,7 +127,9 @@ UniqueFd open_file(const char* path, int flags, unsigned mode) {
 UniqueFd duplicate(NativeFd fd) {
   const int number = duplicate_above_standard(fd);
   if (number == -1) throw_errno(act_on("F_DUPFD_CLOEXEC", fd));
-  return UniqueFd(number);
+  UniqueFd copy(number);
+  if (SocketHooks* const hooks = hooks_of(fd)) hooks->duplicated(fd, number);
+  return copy;
 }
 
 }  // namespace tornado

@@ -5,6 +5,7 @@
 #include "platform/error_windows.h"
 #include "platform/fd.h"
 #include "platform/handle_windows.h"
+#include "platform/socket_hooks.h"
 #include "platform/system_error.h"
 #include "platform/tcp_pair.h"
 #include "tornado/platform.h"
@@ -20,9 +21,11 @@ UniqueFd duplicate_socket(NativeFd fd) {
     throw_windows_error(act_on("WSADuplicateSocket", fd));
   }
   const std::string act = act_on("WSASocket of a copy of", fd);
-  return adopt(::WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
-                            &info, 0, born_safe),
-               act);
+  UniqueFd copy = adopt(::WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
+                                     FROM_PROTOCOL_INFO, &info, 0, born_safe),
+                        act);
+  if (SocketHooks* const hooks = hooks_of(fd)) hooks->duplicated(fd, copy.get());
+  return copy;
 }
 
 }  // namespace
@@ -34,6 +37,7 @@ std::error_code try_close(NativeFd fd) noexcept {
   (void)is_close_exec(fd, ec);
   if (ec) return ec;
   tag_descriptor(fd, nullptr);
+  if (SocketHooks* const hooks = hooks_of(fd)) hooks->closing(fd);
   if (::closesocket(fd) == 0) return {};
   const int error = ::WSAGetLastError();
   if (error != WSAENOTSOCK && error != WSANOTINITIALISED) return last_windows_error();
@@ -72,7 +76,7 @@ FdPair make_socket_pair() {
   return open_tcp_pair();
 }
 
-UniqueFd make_socket(int domain, int type, int protocol) {
+UniqueFd make_system_socket(int domain, int type, int protocol) {
   use_winsock();
   UniqueFd made =
       adopt(::WSASocketW(domain, type, protocol, nullptr, 0, born_safe), "WSASocket");
@@ -80,7 +84,7 @@ UniqueFd make_socket(int domain, int type, int protocol) {
   return made;
 }
 
-UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size) {
+UniqueFd accept_in_system(NativeFd listener, void* peer, std::size_t& size) {
   SOCKET accepted;
   int length = 0;
   do {
@@ -96,11 +100,6 @@ UniqueFd accept_named(NativeFd listener, void* peer, std::size_t& size) {
   set_close_exec(made.get());
   set_nonblocking(made.get());
   return made;
-}
-
-UniqueFd accept_socket(NativeFd listener) {
-  std::size_t none = 0;
-  return accept_named(listener, nullptr, none);
 }
 
 UniqueFd open_file(const char* path, int flags, unsigned mode) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "platform/fd.h"
 #include "platform/system_error.h"
 #include "platform/tcp_pair.h"
 
@@ -38,7 +39,7 @@ UniqueFd listen_on_loopback() {
 }
 
 UniqueFd make_tcp_socket() {
-  return make_socket(AF_INET, SOCK_STREAM);
+  return make_system_socket(AF_INET, SOCK_STREAM, 0);
 }
 
 void begin_to_connect(NativeFd fd, const TcpAddress& server) {

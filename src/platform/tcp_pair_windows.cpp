@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/error_windows.h"
+#include "platform/fd.h"
 #include "platform/handle_windows.h"
 #include "platform/system_error.h"
 #include "platform/tcp_pair.h"
@@ -47,7 +48,7 @@ UniqueFd listen_on_loopback() {
 }
 
 UniqueFd make_tcp_socket() {
-  return make_socket(AF_INET, SOCK_STREAM);
+  return make_system_socket(AF_INET, SOCK_STREAM, 0);
 }
 
 // A connect alone names the socket when it is done, and not before.

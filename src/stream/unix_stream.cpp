@@ -55,6 +55,38 @@ void take_from(msghdr& message, std::vector<UniqueFd>& descriptors) noexcept {
   }
 }
 
+Moved send_message(NativeFd fd, std::span<const Bytes> pieces,
+                   std::span<const UniqueFd> descriptors) noexcept {
+  if (SocketHooks* const hooks = hooks_of(fd)) {
+    return hooks->send(fd, pieces, descriptors);
+  }
+  std::array<iovec, most_pieces> vector;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    vector[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
+  }
+  msghdr message{};
+  message.msg_iov = vector.data();
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(pieces.size());
+  Control control{};
+  if (!descriptors.empty()) {
+    const std::size_t size = descriptors.size() * sizeof(int);
+    message.msg_control = control.bytes.data();
+    message.msg_controllen =
+        static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(size));
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(size));
+    for (std::size_t i = 0; i < descriptors.size(); ++i) {
+      const int number = descriptors[i].get();
+      std::memcpy(CMSG_DATA(header) + i * sizeof number, &number, sizeof number);
+    }
+  }
+  const ssize_t n = retry_eintr([&] { return ::sendmsg(fd, &message, quietly); });
+  if (n < 0) return {0, last_error()};
+  return {static_cast<std::size_t>(n)};
+}
+
 }  // namespace
 
 class UnixStream::Transport final : public StreamTransport {
@@ -90,6 +122,9 @@ Moved UnixStream::Transport::read(NativeFd fd, std::span<std::byte> room) noexce
   } catch (const std::bad_alloc&) {
     return {0, std::make_error_code(std::errc::not_enough_memory)};
   }
+  if (SocketHooks* const hooks = hooks_of(fd)) {
+    return hooks->receive(fd, room, &incoming_);
+  }
   iovec vector{room.data(), room.size()};
   Control control;
   msghdr message{};
@@ -114,38 +149,20 @@ Moved UnixStream::Transport::write(NativeFd fd,
   const std::size_t next = with ? 1 : 0;
   std::uint64_t most =
       next < outgoing_.size() ? outgoing_[next].offset - sent_ : ~std::uint64_t{0};
-  std::array<iovec, most_pieces> vector;
+  std::array<Bytes, most_pieces> parts;
   std::size_t count = 0;
   for (; count < (std::min)(pieces.size(), most_pieces) && most > 0; ++count) {
-    const std::size_t size =
-        static_cast<std::size_t>((std::min<std::uint64_t>)(pieces[count].size(), most));
-    vector[count] = {const_cast<std::byte*>(pieces[count].data()), size};
-    most -= size;
+    parts[count] = pieces[count].first(static_cast<std::size_t>(
+        (std::min<std::uint64_t>)(pieces[count].size(), most)));
+    most -= parts[count].size();
   }
-  msghdr message{};
-  message.msg_iov = vector.data();
-  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
-  Control control{};
-  if (with) {
-    const std::vector<UniqueFd>& descriptors = outgoing_.front().descriptors;
-    const std::size_t size = descriptors.size() * sizeof(int);
-    message.msg_control = control.bytes.data();
-    message.msg_controllen =
-        static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(size));
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(size));
-    for (std::size_t i = 0; i < descriptors.size(); ++i) {
-      const int number = descriptors[i].get();
-      std::memcpy(CMSG_DATA(header) + i * sizeof number, &number, sizeof number);
-    }
-  }
-  const ssize_t n = retry_eintr([&] { return ::sendmsg(fd, &message, quietly); });
-  if (n < 0) return {0, last_error()};
-  if (with && n > 0) outgoing_.pop_front();
-  sent_ += static_cast<std::uint64_t>(n);
-  return {static_cast<std::size_t>(n)};
+  const std::span<const UniqueFd> descriptors =
+      with ? std::span<const UniqueFd>(outgoing_.front().descriptors)
+           : std::span<const UniqueFd>();
+  const Moved done = send_message(fd, std::span(parts).first(count), descriptors);
+  if (with && done.bytes > 0) outgoing_.pop_front();
+  sent_ += done.bytes;
+  return done;
 }
 
 UnixStream::UnixStream(UniqueFd socket, const StreamOptions& options)
@@ -182,6 +199,7 @@ std::vector<UniqueFd> UnixStream::take_descriptors() {
 }
 
 PeerCredentials UnixStream::peer_credentials() const {
+  if (hooks_of(fileno())) return {::getpid(), ::geteuid(), ::getegid()};
 #ifdef SO_PEERCRED
   ucred found{};
   socklen_t size = sizeof found;
