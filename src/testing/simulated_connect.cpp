@@ -129,27 +129,29 @@ std::error_code SimulatedSocket::connect_by_path() {
 }
 
 void SimulatedSocket::send_attempt(nanoseconds again, int tries) {
+  const TimePoint next = network_.now() + again;
   network_.send({.sender = shared_from_this(),
                  .from = local_,
                  .to = peer_,
                  .again = again,
                  .tries = tries,
-                 .arrive = [self = shared_from_this(), again, tries] {
-                   self->attempt_arrives(again, tries);
+                 .arrive = [self = shared_from_this(), next, again, tries] {
+                   self->attempt_arrives(next, again, tries);
                  }});
 }
 
 // Where a listener has no room the attempt is dropped, as by Linux.
-void SimulatedSocket::attempt_arrives(nanoseconds again, int tries) {
+void SimulatedSocket::attempt_arrives(TimePoint next, nanoseconds again, int tries) {
   if (gone_ || broken_) return;
   SimulatedSocket* const listener = find_listener();
   if (!listener) return refuse();
   if (!listener->full()) return listener->answer(*this);
-  network_.at(network_.now() + again, [self = shared_from_this(), again, tries] {
-    if (self->broken_) return;
-    if (tries == 0) return self->fail(std::errc::timed_out);
-    self->send_attempt(2 * again, tries - 1);
-  });
+  network_.at((std::max)(next, network_.now()),
+              [self = shared_from_this(), again, tries] {
+                if (self->broken_) return;
+                if (tries == 0) return self->fail(std::errc::timed_out);
+                self->send_attempt(2 * again, tries - 1);
+              });
 }
 
 SimulatedSocket* SimulatedSocket::find_listener() const {

@@ -15,6 +15,7 @@
 #include "platform/socket_hooks.h"
 #include "tornado/address.h"
 #include "tornado/events.h"
+#include "tornado/time.h"
 
 namespace tornado {
 
@@ -74,7 +75,7 @@ class SimulatedSocket final : public std::enable_shared_from_this<SimulatedSocke
   std::error_code connect_by_path();
   [[nodiscard]] SimulatedSocket* find_listener() const;
   void send_attempt(std::chrono::nanoseconds again, int tries);
-  void attempt_arrives(std::chrono::nanoseconds again, int tries);
+  void attempt_arrives(TimePoint next, std::chrono::nanoseconds again, int tries);
   void refuse();
   [[nodiscard]] bool full() const noexcept;
   Socket make_end_for(SimulatedSocket& client);
