@@ -85,9 +85,9 @@ class TORNADO_API Simulation {
   void add_thread(Body body);
 
   /// The network of the simulation. The first call makes it, for the calling thread.
-  /// Throws std::logic_error if the thread has a network of another simulation, and
-  /// Errc::wrong_thread on another thread than that of the first call. Sockets that are
-  /// open when the simulation ends are of no use, and are closed as usual.
+  /// Another thread gets Errc::wrong_thread. Throws std::logic_error if the thread has
+  /// a network of another simulation. Sockets that are open when the simulation ends
+  /// are of no use, and are closed as usual.
   [[nodiscard]] SimulatedNetwork& network();
 
   /// While a copy of the result lives, time stands still, and the loop waits without a

@@ -110,9 +110,9 @@ void IOLoop::Impl::check_new(NativeFd fd, Events events) const {
 void IOLoop::Impl::watch(HandlerTable::Entry& entry, Events events) {
   if (!poller->supports(events) && stands_in()) return;
   if (!hooks && hooks_of(entry.fd)) {
-    throw_error(std::make_error_code(std::errc::invalid_argument),
-                act_on("add_handler: a simulated socket, and no simulated loop:",
-                       entry.fd));
+    throw_error(
+        std::make_error_code(std::errc::invalid_argument),
+        act_on("add_handler: a simulated socket, and no simulated loop:", entry.fd));
   }
   poller->add(entry.fd, events, handlers.token(entry));
   entry.applied = events;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "testing/network_core.h"
-#include "testing/simulated_socket.h"
 
 namespace tornado {
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "testing/simulated_socket.h"
-
+// What goes through the connections of simulated sockets, and how they end.
 #include <algorithm>
 #include <cstring>
 

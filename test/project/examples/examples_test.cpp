@@ -93,6 +93,13 @@ TEST(Examples, simulated_time_takes_none) {
                 "a seed that loses an update loses it always\n");
 }
 
+TEST(Examples, simulated_network_repeats_its_faults) {
+  expect_output("simulated_network",
+                "an answer takes 0.085 s\n"
+                "without a network for a minute: 60.085 s\n"
+                "some of 100 bad networks cost a second, and do so again\n");
+}
+
 TEST(Examples, inherited_stdin_leaves_a_shared_pipe_blocking) {
   FdPair pipe = make_pipe();
   set_nonblocking(pipe.first.get(), false);
