@@ -238,6 +238,6 @@ class NetworkCore final : public std::enable_shared_from_this<NetworkCore> {
 /// Its streams are sockets of the calling thread's network from now on, until it is
 /// destroyed. Throws std::logic_error if the thread has one.
 void enter_network(const std::shared_ptr<NetworkCore>& core);
-void leave_network(NetworkCore& core) noexcept;
+void leave_network(const std::shared_ptr<NetworkCore>& core) noexcept;
 
 }  // namespace tornado

@@ -70,7 +70,7 @@ UniqueFd make_number() {
 class NetworkHooks final : public SocketHooks {
  public:
   void enter(const Core& core);
-  void leave(NetworkCore& core) noexcept;
+  void leave(const Core& core) noexcept;
 
   UniqueFd open(int domain, int type) override;
   bool owns(NativeFd fd) noexcept override { return owner(fd) != nullptr; }
@@ -148,12 +148,12 @@ void NetworkHooks::enter(const Core& core) {
   socket_hooks.store(this, std::memory_order_release);
 }
 
-void NetworkHooks::leave(NetworkCore& core) noexcept {
-  if (network_here.lock().get() == &core) network_here.reset();
+void NetworkHooks::leave(const Core& core) noexcept {
+  if (network_here.lock() == core) network_here.reset();
   const std::lock_guard lock(mutex_);
+  // Without lock(), since the end of another network would come back here.
   std::erase_if(owners_, [&](const auto& one) {
-    const Core owner = one.second.lock();
-    return !owner || owner.get() == &core;
+    return !one.second.owner_before(core) && !core.owner_before(one.second);
   });
   if (--networks_ == 0) socket_hooks.store(nullptr, std::memory_order_release);
 }
@@ -279,7 +279,7 @@ void enter_network(const std::shared_ptr<NetworkCore>& core) {
   the_hooks().enter(core);
 }
 
-void leave_network(NetworkCore& core) noexcept {
+void leave_network(const std::shared_ptr<NetworkCore>& core) noexcept {
   the_hooks().leave(core);
 }
 

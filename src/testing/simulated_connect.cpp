@@ -191,9 +191,10 @@ SimulatedSocket::Socket SimulatedSocket::make_end_for(SimulatedSocket& client) {
   return end;
 }
 
+// If no answer comes, the client gives up.
 void SimulatedSocket::answer(SimulatedSocket& client) {
   const Socket end = make_end_for(client);
-  network_.send({.sender = end,
+  network_.send({.sender = client.shared_from_this(),
                  .from = end->local_,
                  .to = end->peer_,
                  .again = first_attempt_pause,

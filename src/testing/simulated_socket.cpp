@@ -114,7 +114,8 @@ void SimulatedSocket::reset_from_afar() {
 }
 
 std::error_code SimulatedSocket::stop_sending() {
-  if (state_ != State::connected || broken_) {
+  const bool over = broken_ || (input_ended_ && output_ended_);
+  if (state_ != State::connected || over) {
     return make_error_code(std::errc::not_connected);
   }
   if (std::exchange(output_ended_, true)) return {};
@@ -195,6 +196,10 @@ void SimulatedSocket::give_room(std::size_t bytes) {
 
 void SimulatedSocket::fail(std::errc error) {
   if (std::exchange(broken_, true)) return;
+  // A reset after the end of input is that, as on Linux.
+  if (error == std::errc::connection_reset && input_ended_ && !output_ended_) {
+    error = std::errc::broken_pipe;
+  }
   flying_.clear();
   if (gone_) return;
   error_ = make_error_code(error);

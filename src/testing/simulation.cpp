@@ -210,7 +210,7 @@ Simulation::Simulation(const SimulationOptions& options)
     : state_(std::make_unique<State>(options)) {}
 
 Simulation::~Simulation() {
-  if (state_->network) leave_network(*state_->world.network);
+  if (state_->network) leave_network(state_->world.network);
 }
 
 LoopOptions Simulation::options(LoopOptions options) noexcept {
