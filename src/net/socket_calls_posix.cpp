@@ -125,7 +125,9 @@ void refuse_sigpipe([[maybe_unused]] NativeFd socket) noexcept {
 
 std::error_code set_option(NativeFd socket, int level, int option,
                            Bytes value) noexcept {
-  if (hooks_of(socket)) return {};
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->set_option(socket, level, option, value);
+  }
   return outcome(::setsockopt(socket, level, option, value.data(),
                               static_cast<socklen_t>(value.size())));
 }

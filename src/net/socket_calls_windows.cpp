@@ -114,7 +114,9 @@ void refuse_sigpipe(NativeFd) noexcept {}
 
 std::error_code set_option(NativeFd socket, int level, int option,
                            Bytes value) noexcept {
-  if (hooks_of(socket)) return {};
+  if (SocketHooks* const hooks = hooks_of(socket)) {
+    return hooks->set_option(socket, level, option, value);
+  }
   return outcome(::setsockopt(socket, level, option,
                               reinterpret_cast<const char*>(value.data()),
                               static_cast<int>(value.size())));

@@ -49,6 +49,8 @@ class SocketHooks {
   /// How the attempt to connect has ended.
   virtual std::error_code connect_result(NativeFd fd) noexcept = 0;
   virtual std::error_code stop_sending(NativeFd fd) noexcept = 0;
+  virtual std::error_code set_option(NativeFd fd, int level, int option,
+                                     Bytes value) noexcept = 0;
   /// Writes the name of the socket, or of its peer.
   virtual std::error_code name(NativeFd fd, bool of_peer, void* name,
                                std::size_t& size) noexcept = 0;

@@ -47,6 +47,9 @@ class SimulatedSocket final : public std::enable_shared_from_this<SimulatedSocke
   [[nodiscard]] std::shared_ptr<SimulatedSocket> next_connection() const;
   void accepted() { waiting_.pop_front(); }
   std::error_code stop_sending();
+  void set_resets_at_close(bool on) noexcept {
+    resets_at_close_ = on && family_ != AddressFamily::local;
+  }
   Moved receive(std::span<std::byte> room, std::vector<UniqueFd>* with);
   Moved send(std::span<const Bytes> pieces, std::span<const UniqueFd> with);
   /// The program has no descriptor of it any more.
@@ -111,6 +114,7 @@ class SimulatedSocket final : public std::enable_shared_from_this<SimulatedSocke
   std::error_code error_;   // that the next call tells
   bool broken_ = false;     // nothing leaves it, and nothing arrives
   bool gone_ = false;       // the program has closed it
+  bool resets_at_close_ = false;
   bool input_ended_ = false;
   bool output_ended_ = false;
 

@@ -99,6 +99,8 @@ class NetworkHooks final : public SocketHooks {
     return on_socket(fd,
                      [&](SimulatedSocket& socket) { return socket.stop_sending(); });
   }
+  std::error_code set_option(NativeFd fd, int level, int option,
+                             Bytes value) noexcept override;
   std::error_code name(NativeFd fd, bool of_peer, void* name,
                        std::size_t& size) noexcept override;
   Moved receive(NativeFd fd, std::span<std::byte> room,
@@ -211,6 +213,20 @@ UniqueFd NetworkHooks::accept(NativeFd listener, void* peer, std::size_t& size) 
   });
   if (error) throw_error(error, act_on("accept", listener));
   return number;
+}
+
+// No other option makes a difference here.
+std::error_code NetworkHooks::set_option(NativeFd fd, int level, int option,
+                                         Bytes value) noexcept {
+  linger how{};
+  if (level != SOL_SOCKET || option != SO_LINGER || value.size() != sizeof how) {
+    return {};
+  }
+  std::memcpy(&how, value.data(), sizeof how);
+  return on_socket(fd, [&](SimulatedSocket& socket) {
+    socket.set_resets_at_close(how.l_onoff != 0 && how.l_linger == 0);
+    return std::error_code();
+  });
 }
 
 std::error_code NetworkHooks::name(NativeFd fd, bool of_peer, void* name,

@@ -223,7 +223,7 @@ void SimulatedSocket::close() {
   if (bound_to_) network_.bound.erase(bound_to_);
   network_.tell(Kind::closed, *this);
   if (state_ == State::connected && !broken_) {
-    if (unread_ > 0) {
+    if (unread_ > 0 || resets_at_close_) {
       launch({Segment::Kind::reset});
     } else if (!output_ended_) {
       launch({Segment::Kind::end});

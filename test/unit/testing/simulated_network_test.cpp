@@ -266,6 +266,20 @@ TEST_F(SimulatedNetworks, reset_a_connection_that_is_closed_with_unread_input) {
   });
 }
 
+TEST_F(SimulatedNetworks, reset_a_connection_that_is_aborted) {
+  net->play([]() -> Task<void> {
+    Ends ends = co_await connect();
+    ends.server->write("data");
+    co_await ends.server->flush();
+    ends.server->abort();
+    EXPECT_EQ(co_await ends.client->read_bytes(4), "data");
+    EXPECT_EQ(co_await outcome_of([](IOStream& stream) -> Task<void> {
+                (void)co_await stream.read_until_close();
+              }(*ends.client)),
+              message(std::errc::connection_reset));
+  });
+}
+
 TEST_F(SimulatedNetworks, hold_bytes_back_while_they_are_parted) {
   net->play([this]() -> Task<void> {
     Ends ends = co_await connect();
