@@ -109,6 +109,13 @@ void Supervisor::start_all() {
   }
 }
 
+/// Commands expect that a write waits.
+static FdPair pipe_for_output() {
+  FdPair pipe = make_pipe();
+  set_nonblocking(pipe.second.get(), false);
+  return pipe;
+}
+
 void Supervisor::start(Worker& worker) {
   worker.restart_timer.reset();
   worker.asked_to_stop = false;
@@ -116,10 +123,15 @@ void Supervisor::start(Worker& worker) {
   SpawnOptions options = {.argv = worker.job.argv,
                           .shell = with_exec(worker.job.shell)};
   options.in = Stdio::null();
-  options.out = options.err = Stdio::pipe();
   options.process_group = 0;
   options.parent_death_signal = SIGKILL;
+  FdPair out;
+  FdPair err;
   try {
+    out = pipe_for_output();
+    err = pipe_for_output();
+    options.out = Stdio::descriptor(out.second.get());
+    options.err = Stdio::descriptor(err.second.get());
     worker.child.emplace(options, loop_);
   } catch (const std::system_error& error) {
     worker.phase = Phase::over;
@@ -129,8 +141,8 @@ void Supervisor::start(Worker& worker) {
   }
   worker.phase = Phase::running;
   say(worker, fmt::format("started, process {}", worker.child->pid()));
-  pump_.add(std::move(worker.child->out()), STDOUT_FILENO, worker.label);
-  pump_.add(std::move(worker.child->err()), STDERR_FILENO, worker.label);
+  pump_.add(std::move(out.first), STDOUT_FILENO, worker.label);
+  pump_.add(std::move(err.first), STDERR_FILENO, worker.label);
   worker.child->set_exit_callback(
       [this, &worker](ExitStatus status) { on_exit(worker, status); });
 }
