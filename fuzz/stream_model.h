@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <string_view>
 #include <system_error>
@@ -82,8 +81,8 @@ class StreamModel {
   void break_off(int closed_end);
 
   const StreamProgram& program_;
-  std::array<Queue, 2> queues_;
-  std::array<End, 2> ends_;
+  Queue queues_[2];
+  End ends_[2];
   bool broken_ = false;  // an end has closed before it had read everything
 };
 

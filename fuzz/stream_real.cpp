@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program of operations, played on two streams of one loop.
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -110,7 +109,7 @@ class Played {
   IOLoop& loop_;
   StreamModel model_;
   detail::List<Pending> pending_;
-  std::array<End, 2> ends_;
+  End ends_[2];
   std::size_t at_ = 0;
   std::size_t begun_ = 0;  // operations
   bool ending_ = false;

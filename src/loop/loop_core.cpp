@@ -309,7 +309,7 @@ void IOLoop::Impl::close(bool all_fds) noexcept {
 
 void IOLoop::Impl::close_descriptors() noexcept {
   dispatching = true;  // a file object's close() may remove the handler that owns it
-  handlers.for_each([this](HandlerTable::Entry& entry) {
+  handlers.for_each([](HandlerTable::Entry& entry) {
     try {
       if (entry.closes_itself) {
         entry.handler(entry.fd, Events::none);
