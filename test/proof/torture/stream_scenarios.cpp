@@ -98,6 +98,16 @@ bool piped(const Means& means) {
   });
 }
 
+/// As write_all(): the peer waits for the end.
+Task<void> finish(IOStream& stream) {
+  try {
+    co_await stream.finish({.in_all = deadline, .without_a_byte = deadline});
+  } catch (...) {
+    stream.close();
+    throw;
+  }
+}
+
 Task<bool> talk(IOStream first, IOStream second) {
   for (int i = 0; i < 3; ++i) {
     second.write("question\n");
@@ -108,7 +118,7 @@ Task<bool> talk(IOStream first, IOStream second) {
     if (answer != "answer\n") throw_wrong_bytes();
   }
   TaskGroup finishing;
-  finishing.start(first.finish({.in_all = deadline, .without_a_byte = deadline}));
+  finishing.start(finish(first));
   const bool right = co_await second.read_until_close() == "";
   second.close();
   co_await finishing.join();
