@@ -17,16 +17,20 @@ foreach(kit tornado_testing tornado_faults)
   endif()
 endforeach()
 # A component is exported apart: only who asks for it needs what it needs.
-if(TARGET tornado_tls)
-  if(UNIX AND NOT APPLE)
-    set_target_properties(tornado_tls PROPERTIES INSTALL_RPATH "$ORIGIN")
+foreach(component tls dns)
+  if(NOT TARGET tornado_${component})
+    continue()
   endif()
-  install(TARGETS tornado_tls EXPORT tornadoTlsTargets
+  if(UNIX AND NOT APPLE)
+    set_target_properties(tornado_${component} PROPERTIES INSTALL_RPATH "$ORIGIN")
+  endif()
+  install(TARGETS tornado_${component} EXPORT tornado_${component}Targets
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
     LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
     RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  install(EXPORT tornadoTlsTargets NAMESPACE tornado:: DESTINATION "${tornado_cmake_dir}")
-endif()
+  install(EXPORT tornado_${component}Targets NAMESPACE tornado::
+    DESTINATION "${tornado_cmake_dir}")
+endforeach()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tornado"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 if(UNIX)
@@ -46,9 +50,13 @@ if(TORNADO_HAS_LIBURING AND tornado_type STREQUAL "STATIC_LIBRARY")
     "find_dependency(PkgConfig)\n"
     "pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET GLOBAL liburing)\n")
 endif()
-set(tornado_config_openssl "")
+set(tornado_config_tls "")
+set(tornado_config_dns "")
 if(tornado_type STREQUAL "STATIC_LIBRARY")
-  set(tornado_config_openssl "find_dependency(OpenSSL 3.0)")
+  set(tornado_config_tls "find_dependency(OpenSSL 3.0)")
+  string(CONCAT tornado_config_dns
+    "find_dependency(PkgConfig)\n"
+    "  pkg_check_modules(CARES REQUIRED IMPORTED_TARGET GLOBAL libcares)")
 endif()
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/tornadoConfig.cmake.in"
@@ -90,12 +98,14 @@ configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado.pc.in"
 install(FILES "${PROJECT_BINARY_DIR}/tornado.pc"
   DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
-if(TARGET tornado_tls)
-  configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado-tls.pc.in"
-    "${PROJECT_BINARY_DIR}/tornado-tls.pc" @ONLY)
-  install(FILES "${PROJECT_BINARY_DIR}/tornado-tls.pc"
-    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
-endif()
+foreach(component tls dns)
+  if(TARGET tornado_${component})
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado-${component}.pc.in"
+      "${PROJECT_BINARY_DIR}/tornado-${component}.pc" @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/tornado-${component}.pc"
+      DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  endif()
+endforeach()
 
 if(TARGET tornado-cli AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
   file(RELATIVE_PATH up "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")

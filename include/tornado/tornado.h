@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Includes every public header, except testing.h, simulated_network.h, faults.h and
-/// tls.h, which belong to libraries of their own.
+/// Includes every public header, except testing.h, simulated_network.h, faults.h, tls.h
+/// and cares_resolver.h, which belong to libraries of their own.
 
 #include "tornado/address.h"
 #include "tornado/arrival.h"

@@ -18,8 +18,8 @@ class TornadoConan(ConanFile):
     package_type = "library"
     settings = "os", "arch", "compiler", "build_type"
     options = {"shared": [True, False], "fPIC": [True, False], "io_uring": [True, False],
-               "tls": [True, False]}
-    default_options = {"shared": False, "fPIC": True, "io_uring": False, "tls": False}
+               "tls": [True, False], "dns": [True, False]}
+    default_options = {"shared": False, "fPIC": True, "io_uring": False, "tls": False, "dns": False}
 
     @property
     def _root(self):
@@ -45,6 +45,8 @@ class TornadoConan(ConanFile):
             self.requires("liburing/[>=2.3]")
         if self.options.tls:
             self.requires("openssl/[>=3.0 <4]")
+        if self.options.dns:
+            self.requires("c-ares/[>=1.18]")
 
     def build_requirements(self):
         self.tool_requires("cmake/[>=3.22]")
@@ -62,6 +64,7 @@ class TornadoConan(ConanFile):
             toolchain.cache_variables[f"TORNADO_BUILD_{part}"] = False
         toolchain.cache_variables["TORNADO_IO_URING"] = bool(self.options.io_uring)
         toolchain.cache_variables["TORNADO_TLS"] = "ON" if self.options.tls else "OFF"
+        toolchain.cache_variables["TORNADO_DNS"] = "ON" if self.options.dns else "OFF"
         toolchain.generate()
         CMakeDeps(self).generate()
         PkgConfigDeps(self).generate()
@@ -92,3 +95,9 @@ class TornadoConan(ConanFile):
             tls.set_property("pkg_config_name", "tornado-tls")
             tls.libs = ["tornado_tls"]
             tls.requires = ["core", "openssl::ssl"]
+        if self.options.dns:
+            dns = self.cpp_info.components["dns"]
+            dns.set_property("cmake_target_name", "tornado::dns")
+            dns.set_property("pkg_config_name", "tornado-dns")
+            dns.libs = ["tornado_dns"]
+            dns.requires = ["core", "c-ares::c-ares"]

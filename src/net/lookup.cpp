@@ -55,6 +55,24 @@ const std::error_category& resolver_category() noexcept {
   return category;
 }
 
+std::vector<SocketAddress> known_addresses(const std::string& host, std::uint16_t port,
+                                           AddressFamily family) {
+  std::vector<SocketAddress> found;
+  const auto add = [&](std::string_view ip) {
+    const SocketAddress address(ip, port);
+    if (family == AddressFamily::any || family == address.family()) {
+      found.push_back(address);
+    }
+  };
+  if (is_valid_ip(host)) {
+    add(host);
+  } else if (host == "localhost") {
+    add("127.0.0.1");
+    add("::1");
+  }
+  return found;
+}
+
 int native_family(AddressFamily family) noexcept {
   switch (family) {
     case AddressFamily::ipv4:

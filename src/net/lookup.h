@@ -22,7 +22,13 @@ inline SocketHooks* hooks_with_names(const std::string& host) {
   return hooks && hooks->lookup_time(host) ? hooks : nullptr;
 }
 
+/// What is known without a question to anybody. RFC 6761 leaves nothing of localhost
+/// to a name server.
+TORNADO_API std::vector<SocketAddress> known_addresses(const std::string& host,
+                                                       std::uint16_t port,
+                                                       AddressFamily family);
+
 /// The system's number of a family, and 0 for `any`.
-int native_family(AddressFamily family) noexcept;
+TORNADO_API int native_family(AddressFamily family) noexcept;
 
 }  // namespace tornado

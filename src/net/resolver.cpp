@@ -22,26 +22,6 @@ using Answer = Completion<Addresses>;
 
 constexpr std::chrono::seconds idle_time{10};
 
-/// What is known without a question to anybody. RFC 6761 leaves nothing of localhost
-/// to a name server.
-Addresses known_addresses(const std::string& host, std::uint16_t port,
-                          AddressFamily family) {
-  Addresses found;
-  const auto add = [&](std::string_view ip) {
-    const SocketAddress address(ip, port);
-    if (family == AddressFamily::any || family == address.family()) {
-      found.push_back(address);
-    }
-  };
-  if (is_valid_ip(host)) {
-    add(host);
-  } else if (host == "localhost") {
-    add("127.0.0.1");
-    add("::1");
-  }
-  return found;
-}
-
 }  // namespace
 
 /// What the resolver and its threads share. A thread that hangs in getaddrinfo keeps

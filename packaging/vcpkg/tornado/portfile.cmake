@@ -5,8 +5,9 @@ get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE
 
 vcpkg_check_features(OUT_FEATURE_OPTIONS features FEATURES
   io-uring TORNADO_IO_URING
-  tls TORNADO_TLS)
-if("io-uring" IN_LIST FEATURES)
+  tls TORNADO_TLS
+  dns TORNADO_DNS)
+if("io-uring" IN_LIST FEATURES OR "dns" IN_LIST FEATURES)
   vcpkg_find_acquire_program(PKGCONFIG)
   list(APPEND features "-DPKG_CONFIG_EXECUTABLE=${PKGCONFIG}")
 endif()
