@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@
 #include "tornado/multi.h"
 #include "tornado/resolver.h"
 #include "tornado/tcp_client.h"
+#if defined(TORNADO_HAS_CARES)
+#include "tornado/cares_resolver.h"
+#endif
 
 namespace tornado::test {
 namespace {
@@ -35,13 +39,37 @@ std::vector<std::string> name_server(const std::string& address,
   return argv;
 }
 
-class NamePeers : public WithPeers {
+enum class Kind { threads, cares };
+
+std::unique_ptr<Resolver> make_resolver(Kind kind) {
+#if defined(TORNADO_HAS_CARES)
+  if (kind == Kind::cares) return std::make_unique<CaresResolver>();
+#endif
+  EXPECT_EQ(kind, Kind::threads);
+  return std::make_unique<ThreadedResolver>();
+}
+
+/// With each resolver.
+class NamePeers : public WithPeers, public testing::WithParamInterface<Kind> {
+ public:
+  static auto each() {
+#if defined(TORNADO_HAS_CARES)
+    return testing::Values(Kind::threads, Kind::cares);
+#else
+    return testing::Values(Kind::threads);
+#endif
+  }
+  static std::string name(const testing::TestParamInfo<Kind>& info) {
+    return info.param == Kind::threads ? "threads" : "cares";
+  }
+
  protected:
   NamePeers() : WithPeers({"dnsmasq"}) {}
 
   void SetUp() override {
     WithPeers::SetUp();
     if (IsSkipped()) return;
+    resolver_ = make_resolver(GetParam());
     etc.put("passwd", "root:x:0:0:root:/:/bin/sh\n");
     etc.put("group", "root:x:0:\n");
     etc.put("nsswitch.conf", "hosts: files dns\n");
@@ -50,6 +78,7 @@ class NamePeers : public WithPeers {
     ASSERT_EQ(::mount(etc.path().c_str(), "/etc", nullptr, MS_BIND, nullptr), 0);
   }
   void TearDown() override {
+    resolver_.reset();
     if (!IsSkipped()) ::umount2("/etc", MNT_DETACH);
     WithPeers::TearDown();
   }
@@ -67,14 +96,14 @@ class NamePeers : public WithPeers {
   }
 
   Task<std::string> first_of(std::string name) {
-    const Addresses found = co_await resolver.resolve(std::move(name), 80);
+    const Addresses found = co_await resolver().resolve(std::move(name), 80);
     co_return found.front().ip();
   }
 
   /// The code of getaddrinfo, or 0.
   Task<int> code_of(std::string name) {
     try {
-      (void)co_await resolver.resolve(std::move(name), 80);
+      (void)co_await resolver().resolve(std::move(name), 80);
     } catch (const std::system_error& error) {
       EXPECT_EQ(error.code().category(), resolver_category()) << error.what();
       co_return error.code().value();
@@ -92,11 +121,18 @@ class NamePeers : public WithPeers {
     co_return false;
   }
 
-  const Folder etc;
-  ThreadedResolver resolver;
-};
+  [[nodiscard]] Resolver& resolver() const {
+    return *resolver_;
+  }
 
-TEST_F(NamePeers, are_connected_to_by_either_family) {
+  const Folder etc;
+
+ private:
+  std::unique_ptr<Resolver> resolver_;
+};
+INSTANTIATE_TEST_SUITE_P(, NamePeers, NamePeers::each(), NamePeers::name);
+
+TEST_P(NamePeers, are_connected_to_by_either_family) {
   TCPServer server(echo);
   play([&, this]() -> Task<void> {
     server.listen(0);
@@ -104,19 +140,19 @@ TEST_F(NamePeers, are_connected_to_by_either_family) {
     Peer peer(name_server("127.0.0.1", {"four.test,127.0.0.1", "six.test,::1",
                                         "both.test,127.0.0.1,::1"}));
     co_await wait_for("127.0.0.1");
-    TCPClient client(resolver);
+    TCPClient client(resolver());
     for (const std::string name : {"four.test", "six.test", "both.test"}) {
       IOStream stream = co_await client.connect(name, port);
       EXPECT_EQ(co_await through(stream, name), name);
       const std::string to = remote_address(stream.fileno()).ip();
       EXPECT_EQ(to, name == "four.test" ? "127.0.0.1" : "::1") << name;
     }
-    const Addresses both = co_await resolver.resolve("both.test", 80);
+    const Addresses both = co_await resolver().resolve("both.test", 80);
     EXPECT_EQ(both.size(), 2u);
   });
 }
 
-TEST_F(NamePeers, are_told_apart_when_there_are_none) {
+TEST_P(NamePeers, are_told_apart_when_there_are_none) {
   play([this]() -> Task<void> {
     Peer peer(name_server("127.0.0.1", {"four.test,127.0.0.1"}));
     co_await wait_for("127.0.0.1");
@@ -126,7 +162,7 @@ TEST_F(NamePeers, are_told_apart_when_there_are_none) {
   });
 }
 
-TEST_F(NamePeers, all_come_where_one_datagram_has_no_room_for_them) {
+TEST_P(NamePeers, all_come_where_one_datagram_has_no_room_for_them) {
   std::vector<std::string> records;
   for (int i = 1; i <= 100; ++i) {
     records.push_back("many.test,127.0.1." + std::to_string(i));
@@ -134,12 +170,12 @@ TEST_F(NamePeers, all_come_where_one_datagram_has_no_room_for_them) {
   play([&, this]() -> Task<void> {
     Peer peer(name_server("127.0.0.1", records));
     co_await wait_for("127.0.0.1");
-    const Addresses found = co_await resolver.resolve("many.test", 80);
+    const Addresses found = co_await resolver().resolve("many.test", 80);
     EXPECT_EQ(found.size(), 100u);
   });
 }
 
-TEST_F(NamePeers, come_from_the_server_of_a_resolv_conf_that_was_replaced) {
+TEST_P(NamePeers, come_from_the_server_of_a_resolv_conf_that_was_replaced) {
   play([this]() -> Task<void> {
     Peer one(name_server("127.0.0.1", {"name.test,127.0.1.1"}));
     Peer two(name_server("127.0.0.2", {"name.test,127.0.1.2"}));
@@ -154,18 +190,18 @@ TEST_F(NamePeers, come_from_the_server_of_a_resolv_conf_that_was_replaced) {
   });
 }
 
-TEST_F(NamePeers, are_refused_at_once_where_there_is_no_server) {
+TEST_P(NamePeers, are_refused_at_once_where_there_is_no_server) {
   play([this]() -> Task<void> { EXPECT_EQ(co_await code_of("name.test"), EAI_AGAIN); });
 }
 
-TEST_F(NamePeers, hold_up_neither_a_cancel_nor_other_names_while_the_server_is_silent) {
+TEST_P(NamePeers, hold_up_neither_a_cancel_nor_other_names_while_the_server_is_silent) {
   TCPServer server(echo);
   play([&, this]() -> Task<void> {
     const std::uint16_t port = listen(server);
     Peer peer(name_server("127.0.0.1", {"name.test,127.0.0.1"}));
     co_await wait_for("127.0.0.1");
     peer.send(SIGSTOP);
-    TCPClient client(resolver);
+    TCPClient client(resolver());
     for (int i = 0; i < 100; ++i) {
       std::error_code error;
       try {
@@ -184,7 +220,7 @@ TEST_F(NamePeers, hold_up_neither_a_cancel_nor_other_names_while_the_server_is_s
   });
 }
 
-TEST_F(NamePeers, arrive_after_the_server_was_slow) {
+TEST_P(NamePeers, arrive_after_the_server_was_slow) {
   play([this]() -> Task<void> {
     Peer peer(name_server("127.0.0.1", {"name.test,127.0.1.1"}));
     co_await wait_for("127.0.0.1");
@@ -202,19 +238,19 @@ TEST_F(NamePeers, arrive_after_the_server_was_slow) {
   });
 }
 
-TEST_F(NamePeers, are_known_by_a_server_that_is_silent_about_ipv6) {
+TEST_P(NamePeers, are_known_by_a_server_that_is_silent_about_ipv6) {
   ask("127.0.0.1", "options timeout:3 attempts:1");
   play([this]() -> Task<void> {
     Peer peer(command("/usr/bin/python3", NAME_SERVER, "no-ipv6"));
     EXPECT_EQ(co_await peer.line(), "ready");
     const Addresses found =
-        co_await resolver.resolve("name.test", 80, AddressFamily::ipv4);
+        co_await resolver().resolve("name.test", 80, AddressFamily::ipv4);
     EXPECT_EQ(found.front().ip(), "127.0.1.1");
     EXPECT_TRUE(co_await times_out("name.test"));
   });
 }
 
-TEST_F(NamePeers, are_not_known_by_a_server_that_fails_or_talks_nonsense) {
+TEST_P(NamePeers, are_not_known_by_a_server_that_fails_or_talks_nonsense) {
   ask("127.0.0.1", "options timeout:3 attempts:1");
   play([this]() -> Task<void> {
     for (const std::string how : {"failure", "cut", "other-question", "noise"}) {
@@ -230,21 +266,22 @@ TEST_F(NamePeers, are_not_known_by_a_server_that_fails_or_talks_nonsense) {
 }
 
 /// Asks for many names, which nobody answers, and ends a loop and its resolver.
-void end_amid_questions() {
+void end_amid_questions(Kind kind) {
   IOLoop loop;
-  ThreadedResolver resolver;
+  const std::unique_ptr<Resolver> resolver = make_resolver(kind);
   TaskGroup questions(loop, OnFailure::report);
   for (int i = 0; i < 100; ++i) {
     questions.start([&resolver, i]() -> Task<void> {
-      (void)co_await resolver.resolve("name" + std::to_string(i) + ".test", 80);
+      (void)co_await resolver->resolve("name" + std::to_string(i) + ".test", 80);
     });
   }
   loop.run_sync([]() -> Task<void> { co_await sleep(10ms); }());
 }
 
 using NamePeersDeathTest = NamePeers;
+INSTANTIATE_TEST_SUITE_P(, NamePeersDeathTest, NamePeers::each(), NamePeers::name);
 
-TEST_F(NamePeersDeathTest, hold_up_no_exit_while_the_server_is_silent) {
+TEST_P(NamePeersDeathTest, hold_up_no_exit_while_the_server_is_silent) {
   std::optional<Peer> peer;
   play([&]() -> Task<void> {
     peer.emplace(name_server("127.0.0.1", {"name.test,127.0.1.1"}));
@@ -252,8 +289,8 @@ TEST_F(NamePeersDeathTest, hold_up_no_exit_while_the_server_is_silent) {
     peer->send(SIGSTOP);
   });
   const auto begin = std::chrono::steady_clock::now();
-  const auto ends = [] {
-    end_amid_questions();
+  const auto ends = [this] {
+    end_amid_questions(GetParam());
     std::exit(0);
   };
   EXPECT_EXIT(ends(), testing::ExitedWithCode(0), "");
