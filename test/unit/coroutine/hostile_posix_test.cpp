@@ -135,6 +135,9 @@ struct ThreadEnd {
 };
 
 TEST(HostileTasksPosix, may_end_their_thread) {
+#if defined(__clang__) && __clang_major__ < 19
+  GTEST_SKIP() << "clang 16 destroys locals twice when unhandled_exception() throws";
+#endif
   EXPECT_TRUE(passes_in_child([] {
     for (const bool at_once : {true, false}) {
       ThreadEnd end;
