@@ -18,6 +18,7 @@ namespace tornado {
 namespace {
 
 constexpr int most_in_a_turn = 64;
+constexpr int most_failed = 64;  // a filter may refuse each, without end
 constexpr std::chrono::milliseconds pause_at_the_limit{100};
 
 bool is_limit(const std::error_code& error) {
@@ -88,16 +89,18 @@ struct Acceptor::State : std::enable_shared_from_this<State> {
 };
 
 void Acceptor::State::accept_some(int most) {
+  int failed = 0;  // in a row
   for (int i = 0; i < most && accepting && !paused; ++i) {
     SocketAddress peer;
     UniqueFd connection;
     try {
       connection = accept_connection(listener, peer);
     } catch (const std::system_error& error) {
-      if (!go_on_after(error)) return;
+      if (!go_on_after(error) || ++failed == most_failed) return;
       continue;
     }
     if (!connection) return;
+    failed = 0;
     told = false;
     handler(std::move(connection), peer);
   }
