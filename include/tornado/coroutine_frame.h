@@ -106,13 +106,17 @@ class TORNADO_API TaskScheduler {
   [[nodiscard]] static PendingCalls& calls_of(IOLoop& loop) noexcept;
 
   [[nodiscard]] bool has_ready() const noexcept {
-    return ready_.linked() || batch_.linked() || !unseen_.empty();
+    return ready_.linked() || batch_.linked() || woken_.linked() || !unseen_.empty();
   }
   /// The tasks that are ready now are those of this turn, which begins at `now`.
   void begin_turn(std::chrono::nanoseconds now) noexcept;
   /// Runs those of this turn, up to the next failure to report. False if there are
   /// none.
   bool run_some();
+  /// Whether the event that was handled last has woken tasks.
+  [[nodiscard]] bool has_woken() const noexcept { return woken_.linked(); }
+  /// Runs them, up to the next failure to report.
+  void run_woken();
   void end_turn() noexcept;
   void after_fork() noexcept;
   void close_executor() noexcept;
@@ -126,6 +130,8 @@ class TORNADO_API TaskScheduler {
   void end(TaskFrame& root) noexcept { ended_ = &root; }
   /// `frame` runs with the tasks of this turn or of the next.
   void make_ready(TaskFrame& frame) noexcept { link(frame).link_behind(ready_); }
+  /// `frame` runs when the handler of the event has returned.
+  void make_woken(TaskFrame& frame) noexcept { link(frame).link_behind(woken_); }
   /// `frame` runs before the loop's turn goes on.
   void run_soon(TaskFrame& frame) noexcept;
   /// Ends the wait of a suspended frame whose scope is cancelled, if it can.
@@ -180,6 +186,7 @@ class TORNADO_API TaskScheduler {
   class Running;
   void run(TaskFrame& first);
   [[noreturn]] static void refuse(std::string_view act, TaskFrame* task);
+  void run_all(List<InReadyList>& list);
   void step(TaskFrame& frame);
   void end_of(TaskFrame& root);
   void postpone(TaskFrame& child) noexcept;
@@ -205,10 +212,12 @@ class TORNADO_API TaskScheduler {
   int budget_ = budget;
   int nestable_ = most_nested;  // more frames on top of the one that runs
   bool running_tasks_ = false;
+  bool timed_ = false;  // now_ is of this turn
   std::uint32_t now_ = 0;
   std::atomic<std::uint64_t> size_{0};
   List<InReadyList> ready_;
   List<InReadyList> batch_;  // of this turn
+  List<InReadyList> woken_;  // by the event that is handled
   List<InReadyList> soon_;
   List<InScheduler> scopes_;
   List<TurnEnd> turn_end_;

@@ -141,6 +141,9 @@ class TORNADO_API Suspension {
   /// The result is there: the frame goes on after the callbacks of this turn, or, when
   /// a task calls this, of the next turn.
   void resume() noexcept;
+  /// The same, for an event that the loop hands to its handler: the frame goes on when
+  /// the handler has returned.
+  void resume_after_event() noexcept;
 };
 
 }  // namespace tornado::detail

@@ -60,6 +60,11 @@ void Suspension::resume() noexcept {
   frame->scope->scheduler()->make_ready(*frame);
 }
 
+void Suspension::resume_after_event() noexcept {
+  over = true;
+  frame->scope->scheduler()->make_woken(*frame);
+}
+
 /// Tasks that the loop alone owns.
 class TaskScheduler::Detached final : public TaskScope {
  public:
@@ -226,6 +231,7 @@ std::uint32_t TaskScheduler::in_milliseconds(std::chrono::nanoseconds time) noex
 
 void TaskScheduler::begin_turn(std::chrono::nanoseconds now) noexcept {
   now_ = in_milliseconds(now);
+  timed_ = true;
   batch_.take_all(ready_);
 }
 
@@ -276,13 +282,25 @@ bool TaskScheduler::run_some() {
     return true;
   }
   if (!batch_.linked()) return false;
+  run_all(batch_);
+  return true;
+}
+
+void TaskScheduler::run_woken() {
+  if (!std::exchange(timed_, true)) {
+    now_ = in_milliseconds(loop_.impl_->now().time_since_epoch());
+  }
+  run_all(woken_);
+}
+
+// Up to the next failure to report.
+inline void TaskScheduler::run_all(List<InReadyList>& list) {
   const Running during(*this);
   do {
-    auto& first = static_cast<TaskFrame&>(*batch_.next);
-    batch_.next->unlink();
+    auto& first = static_cast<TaskFrame&>(*list.next);
+    link(first).unlink();
     run(first);
-  } while (batch_.linked() && unseen_.empty() && loop_.impl_->goes_on());
-  return true;
+  } while (list.linked() && unseen_.empty() && loop_.impl_->goes_on());
 }
 
 void TaskScheduler::at_turn_end(TurnEnd& act) noexcept {
@@ -290,6 +308,7 @@ void TaskScheduler::at_turn_end(TurnEnd& act) noexcept {
 }
 
 void TaskScheduler::end_turn() noexcept {
+  timed_ = false;
   while (turn_end_.linked()) {
     auto& first = static_cast<TurnEnd&>(*turn_end_.next);
     first.unlink();

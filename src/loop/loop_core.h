@@ -96,6 +96,8 @@ struct IOLoop::Impl {
   void run_due_timeouts();
   void run_tasks();
   void run_calls();
+  void run_woken();
+  void check_ours() const;
   /// False: it is to close, or became the parent process's.
   [[nodiscard]] bool goes_on() const noexcept { return !closing && mailbox->ours(); }
   [[nodiscard]] bool ran_remote_callbacks() const noexcept;

@@ -158,10 +158,21 @@ void IOLoop::Impl::run_due_timeouts() {
 void IOLoop::Impl::run_tasks() {
   if (!tasks.has_ready()) return;
   tasks.begin_turn(now().time_since_epoch());
-  while (!closing && tasks.run_some()) {
-    // The task may have forked, and this be the child: what waits is the parent's.
-    if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
+  while (!closing && tasks.run_some()) check_ours();
+}
+
+// At once, while what the handler has read is in the processor's cache.
+void IOLoop::Impl::run_woken() {
+  while (tasks.has_woken() && !closing) {
+    tasks.run_woken();
+    check_ours();
   }
+  run_calls();
+}
+
+// User code may have forked, and this be the child: what waits is the parent's.
+void IOLoop::Impl::check_ours() const {
+  if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
 }
 
 // A callback that begins an operation whose result is there is followed by another at
@@ -270,6 +281,7 @@ void IOLoop::Impl::watch_waker() {
 
 void IOLoop::Impl::dispatch() {
   const Flagged during(dispatching);
+  run_woken();  // an exception may have left start() between them
   while (!ready.empty() && !closing) {
     const Ready one = ready.front();
     ready = ready.subspan(1);
@@ -288,6 +300,7 @@ void IOLoop::Impl::dispatch() {
     if (events == Events::none) continue;  // its interest has changed in this turn
     count(events_dispatched);
     call(entry->where, [entry, events] { entry->handler(entry->fd, events); });
+    run_woken();
   }
   handlers.reclaim();
   if (stale_seen) drop_stale_registration();
@@ -358,8 +371,7 @@ void IOLoop::Impl::call(const Location& where, F&& function) {
     on_exception(where);
   }
   monitor.running.store({}, std::memory_order_relaxed);
-  // The function may have forked, and this be the child: what waits is the parent's.
-  if (!mailbox->ours()) throw_error(Errc::loop_forked, "start");
+  check_ours();
 }
 
 void IOLoop::Impl::on_exception(const Location& where, std::string_view trace) {

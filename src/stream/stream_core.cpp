@@ -140,13 +140,13 @@ void StreamCore::stop_timer(TimeoutHandle& timer) noexcept {
   if (loop && set) loop->remove_timeout(set);
 }
 
-void StreamCore::complete(StreamWait& wait) noexcept {
+void StreamCore::complete(StreamWait& wait, Resume resume) noexcept {
   stop_timer(wait.timer_);
-  if (wait.begun_ && !wait.over) go_on(wait);
+  if (wait.begun_ && !wait.over) go_on(wait, resume);
 }
 
-void StreamCore::go_on(StreamWait& wait) noexcept {
-  if (!wait.call_) return wait.resume();
+void StreamCore::go_on(StreamWait& wait, Resume resume) noexcept {
+  if (!wait.call_) return (wait.*resume)();
   if (IOLoop* const loop = loop_.loop()) PendingCalls::of(*loop).call_soon(*wait.call_);
 }
 
@@ -202,7 +202,7 @@ void StreamCore::on_readable() {
   drained_ = false;
   if (reader_ && reader_->state_ == StreamWait::State::waits) {
     if (reader_->try_now()) {
-      complete(*reader_);
+      complete(*reader_, &StreamWait::resume_after_event);
     } else {
       in_.settle();
     }

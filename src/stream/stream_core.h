@@ -63,7 +63,8 @@ class StreamCore final : private TurnEnd {
   // For waits.
   void add(StreamWait& wait) noexcept { wait.link_behind(waits_); }
   /// The result of the wait is there.
-  void complete(StreamWait& wait) noexcept;
+  using Resume = void (StreamWait::*)() noexcept;
+  void complete(StreamWait& wait, Resume resume = &StreamWait::resume) noexcept;
   /// The wait is watched for from now on.
   void watch();
   void forget(StreamWait& wait) noexcept;
@@ -113,7 +114,7 @@ class StreamCore final : private TurnEnd {
   std::size_t send_with_queued(Bytes bytes) noexcept;
   void queue(Bytes bytes, bool half_sent);
   void settle_waits() noexcept;
-  void go_on(StreamWait& wait) noexcept;
+  void go_on(StreamWait& wait, Resume resume = &StreamWait::resume) noexcept;
   void note(std::error_code error) noexcept;
   void close_descriptor() noexcept;
   void update_interest();
