@@ -147,6 +147,10 @@ void TaskScheduler::check_start(std::string_view act, TaskFrame* task) const {
   check_task(act, task);
 }
 
+bool TaskScheduler::usable_here() const noexcept {
+  return loop_.impl_->usable_here();
+}
+
 void TaskScheduler::check_thread(std::string_view act) const {
   loop_.impl_->check(act);
 }

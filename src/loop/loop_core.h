@@ -45,7 +45,10 @@ struct IOLoop::Impl {
   // The life of a loop (loop_core.cpp).
   /// Throws unless this thread may change the loop now.
   void check(std::string_view act) const {
-    if (closed || !mailbox->ours() || (running && !mailbox->runs_here())) refuse(act);
+    if (!usable_here()) refuse(act);
+  }
+  [[nodiscard]] bool usable_here() const noexcept {
+    return !closed && mailbox->ours() && (!running || mailbox->runs_here());
   }
   [[noreturn]] void refuse(std::string_view act) const;
   /// Calls `act(impl)`, which takes something back, and gives its result. While another

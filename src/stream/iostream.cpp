@@ -122,8 +122,8 @@ std::string StreamWait::describe() const {
 
 void StreamWait::prepare() {
   if (!core_) throw StreamClosedError();
-  const IOLoop& loop = core_->check(act_);
-  if (frame && &frame->scope->scheduler()->loop() != &loop) {
+  const TaskScheduler& tasks = core_->check(act_);
+  if (frame && frame->scope->scheduler() != &tasks) {
     throw_error(Errc::wrong_thread, act_);
   }
 }
@@ -191,8 +191,9 @@ void ReadWait::release_memory() noexcept {
 }
 
 bool SentWait::ready() {
+  if (core_ && core_->try_sent(*this)) return true;
   prepare();
-  return core_->try_sent(*this);
+  return false;
 }
 
 bool SentWait::try_now() noexcept {
@@ -322,11 +323,11 @@ Task<void> IOStream::shutdown_write() {
 Task<void> IOStream::finish(FinishLimits limits) {
   constexpr auto run = [](std::shared_ptr<StreamCore> core,
                           FinishLimits most) -> Task<void> {
-    const TimePoint end = most.in_all.after(core->check("finish").time());
+    const TimePoint end = most.in_all.after(core->check("finish").loop().time());
     co_await send_all(*core, "finish", end);
     bool more = !core->stop_sending();
     while (more) {
-      const auto left = end - core->check("finish").time();
+      const auto left = end - core->check("finish").loop().time();
       const Delay wait = (std::min)(left, most.without_a_byte.get());
       more = co_await discard(*core, wait);
     }

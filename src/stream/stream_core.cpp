@@ -61,10 +61,12 @@ void StreamCore::end() noexcept {
   }
 }
 
-IOLoop& StreamCore::check(std::string_view act) const {
-  IOLoop& loop = loop_.open_loop(act);
-  TaskScheduler::of(loop).check_thread(act);
-  return loop;
+TaskScheduler& StreamCore::check(const char* act) const {
+  IOLoop* const loop = loop_.loop();
+  if (!loop) throw_error(Errc::loop_closed, act);
+  TaskScheduler& tasks = TaskScheduler::of(*loop);
+  if (!tasks.usable_here()) tasks.check_thread(act);
+  return tasks;
 }
 
 // Connecting.
@@ -162,10 +164,9 @@ void StreamCore::settle_waits() noexcept {
 }
 
 void StreamCore::forget(StreamWait& wait) noexcept {
-  stop_timer(wait.timer_);
+  if (wait.timer_) stop_timer(wait.timer_);
   if (reader_ == &wait) reader_ = nullptr;
   wait.unlink();
-  update_interest_or_close();
 }
 
 void StreamCore::on_timeout(StreamWait& wait) noexcept {

@@ -34,7 +34,7 @@ class StreamCore final : private TurnEnd {
 
   [[nodiscard]] LoopHandle& loop() noexcept { return loop_; }
   /// Throws unless this thread may use the stream now.
-  IOLoop& check(std::string_view act) const;
+  TaskScheduler& check(const char* act) const;
 
   void connect(const SocketAddress& address);
   /// Whether the wait is over.

@@ -18,7 +18,6 @@ constexpr std::size_t direct_size = 4096;  // from here on bytes leave without a
 // Reading.
 
 void StreamCore::start_read(ReadWait& wait) {
-  check(wait.act_);
   if (reader_ && reader_ != &wait) {
     throw_error(std::make_error_code(std::errc::operation_in_progress), wait.act_);
   }
@@ -88,7 +87,9 @@ std::size_t StreamCore::find_end(ReadWait& wait) {
   if (asked.kind == ReadRequest::Kind::matching) {
     return there.empty() ? there.npos : asked.matcher(there);
   }
-  const std::size_t found = there.find(asked.delimiter, searched_);
+  const std::size_t found = asked.delimiter.size() == 1
+                                ? there.find(asked.delimiter.front(), searched_)
+                                : there.find(asked.delimiter, searched_);
   if (found != there.npos) return found + asked.delimiter.size();
   // The beginning of the delimiter may be there.
   const std::size_t begun = asked.delimiter.size() - 1;
@@ -128,7 +129,7 @@ void StreamCore::end_input(std::error_code error) noexcept {
 // Writing.
 
 std::uint64_t StreamCore::write(std::string_view bytes) {
-  IOLoop& loop = check("write");
+  TaskScheduler& tasks = check("write");
   if (closed() || last_written_) throw StreamClosedError(error_);
   if (bytes.size() > options_.max_write_buffer_size - out_.size()) {
     throw StreamBufferFullError();
@@ -143,7 +144,7 @@ std::uint64_t StreamCore::write(std::string_view bytes) {
   if (out_.size() >= options_.write_room) {
     if (!connecting_ && !full_) send_queued();
   } else if (out_.size() > 0 && may_send) {
-    TaskScheduler::of(loop).at_turn_end(*this);
+    if (!linked()) tasks.at_turn_end(*this);
   }
   return written_;
 }

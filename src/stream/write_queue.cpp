@@ -33,9 +33,18 @@ void WriteQueue::free_chunk(Chunk* chunk) noexcept {
   free_block(reinterpret_cast<std::byte*>(chunk));
 }
 
+void WriteQueue::append_to_last(Bytes bytes) noexcept {
+  if (!bytes.empty()) {
+    std::memcpy(last_->bytes() + last_->end, bytes.data(), bytes.size());
+  }
+  last_->end += bytes.size();
+  size_ += bytes.size();
+}
+
 // All chunks are there before the first byte is copied.
 void WriteQueue::append(Bytes bytes) {
   const std::size_t fits = last_ ? Chunk::room - last_->end : 0;
+  if (last_ && bytes.size() <= fits) return append_to_last(bytes);
   WriteQueue more;
   for (std::size_t left = bytes.size(); left > fits;) {
     Chunk* const chunk = new_chunk();

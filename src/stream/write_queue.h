@@ -27,6 +27,7 @@ class WriteQueue {
  private:
   struct Chunk;
 
+  void append_to_last(Bytes bytes) noexcept;
   static Chunk* new_chunk();
   static void free_chunk(Chunk* chunk) noexcept;
 
