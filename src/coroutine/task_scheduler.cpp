@@ -313,8 +313,10 @@ void TaskScheduler::at_turn_end(TurnEnd& act) noexcept {
 
 void TaskScheduler::end_turn() noexcept {
   timed_ = false;
-  while (turn_end_.linked()) {
-    auto& first = static_cast<TurnEnd&>(*turn_end_.next);
+  ListLink<TurnEnd> now;  // one may put itself off to the next turn
+  while (turn_end_.linked()) turn_end_.next->link_behind(now);
+  while (now.linked()) {
+    auto& first = static_cast<TurnEnd&>(*now.next);
     first.unlink();
     first.on_turn_end();
   }

@@ -83,7 +83,8 @@ class StreamCore final : private TurnEnd {
   [[nodiscard]] const StreamOptions& options() const noexcept { return options_; }
 
  private:
-  void on_turn_end() noexcept override { send_queued(); }
+  void on_turn_end() noexcept override;
+  [[nodiscard]] bool task_goes_on() const noexcept;
   void on_events(Events events) noexcept;
   void on_readable();
   void finish_connect() noexcept;
@@ -151,6 +152,7 @@ class StreamCore final : private TurnEnd {
   std::error_code error_;
   std::uint64_t written_ = 0;
   std::uint64_t sent_ = 0;
+  std::uint32_t gathering_since_ = 0;  // in milliseconds
   std::size_t searched_ = 0;  // in the buffer, without the delimiter
   Events interest_ = Events::none;
   bool registered_ = false;

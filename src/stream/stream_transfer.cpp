@@ -141,12 +141,36 @@ std::uint64_t StreamCore::write(std::string_view bytes) {
       may_send && all.size() >= direct_size ? send_with_queued(all) : 0;
   queue(all.subspan(done), done > 0);
   written_ += all.size();
-  if (out_.size() >= options_.write_room) {
-    if (!connecting_ && !full_) send_queued();
-  } else if (out_.size() > 0 && may_send) {
-    if (!linked()) tasks.at_turn_end(*this);
+  if (out_.size() == 0 || !may_send) return written_;
+  if (full_) {
+    update_interest_or_close();
+  } else if (out_.size() >= options_.write_room) {
+    send_queued();
+  } else if (!linked()) {
+    gathering_since_ = tasks.now();
+    tasks.at_turn_end(*this);
   }
   return written_;
+}
+
+// A task that let the loop look in the middle of its input is about to write more.
+void StreamCore::on_turn_end() noexcept {
+  IOLoop* const loop = loop_.loop();
+  if (loop && task_goes_on()) {
+    TaskScheduler& tasks = TaskScheduler::of(*loop);
+    if (tasks.now() - gathering_since_ <= 1) return tasks.at_turn_end(*this);
+  }
+  send_queued();
+}
+
+/// Whether a task has a result of this stream, and is ready to run.
+bool StreamCore::task_goes_on() const noexcept {
+  for (auto* link = waits_.next; link != &waits_; link = link->next) {
+    const auto& wait = static_cast<const StreamWait&>(*link);
+    if (wait.over && wait.state_ == StreamWait::State::granted && !wait.call_)
+      return true;
+  }
+  return false;
 }
 
 /// In one call with what waits. The number of the new bytes that were sent.
