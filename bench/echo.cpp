@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that sends back what it gets, to 64 connections over loopback TCP.
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
+// A server that sends back what it gets, to 64 connections over loopback TCP, by the
+// handlers of each loop. Streams are in streams.cpp.
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,6 +10,7 @@
 #include "affinity.h"
 #include "call_count.h"
 #include "harness.h"
+#include "stream_load.h"
 #include "usage.h"
 #include "wakeable.h"
 
@@ -22,87 +19,6 @@ namespace {
 
 constexpr std::size_t message_size = 64;
 constexpr std::size_t most_bytes = 4096;
-
-/// Connected pairs of sockets: ours to serve, the others for the client.
-struct Connections {
-  explicit Connections(std::size_t n) {
-    const UniqueFd listener = make_socket(AF_INET, SOCK_STREAM);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* name = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof address;
-    check(::bind(listener.get(), name, size) == 0, "bind");
-    check(::listen(listener.get(), static_cast<int>(n)) == 0, "listen");
-    ::getsockname(listener.get(), name, &size);
-    for (std::size_t i = 0; i < n; ++i) {
-      UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      check(::connect(client.get(), name, size) == 0, "connect");
-      clients.push_back(prepared(std::move(client)));
-      servers.push_back(prepared(accept_socket(listener.get())));
-    }
-  }
-  static UniqueFd prepared(UniqueFd fd) {
-    const int on = 1;
-    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    set_nonblocking(fd.get());
-    return fd;
-  }
-  std::vector<UniqueFd> servers;
-  std::vector<UniqueFd> clients;
-};
-
-/// Keeps one message under way on each connection, then closes them.
-class Client {
- public:
-  Client(std::vector<UniqueFd> fds, std::size_t messages)
-      : fds_(std::move(fds)), received_(fds_.size()), to_send_(messages) {
-    for (std::size_t i = 0; i < fds_.size(); ++i) {
-      epoll_event event{};
-      event.events = EPOLLIN;
-      event.data.u64 = i;
-      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fds_[i].get(), &event);
-    }
-  }
-  void run() {
-    const std::size_t all = to_send_;
-    for (std::size_t i = 0; i < fds_.size(); ++i) send(i);
-    std::array<epoll_event, 256> events;
-    while (answered_ < all) {
-      const int n = ::epoll_wait(epoll_.get(), events.data(), 256, -1);
-      for (int i = 0; i < n; ++i) {
-        receive(events[static_cast<std::size_t>(i)].data.u64);
-      }
-    }
-    fds_.clear();
-  }
-
- private:
-  void send(std::size_t i) {
-    if (to_send_ == 0) return;
-    --to_send_;
-    const std::string message(message_size, static_cast<char>('a' + i % 26));
-    check(::write(fds_[i].get(), message.data(), message_size) == message_size,
-          "the client's write");
-  }
-  void receive(std::size_t i) {
-    std::array<char, most_bytes> buffer;
-    const auto n = ::read(fds_[i].get(), buffer.data(), buffer.size());
-    check(n > 0 && buffer[0] == static_cast<char>('a' + i % 26), "another's echo");
-    received_[i] += static_cast<std::size_t>(n);
-    if (received_[i] < message_size) return;
-    check(received_[i] == message_size, "more came back than was sent");
-    received_[i] = 0;
-    ++answered_;
-    send(i);
-  }
-
-  std::vector<UniqueFd> fds_;
-  std::vector<std::size_t> received_;
-  std::size_t to_send_;
-  std::size_t answered_ = 0;
-  UniqueFd epoll_{::epoll_create1(EPOLL_CLOEXEC)};
-};
 
 /// Reads and writes back. False at the end of the connection.
 bool echo_once(int fd) {
@@ -149,24 +65,6 @@ void tornado_server(std::vector<UniqueFd>& fds) {
     loop.add_handler(one.get(), handler, Events::read);
   }
   loop.start();
-}
-
-Task<> serve(UniqueFd fd) {
-  IOStream stream(std::move(fd));
-  try {
-    for (;;) co_await stream.write(co_await stream.read_some_view(most_bytes));
-  } catch (const StreamClosedError&) {
-  }
-}
-
-void stream_server(std::vector<UniqueFd>& fds) {
-  IOLoop loop;
-  const auto serve_all = [](std::vector<UniqueFd>& all) -> Task<> {
-    TaskGroup connections;
-    for (UniqueFd& fd : all) connections.start(serve(std::move(fd)));
-    co_await connections.join();
-  };
-  loop.run_sync(serve_all(fds));
 }
 
 #if BENCH_LIBUV
@@ -293,7 +191,7 @@ void echo(Round& round, Server server, std::size_t connections, std::size_t usua
   const Cores cores = cross_core();
   const std::size_t messages = round.times(usual);
   Connections both(connections);
-  Client client(std::move(both.clients), messages);
+  EchoClient client(std::move(both.clients), messages, message_size);
   std::thread client_thread([&] {
     pin(cores.second);
     client.run();
@@ -322,7 +220,6 @@ Contest contest(std::size_t connections, std::size_t messages) {
            {"cpu", "ns of the server's processor per message"}},
           {
               {"tornado", Role::ours, with(&tornado_server)},
-              {"tornado, IOStream", Role::ours, with(&stream_server)},
               {"epoll", Role::floor, with(&raw_server)},
 #if BENCH_LIBUV
               {"libuv, tcp", Role::peer, with(&uv_server)},

@@ -176,11 +176,65 @@ void task_accept(UniqueFd listener, std::size_t n) {
   loop.start();
 }
 
+/// The same without tasks. Each connection ends with its stream.
+struct CallbackConnection {
+  CallbackConnection(UniqueFd fd, IOLoop& on, std::size_t& open)
+      : stream(std::move(fd), on), loop(on), left(open) {}
+
+  void echo() {
+    stream.read_some_view().call([this](Result<std::string_view> got) {
+      if (!got) return end();
+      stream.write(got.get()).call([this](Result<void>) { once ? end() : echo(); });
+    });
+  }
+  void lines() {
+    stream.read_until_view("\n").call([this](Result<std::string_view> got) {
+      if (!got) return end();
+      stream.write(got.get()).call([this](Result<void>) { lines(); });
+    });
+  }
+  void end() {
+    if (--left == 0) loop.stop();
+    delete this;
+  }
+
+  IOStream stream;
+  IOLoop& loop;
+  std::size_t& left;
+  bool once = false;
+};
+
+void callback_echo(std::vector<UniqueFd>& fds, std::size_t) {
+  IOLoop loop;
+  std::size_t left = fds.size();
+  for (UniqueFd& fd : fds) (new CallbackConnection(std::move(fd), loop, left))->echo();
+  loop.start();
+}
+
+void callback_lines(UniqueFd fd) {
+  IOLoop loop;
+  std::size_t left = 1;
+  (new CallbackConnection(std::move(fd), loop, left))->lines();
+  loop.start();
+}
+
+void callback_accept(UniqueFd listener, std::size_t n) {
+  IOLoop loop;
+  const Acceptor acceptor(loop, listener.get(), [&](UniqueFd fd, SocketAddress) {
+    auto* const connection = new CallbackConnection(std::move(fd), loop, n);
+    connection->once = true;
+    connection->echo();
+  });
+  loop.start();
+}
+
 }  // namespace
 
 std::vector<StreamServer> our_stream_servers() {
   return {{"tornado, tasks", Role::ours, &task_echo, &task_lines, &task_accept, 1,
            &task_line_strings},
+          {"tornado, callbacks", Role::ours, &callback_echo, &callback_lines,
+           &callback_accept},
           {"epoll", Role::floor, &raw_echo, &raw_lines, &raw_accept}};
 }
 

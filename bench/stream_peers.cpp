@@ -63,9 +63,8 @@ void uv_send(uv_stream_t* stream, const char* bytes, std::size_t size) {
   auto* const rest = new Rest{{}, std::string(bytes + done, size - done)};
   rest->write.data = rest;
   all = ::uv_buf_init(rest->bytes.data(), static_cast<unsigned>(rest->bytes.size()));
-  ::uv_write(&rest->write, stream, &all, 1, [](uv_write_t* write, int) {
-    delete static_cast<Rest*>(write->data);
-  });
+  ::uv_write(&rest->write, stream, &all, 1,
+             [](uv_write_t* write, int) { delete static_cast<Rest*>(write->data); });
 }
 
 template <class Serve>
@@ -364,16 +363,16 @@ void asio_task_accept(UniqueFd listener, std::size_t n) {
 std::vector<StreamServer> peer_stream_servers() {
   return {
 #if BENCH_LIBUV
-      {"libuv", Role::peer, &uv_echo, &uv_lines, &uv_accept_some},
+    {"libuv", Role::peer, &uv_echo, &uv_lines, &uv_accept_some},
 #endif
 #if BENCH_LIBEVENT
-      {"libevent, bufferevent", Role::peer, &bufferevent_echo, &bufferevent_lines,
-       &bufferevent_accept, 0.1},
+        {"libevent, bufferevent", Role::peer,          &bufferevent_echo,
+         &bufferevent_lines,      &bufferevent_accept, 0.1},
 #endif
 #if BENCH_ASIO
-      {"asio, callbacks", Role::peer, &asio_echo, &asio_lines, &asio_accept, 0.02},
-      {"asio, coroutines", Role::peer, &asio_task_echo, &asio_task_lines,
-       &asio_task_accept, 0.02},
+        {"asio, callbacks", Role::peer, &asio_echo, &asio_lines, &asio_accept, 0.02},
+        {"asio, coroutines", Role::peer,        &asio_task_echo,
+         &asio_task_lines,   &asio_task_accept, 0.02},
 #endif
   };
 }

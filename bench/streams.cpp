@@ -45,8 +45,7 @@ void echo(Round& round, const StreamServer& server, std::size_t connections,
   Connections both(connections);
   EchoClient client(std::move(both.clients), messages, size);
   measure(
-      round, messages, [&] { server.echo(both.servers, size); },
-      [&] { client.run(); });
+      round, messages, [&] { server.echo(both.servers, size); }, [&] { client.run(); });
 }
 
 void lines(Round& round, const StreamServer& server, void (*serve)(UniqueFd)) {
@@ -133,8 +132,8 @@ Contest lines_contest() {
   std::vector<Contestant> all;
   for (const StreamServer& server : servers()) {
     const auto add = [&](const std::string& name, void (*serve)(UniqueFd)) {
-      all.push_back({name, server.role,
-                     [=](Round& round) { lines(round, server, serve); }});
+      all.push_back(
+          {name, server.role, [=](Round& round) { lines(round, server, serve); }});
     };
     add(server.name, server.lines);
     if (server.line_strings) {
@@ -148,9 +147,9 @@ std::vector<Contest> contests() {
   std::vector<Contest> all;
   for (const std::size_t size : {std::size_t{64}, std::size_t{16} << 10}) {
     const std::size_t share = size > 64 ? 2 : 1;
-    all.push_back(echo_contest(size, 1, 20000 / share));
-    all.push_back(echo_contest(size, 64, 100000 / share));
-    all.push_back(echo_contest(size, 1000, 100000 / share));
+    all.push_back(echo_contest(size, 1, 5000));
+    all.push_back(echo_contest(size, 64, 60000 / share));
+    all.push_back(echo_contest(size, 1000, 60000 / share));
   }
   all.push_back(lines_contest());
   all.push_back(
@@ -172,7 +171,8 @@ int main(int argc, char** argv) {
   return compete(
       {"streams",
        "Servers over loopback TCP. The client, on another core where there is one, is "
-       "the same for all. Echo: one message is under way on each connection. Lines: one "
+       "the same for all. Echo: one message is under way on each connection. Lines: "
+       "one "
        "connection, whose client does not wait for answers. Accepted: a byte there and "
        "back, 64 connections at once.",
        contests()},
