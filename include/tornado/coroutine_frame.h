@@ -162,10 +162,8 @@ class TORNADO_API TaskScheduler {
     task->handed_over = true;
   }
   /// The same, and unless this thread may start a task on this loop now.
-  void check_start(std::string_view act, TaskFrame* task) const;
-  void check_thread(std::string_view act) const;
-  /// Whether this thread may use the loop now.
-  [[nodiscard]] bool usable_here() const noexcept;
+  void check_start(const char* act, TaskFrame* task) const;
+  void check_thread(const char* act) const;
   /// The scheduler of `loop`. Throws while another thread runs the loop.
   [[nodiscard]] static TaskScheduler& for_scope(IOLoop& loop, std::string_view act);
   void take_stop() noexcept;

@@ -142,17 +142,13 @@ bool TaskScheduler::runs_here() const noexcept {
   return loop_.impl_->mailbox->runs_here();
 }
 
-void TaskScheduler::check_start(std::string_view act, TaskFrame* task) const {
+void TaskScheduler::check_start(const char* act, TaskFrame* task) const {
   check_thread(act);
   check_task(act, task);
 }
 
-bool TaskScheduler::usable_here() const noexcept {
-  return loop_.impl_->usable_here();
-}
-
-void TaskScheduler::check_thread(std::string_view act) const {
-  loop_.impl_->check(act);
+void TaskScheduler::check_thread(const char* act) const {
+  if (!loop_.impl_->usable_here()) loop_.impl_->refuse(act);
 }
 
 TaskScheduler& TaskScheduler::for_scope(IOLoop& loop, std::string_view act) {
@@ -313,8 +309,8 @@ void TaskScheduler::at_turn_end(TurnEnd& act) noexcept {
 
 void TaskScheduler::end_turn() noexcept {
   timed_ = false;
-  ListLink<TurnEnd> now;  // one may put itself off to the next turn
-  while (turn_end_.linked()) turn_end_.next->link_behind(now);
+  List<TurnEnd> now;  // one may put itself off to the next turn
+  now.take_all(turn_end_);
   while (now.linked()) {
     auto& first = static_cast<TurnEnd&>(*now.next);
     first.unlink();

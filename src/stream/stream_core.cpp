@@ -65,7 +65,7 @@ TaskScheduler& StreamCore::check(const char* act) const {
   IOLoop* const loop = loop_.loop();
   if (!loop) throw_error(Errc::loop_closed, act);
   TaskScheduler& tasks = TaskScheduler::of(*loop);
-  if (!tasks.usable_here()) tasks.check_thread(act);
+  tasks.check_thread(act);
   return tasks;
 }
 

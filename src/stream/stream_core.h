@@ -153,7 +153,7 @@ class StreamCore final : private TurnEnd {
   std::uint64_t written_ = 0;
   std::uint64_t sent_ = 0;
   std::uint32_t gathering_since_ = 0;  // in milliseconds
-  std::size_t searched_ = 0;  // in the buffer, without the delimiter
+  std::size_t searched_ = 0;           // in the buffer, without the delimiter
   Events interest_ = Events::none;
   bool registered_ = false;
   bool full_ = false;     // the kernel takes no more

@@ -12,14 +12,14 @@ constexpr int most_errors_in_a_turn = 64;
 
 }  // namespace
 
-IOLoop& UDPCore::check(std::string_view act) const {
+IOLoop& UDPCore::check(const char* act) const {
   IOLoop& loop = loop_.open_loop(act);
   TaskScheduler::of(loop).check_thread(act);
   if (!socket_) throw_error(std::make_error_code(std::errc::bad_file_descriptor), act);
   return loop;
 }
 
-void UDPCore::check(std::string_view act, const TaskFrame& frame) const {
+void UDPCore::check(const char* act, const TaskFrame& frame) const {
   if (&frame.scope->scheduler()->loop() != &check(act)) {
     throw_error(Errc::wrong_thread, act);
   }

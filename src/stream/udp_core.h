@@ -29,9 +29,9 @@ class UDPCore : public std::enable_shared_from_this<UDPCore> {
   [[nodiscard]] NativeFd fileno() const noexcept { return socket_.get(); }
   [[nodiscard]] AddressFamily family() const noexcept { return family_; }
   /// Throws unless this thread may use the socket now.
-  IOLoop& check(std::string_view act) const;
+  IOLoop& check(const char* act) const;
   /// The same for a wait of `frame`.
-  void check(std::string_view act, const TaskFrame& frame) const;
+  void check(const char* act, const TaskFrame& frame) const;
 
   /// Whether there is something for a reader: datagrams or an error.
   bool receive();
