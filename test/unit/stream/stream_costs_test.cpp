@@ -23,7 +23,8 @@ constexpr std::uint32_t rounds_to_settle = 50;
 /// Calls of the library and of the test since `injection` was made.
 class Costs {
  public:
-  explicit Costs(const FaultInjection& injection) {
+  explicit Costs(const FaultInjection& injection)
+      : allocations_(injection.count("operator new")) {  // before those of the map
     for (const FaultCall& call : fault_calls()) {
       counts_[call.name] = injection.count(call.name);
     }
@@ -38,9 +39,10 @@ class Costs {
            of("pselect") + of("io_uring_submit_and_wait_timeout");
   }
   [[nodiscard]] std::uint32_t changes() const { return of("epoll_ctl"); }
-  [[nodiscard]] std::uint32_t allocations() const { return of("operator new"); }
+  [[nodiscard]] std::uint32_t allocations() const { return allocations_; }
 
  private:
+  std::uint32_t allocations_;
   std::map<std::string_view, std::uint32_t> counts_;
 };
 
