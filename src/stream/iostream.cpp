@@ -62,7 +62,7 @@ ReadRequest bytes(std::size_t count, bool partial = false) {
 Task<void> send_all(StreamCore& core, const char* act, std::optional<TimePoint> end) {
   const auto left = [&core, act, end]() -> std::optional<Delay> {
     if (!end) return std::nullopt;
-    return *end - core.check(act).time();
+    return *end - core.check(act).loop().time();
   };
   if (core.connecting()) co_await detail::ConnectWait(core, left(), act);
   do {
