@@ -16,7 +16,7 @@
 #include "tornado/gen.h"
 
 namespace tornado {
-namespace {
+namespace cares {  // not unnamed: State has members of these types
 
 using detail::CaresChannel;
 using Addresses = Resolver::Addresses;
@@ -170,7 +170,15 @@ std::exception_ptr Lookup::failure() const noexcept {
   }
 }
 
-}  // namespace
+/// For until().
+struct Ask {
+  std::shared_ptr<Lookup> lookup;
+  void operator()(Answer answer) const { lookup->add(std::move(answer)); }
+};
+
+}  // namespace cares
+
+using namespace cares;
 
 struct CaresResolver::State {
   State(IOLoop& l, CaresOptions o) : loop(l.handle()), options(std::move(o)) {}
@@ -232,9 +240,8 @@ Task<Addresses> CaresResolver::State::resolve(std::shared_ptr<State> self,
                                               Question question) {
   Addresses known = known_addresses(question.host, question.port, question.family);
   if (!known.empty()) co_return known;
-  const std::shared_ptr<Lookup> lookup = self->look_up(question);
-  const auto begin = [&lookup](Answer answer) { lookup->add(std::move(answer)); };
-  co_return co_await until<Addresses>(begin);
+  const Ask ask{self->look_up(question)};
+  co_return co_await until<Addresses>(ask);
 }
 
 CaresResolver::CaresResolver(CaresOptions options)
