@@ -108,8 +108,8 @@ Task<void> finish(IOStream& stream) {
   }
 }
 
-Task<bool> talk(IOStream first, IOStream second) {
-  for (int i = 0; i < 3; ++i) {
+Task<bool> talk(IOStream first, IOStream second, int rounds) {
+  for (int i = 0; i < rounds; ++i) {
     second.write("question\n");
     const std::string question = co_await first.read_until("\n");
     if (question != "question\n") throw_wrong_bytes();
@@ -125,11 +125,12 @@ Task<bool> talk(IOStream first, IOStream second) {
   co_return right&& first.closed();
 }
 
+template <int rounds>
 bool talked(const Means& means) {
   return play(means, [](IOLoop& loop) {
     FdPair ends = open_tcp_pair();
     return talk(IOStream(std::move(ends.first), loop),
-                IOStream(std::move(ends.second), loop));
+                IOStream(std::move(ends.second), loop), rounds);
   });
 }
 
@@ -221,9 +222,11 @@ bool exchanged(const Means& means) {
 }  // namespace
 
 std::vector<Family> stream_scenarios() {
-  return {{"streamed", &streamed, true, false}, {"piped", &piped, true, false},
-          {"talked", &talked, true, false},     {"served", &served, true, false},
-          {"passed", &passed, true, false},     {"exchanged", &exchanged, true, false}};
+  return {
+      {"streamed", &streamed, true, false},  {"piped", &piped, true, false},
+      {"talked", &talked<3>, true, false},   {"talked_long", &talked<400>, true, false},
+      {"served", &served, true, false},      {"passed", &passed, true, false},
+      {"exchanged", &exchanged, true, false}};
 }
 
 }  // namespace tornado::torture

@@ -32,7 +32,7 @@ struct Wanted {
 };
 
 // A call that is made while it waits for others may be made any number of times.
-constexpr std::uint32_t most_of_one_call = 200;
+constexpr std::uint32_t most_of_one_call = 600;
 
 void add_faults(std::vector<Trial>& trials, const Scenario& scenario, std::size_t call,
                 std::uint32_t count) {

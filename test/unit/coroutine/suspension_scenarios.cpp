@@ -19,10 +19,14 @@
 #include "tornado/channel.h"
 #include "tornado/executor.h"
 #include "tornado/gen.h"
+#include "tornado/iostream.h"
 #include "tornado/locks.h"
 #include "tornado/queues.h"
+#include "tornado/simulated_network.h"
 #include "tornado/subprocess.h"
 #include "tornado/task_group.h"
+#include "tornado/tcp_client.h"
+#include "tornado/tcp_server.h"
 #include "tornado/wait_iterator.h"
 
 namespace tornado::test {
@@ -305,6 +309,61 @@ Task<> has_a_process(Simulation& simulation) {
   (void)co_await child.exited();
 }
 
+constexpr StreamOptions small_room{.write_room = 1};
+
+/// A forked child has the same sockets, and may take what the other process waits for.
+template <class F>
+Task<> until_it_ends(F talk) {
+  const Local local;
+  try {
+    co_await talk();
+  } catch (const StreamClosedError&) {
+  } catch (const ConnectError&) {
+  } catch (const std::system_error& error) {
+    if (error.code() != Errc::timed_out) throw;
+  }
+}
+Task<> asks(IOStream& stream) {
+  const Local local;
+  for (int i = 0; i < 2; ++i) {
+    co_await stream.write("question\n", 10ms);
+    EXPECT_EQ(co_await stream.read_until("\n", {.timeout = 10ms}), "answer\n");
+  }
+  co_await stream.finish({.in_all = 10ms, .without_a_byte = 10ms});
+}
+Task<> answers(IOStream stream) {
+  const Local local;
+  for (;;) {
+    EXPECT_EQ(co_await stream.read_until("\n", {.timeout = 10ms}), "question\n");
+    co_await stream.write("answer\n", 10ms);
+    co_await stream.flush(10ms);
+  }
+}
+Task<> converses(Simulation&) {
+  const Local local;
+  FdPair pair = make_socket_pair();
+  IOStream first(std::move(pair.first), small_room);
+  IOStream second(std::move(pair.second), small_room);
+  const auto ask = [&] { return asks(first); };
+  const auto answer = [&] { return answers(std::move(second)); };
+  (void)co_await multi(until_it_ends(ask), until_it_ends(answer));
+}
+Task<> serves(Simulation& simulation) {
+  const Local local;
+  (void)simulation.network();
+  TCPServer server(
+      [](IOStream stream, SocketAddress) { return answers(std::move(stream)); });
+  server.listen(0, {.address = "127.0.0.1"});
+  const std::uint16_t port = server.addresses().front().port();
+  const auto talk = [port]() -> Task<> {
+    IOStream client =
+        co_await TCPClient().connect("127.0.0.1", port, {.timeout = 10ms});
+    co_await asks(client);
+  };
+  co_await until_it_ends(talk);
+  co_await server.drain();
+}
+
 constexpr std::array all{
     Scenario{"sleeps", sleeps},
     Scenario{"has_children", has_children},
@@ -322,6 +381,8 @@ constexpr std::array all{
     Scenario{"awaits_another_library", awaits_another_library},
     Scenario{"hears_signals", hears_signals},
     Scenario{"asks_for_tokens", asks_for_tokens},
+    Scenario{"converses", converses},
+    Scenario{"serves", serves},
     Scenario{"uses_threads", uses_threads, true},
     Scenario{"has_a_process", has_a_process, true},
 };
