@@ -21,7 +21,7 @@ namespace tornado {
 
 struct ServerLimits {
   /// While so many are open, further clients wait in the kernel's queue.
-  std::size_t connections = std::numeric_limits<std::size_t>::max();
+  std::size_t connections = (std::numeric_limits<std::size_t>::max)();
 };
 
 /// Accepts connections, and runs one task for each:
