@@ -93,12 +93,14 @@ void send_clients(std::uint16_t port, std::size_t count) {
   const auto send = [&]() -> Task<void> {
     TaskGroup clients;
     for (std::size_t i = 0; i < count; ++i) {
-      clients.start(
-          [&]() -> Task<void> { answered += co_await is_answered(port) ? 1u : 0u; });
+      clients.start([&]() -> Task<void> {
+        const bool is = co_await is_answered(port);
+        answered += is ? 1u : 0u;
+      });
     }
     co_await clients.join();
-    for (;;) {
-      if (co_await is_answered(port)) co_return;  // the server has recovered
+    for (bool recovered = false; !recovered;) {
+      recovered = co_await is_answered(port);
     }
   };
   loop.run_sync(send(), patience);
