@@ -71,12 +71,15 @@ class TORNADO_API Acceptor {
   [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
   [[nodiscard]] NativeFd listener() const noexcept;
 
+  /// @name Not for an empty Acceptor
+  /// @{
   /// Leaves clients in the kernel's queue until resume(). Both throw what
-  /// IOLoop::update_handler throws.
+  /// IOLoop::update_handler throws, and do nothing once the loop is closed.
   void pause();
   void resume();
   /// Accepts every client that waits now.
   void accept_waiting();
+  /// @}
 
  private:
   struct State;

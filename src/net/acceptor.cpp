@@ -144,6 +144,7 @@ void Acceptor::State::wait_at_the_limit() {
 }
 
 void Acceptor::State::update_interest() {
+  if (!loop.loop()) return;
   accepting.update(waits || paused ? Events::none : Events::read);
 }
 
@@ -200,7 +201,7 @@ void Acceptor::pause() {
 
 void Acceptor::resume() {
   if (!std::exchange(state_->paused, false) || !state_->accepting) return;
-  if (state_->loop.loop()) state_->update_interest();
+  state_->update_interest();
 }
 
 void Acceptor::accept_waiting() {
