@@ -21,7 +21,7 @@ struct CertificateOptions {
   long ends = 3600;
 };
 
-/// A folder with certificates of two authorities, of which nobody outside has heard.
+/// A folder with certificates of two authorities that only these tests trust.
 /// The keys are of P-256, made for this process.
 class Certificates {
  public:
