@@ -15,8 +15,8 @@ namespace tornado::test {
 
 inline const SocketAddress any_port("127.0.0.1", 0);
 
-/// A port of loopback where no socket is.
-inline SocketAddress nobody() {
+/// Of loopback.
+inline SocketAddress address_without_socket() {
   const UniqueFd socket = make_socket(AF_INET, SOCK_DGRAM);
   EXPECT_FALSE(bind_to(socket.get(), any_port));
   return local_address(socket.get());
@@ -52,6 +52,10 @@ inline Task<std::error_code> error_of_receive(UDPSocket& socket,
     co_return error.code();
   }
   co_return std::error_code();
+}
+
+inline Task<void> expect_text(UDPSocket& from, std::string text) {
+  EXPECT_EQ(texts(co_await from.receive()), strings(text));
 }
 
 inline Task<void> expect_abandoned(UDPSocket& from) {

@@ -49,9 +49,7 @@ TEST_P(UDPSockets, close_nothing_of_their_parent_in_a_forked_child) {
   if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
   play([this]() -> Task<void> {
     TaskGroup reader(loop);
-    reader.start([](UDPSocket& from) -> Task<void> {
-      EXPECT_EQ(texts(co_await from.receive()), strings("x"));
-    }(second));
+    reader.start(expect_text(second, "x"));
     co_await moment();
     EXPECT_TRUE(passes_in_child([this] {
       EXPECT_THROW(second.send_to("x", to_first), std::system_error);
@@ -65,7 +63,7 @@ TEST_P(UDPSockets, close_nothing_of_their_parent_in_a_forked_child) {
 
 TEST_P(UDPSockets, give_a_connected_reader_what_ICMP_tells_and_stay_open) {
   play([this]() -> Task<void> {
-    first.connect(nobody());
+    first.connect(address_without_socket());
     co_await first.send("x");
     EXPECT_EQ(co_await error_of_receive(first), std::errc::connection_refused);
     EXPECT_EQ(co_await error_of_receive(first, 1ms), Errc::timed_out);
@@ -98,7 +96,7 @@ TEST_P(UDPErrors, are_told_with_their_destination_and_lose_no_datagram) {
         [](UDPSocket& from) -> Task<void> { (void)co_await gather(from, 20); }(second));
     std::vector<SocketAddress> gone;
     for (int i = 0; i < 10; ++i) {
-      gone.push_back(nobody());
+      gone.push_back(address_without_socket());
       co_await first.send_to("lost", gone.back());
       co_await first.send_to("x", to_second);
       const OutgoingDatagram batch[] = {{"x", to_second}, {"lost", gone.back()}};
@@ -121,7 +119,7 @@ TEST_P(UDPErrors, are_told_with_their_destination_and_lose_no_datagram) {
 TEST_P(UDPErrors, of_a_connected_socket_go_to_the_callback_alone) {
   hear(first);
   play([this]() -> Task<void> {
-    const SocketAddress gone = nobody();
+    const SocketAddress gone = address_without_socket();
     first.connect(gone);
     for (int i = 0; i < 3; ++i) co_await first.send("x");
     while (heard.size() < 3) {
@@ -134,15 +132,16 @@ TEST_P(UDPErrors, of_a_connected_socket_go_to_the_callback_alone) {
 TEST_P(UDPErrors, do_not_keep_the_loop_busy) {
   hear(first);
   play([this]() -> Task<void> {
-    for (int i = 0; i < 5; ++i) co_await first.send_to("lost", nobody());
+    for (int i = 0; i < 5; ++i)
+      co_await first.send_to("lost", address_without_socket());
     while (heard.size() < 5) (void)co_await error_of_receive(first, 1ms);
     const std::uint64_t before = loop.counters().events;
     EXPECT_EQ(co_await error_of_receive(first, 20ms), Errc::timed_out);
     EXPECT_LE(loop.counters().events - before, 1u);
     // Without a reader, and without a callback.
-    co_await first.send_to("lost", nobody());
+    co_await first.send_to("lost", address_without_socket());
     first.set_error_callback(nullptr);
-    co_await first.send_to("lost", nobody());
+    co_await first.send_to("lost", address_without_socket());
     co_await sleep(20ms);
     EXPECT_LE(loop.counters().events - before, 3u);
   });
@@ -160,8 +159,8 @@ TEST_P(UDPErrors, may_end_the_socket_in_their_callback) {
     TaskGroup reader(loop);
     reader.start(expect_abandoned(*doomed));
     co_await moment();
-    doomed->send_to("lost", nobody());
-    doomed->send_to("lost", nobody());
+    doomed->send_to("lost", address_without_socket());
+    doomed->send_to("lost", address_without_socket());
     co_await reader.join();
     EXPECT_TRUE(told);
   });
@@ -174,8 +173,8 @@ TEST_P(UDPErrors, may_replace_their_callback_and_throw) {
       hear(first);
       throw std::runtime_error("thrown in a callback of the test");
     });
-    first.send_to("lost", nobody());
-    first.send_to("lost", nobody());
+    first.send_to("lost", address_without_socket());
+    first.send_to("lost", address_without_socket());
     while (heard.empty()) (void)co_await error_of_receive(first, 1ms);
   });
 }

@@ -35,9 +35,7 @@ TEST_P(UDPSockets, tell_where_a_datagram_came_from) {
 TEST_P(UDPSockets, wait_for_a_datagram) {
   play([this]() -> Task<void> {
     TaskGroup reader(loop);
-    reader.start([](UDPSocket& from) -> Task<void> {
-      EXPECT_EQ(texts(co_await from.receive()), strings("late"));
-    }(second));
+    reader.start(expect_text(second, "late"));
     co_await moment();
     co_await first.send_to("late", to_second);
     co_await reader.join();
@@ -283,9 +281,7 @@ TEST_P(UDPSockets, end_the_wait_of_a_reader_when_they_are_destroyed) {
 TEST_P(UDPSockets, may_be_moved_under_a_reader) {
   play([this]() -> Task<void> {
     TaskGroup reader(loop);
-    reader.start([](UDPSocket& from) -> Task<void> {
-      EXPECT_EQ(texts(co_await from.receive()), strings("x"));
-    }(second));
+    reader.start(expect_text(second, "x"));
     co_await moment();
     const UDPSocket moved = std::move(second);
     co_await first.send_to("x", to_second);
@@ -386,7 +382,7 @@ TEST_P(UDPSockets, name_the_destination_of_a_refused_datagram) {
 TEST_P(UDPSockets, hear_nothing_of_other_destinations_without_a_callback) {
   play([this]() -> Task<void> {
     for (int i = 0; i < 10; ++i) {
-      co_await first.send_to("lost", nobody());
+      co_await first.send_to("lost", address_without_socket());
       co_await first.send_to("x", to_second);
     }
     EXPECT_EQ(co_await gather(second, 10), std::vector<std::string>(10, "x"));
