@@ -93,6 +93,8 @@ struct SSLOptions {
   std::string certificate_file = {};
   /// Empty: the key is in certificate_file.
   std::string key_file = {};
+  /// Of an encrypted key, which is refused without it.
+  std::string key_password = {};
   /// The trusted authorities. Without a file and a folder a client takes the system's,
   /// and a server trusts none.
   std::string ca_file = {};

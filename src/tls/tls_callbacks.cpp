@@ -12,10 +12,7 @@ namespace {
 
 // Null: the server's own certificate. OpenSSL keeps a count of what is set.
 std::shared_ptr<TLSGeneration> certificate_for(const SSLOptions& options,
-                                               std::string name) {
-  std::ranges::transform(name, name.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
+                                               const std::string& name) {
   auto found = options.names.find(name);
   const std::size_t dot = name.find('.');
   if (found == options.names.end() && dot != name.npos) {
@@ -29,7 +26,8 @@ int choose_certificate(SSL* ssl, int*, void*) noexcept {
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (!name) return SSL_TLSEXT_ERR_NOACK;
   try {
-    const auto other = certificate_for(TLSFilter::of(ssl).generation().options, name);
+    const auto other =
+        certificate_for(TLSFilter::of(ssl).generation().options, lower_case(name));
     if (other) SSL_set_SSL_CTX(ssl, other->context.get());
     return SSL_TLSEXT_ERR_OK;
   } catch (const std::bad_alloc&) {
@@ -65,6 +63,13 @@ void count_message(int sent, int, int type, const void*, size_t, SSL* ssl,
 }
 
 }  // namespace
+
+std::string lower_case(std::string name) {
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  return name;
+}
 
 void set_tls_callbacks(SSL_CTX* context, TLSSide side) {
   SSL_CTX_set_msg_callback(context, count_message);

@@ -113,27 +113,35 @@ TLSFilter& TLSFilter::of(const SSL* ssl) noexcept {
   return *static_cast<TLSFilter*>(SSL_get_app_data(ssl));
 }
 
-void TLSFilter::set_up_client(const std::string& host) {
-  SSL_set_connect_state(ssl());
+// A certificate names neither the zone of an address nor the dot that ends a full name.
+bool TLSFilter::expect_host(const std::string& host) {
   const bool checks_name =
       generation_->options.server_check == ServerCheck::chain_and_name;
-  if (host.empty()) {
-    if (!checks_name) return;
-    throw_error(std::make_error_code(std::errc::invalid_argument),
-                "SSLIOStream: a client that verifies names needs a host");
-  }
+  if (host.empty()) return !checks_name;
   X509_VERIFY_PARAM* const rules = SSL_get0_param(ssl());
   X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  const bool is_address = is_valid_ip(host);
-  const bool ready =
-      (is_address || SSL_set_tlsext_host_name(ssl(), host.c_str()) == 1) &&
-      (!checks_name ||
-       (is_address ? X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str())
-                   : X509_VERIFY_PARAM_set1_host(rules, host.c_str(), 0)) == 1);
-  if (!ready) throw_tls_error("SSLIOStream: host \"" + host + '"');
+  if (is_valid_ip(host)) {
+    const std::string address = host.substr(0, host.find('%'));
+    return !checks_name || X509_VERIFY_PARAM_set1_ip_asc(rules, address.c_str()) == 1;
+  }
+  const std::string name(host, 0, host.size() - (host.ends_with('.') ? 1 : 0));
+  return !name.empty() && name.find('\0') == name.npos &&
+         SSL_set_tlsext_host_name(ssl(), name.c_str()) == 1 &&
+         (!checks_name ||
+          X509_VERIFY_PARAM_set1_host(rules, name.data(), name.size()) == 1);
+}
+
+void TLSFilter::set_up_client(const std::string& host) {
+  SSL_set_connect_state(ssl());
+  if (!expect_host(host)) {
+    forget_tls_errors();
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "SSLIOStream: no host that a client can verify: \"" + host + '"');
+  }
   const std::string& alpn = generation_->alpn;
   SSL_set_alpn_protos(ssl(), reinterpret_cast<const unsigned char*>(alpn.data()),
                       static_cast<unsigned>(alpn.size()));
+  if (host.empty()) return;  // of which server the sessions are is not known
   if (const OwnedSession session = generation_->sessions.take(peer_)) {
     SSL_set_session(ssl(), session.get());
   }
@@ -179,8 +187,10 @@ std::error_code TLSFilter::error_of(int result) noexcept {
 
 Moved TLSFilter::handshake(NativeFd fd) noexcept {
   begin(fd);
-  if (const std::error_code error = flush()) return {0, error};
+  const std::error_code unsent = flush();
+  if (unsent == would_block()) return {0, unsent};
   const Moved done = call([this] { return SSL_do_handshake(ssl()); });
+  if (output_failure_ && done.would_block()) return {0, output_failure_};
   if (done.error) return done;
   if (done.bytes == 0) return {0, TLSErrc::truncated};
   established_ = true;
@@ -227,6 +237,7 @@ Moved TLSFilter::write(NativeFd fd, std::span<const Bytes> pieces) noexcept {
   for (Bytes next = records.next(); !next.empty(); next = records.next()) {
     const Moved done =
         call([&] { return SSL_write(ssl(), next.data(), as_size(next.size())); });
+    if (output_failure_) return {all, output_failure_};
     if (done.bytes == 0) {
       return {all,
               done.error ? done.error : std::make_error_code(std::errc::broken_pipe)};
@@ -239,7 +250,7 @@ Moved TLSFilter::write(NativeFd fd, std::span<const Bytes> pieces) noexcept {
 }
 
 void TLSFilter::end_output(NativeFd fd) noexcept {
-  if (!established_ || output_ended_ || failure_) return;
+  if (!established_ || output_ended_ || failure_ || output_failure_) return;
   begin(fd);
   SSL_shutdown(ssl());
   output_ended_ = true;
@@ -282,27 +293,33 @@ int TLSFilter::receive(std::span<std::byte> room) noexcept {
   return got.error && got.bytes == 0 ? -1 : static_cast<int>(got.bytes);
 }
 
-bool TLSFilter::send(Bytes bytes) noexcept {
+void TLSFilter::send(Bytes bytes) noexcept {
+  if (output_ended_ || output_failure_) return;
   if (outgoing_.empty()) {
     const Moved done = inner_->write(fd_, std::span(&bytes, 1));
-    if (done.error && !done.would_block()) failure_ = done.error;
+    if (done.error && !done.would_block()) return fail_output(done.error);
     bytes = bytes.subspan(done.bytes);
   }
-  if (failure_) return false;
   try {
     outgoing_.insert(outgoing_.end(), bytes.begin(), bytes.end());
   } catch (const std::bad_alloc&) {
-    failure_ = std::make_error_code(std::errc::not_enough_memory);
+    fail_output(std::make_error_code(std::errc::not_enough_memory));
   }
-  return !failure_;
+}
+
+void TLSFilter::fail_output(std::error_code error) noexcept {
+  output_failure_ = error;
+  outgoing_ = {};
 }
 
 std::error_code TLSFilter::flush() noexcept {
-  if (outgoing_.empty()) return {};
-  if (failure_) return failure_;
+  if (outgoing_.empty()) return output_failure_;
   const Bytes all(outgoing_);
   const Moved done = inner_->write(fd_, std::span(&all, 1));
-  if (done.error && !done.would_block()) return failure_ = done.error;
+  if (done.error && !done.would_block()) {
+    fail_output(done.error);
+    return output_failure_;
+  }
   outgoing_.erase(outgoing_.begin(), outgoing_.begin() + static_cast<long>(done.bytes));
   if (!outgoing_.empty()) return would_block();
   outgoing_ = {};
@@ -318,13 +335,13 @@ int TLSFilter::bio_read(BIO* bio, char* to, int size) noexcept {
   return got;
 }
 
-// After the close_notify OpenSSL might still answer the peer.
+// Never fails: OpenSSL would read nothing more from then on. After the close_notify it
+// might still answer the peer.
 int TLSFilter::bio_write(BIO* bio, const char* from, int size) noexcept {
   TLSFilter& filter = *static_cast<TLSFilter*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  if (filter.output_ended_) return size;
-  const Bytes bytes = std::as_bytes(std::span(from, static_cast<std::size_t>(size)));
-  return filter.send(bytes) ? size : -1;
+  filter.send(std::as_bytes(std::span(from, static_cast<std::size_t>(size))));
+  return size;
 }
 
 long TLSFilter::bio_control(BIO* bio, int command, long, void*) noexcept {

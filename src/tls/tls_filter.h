@@ -17,7 +17,7 @@ namespace tornado::detail {
 
 /// One connection. OpenSSL reads and writes through a BIO that calls the transport
 /// below. That BIO takes every byte: what the kernel has no room for waits here, so
-/// that OpenSSL never has a record half written.
+/// that OpenSSL never has a record half written. What the kernel refuses is dropped.
 class TLSFilter final : public StreamFilter {
  public:
   /// `port` tells servers of one host apart in the cache of sessions.
@@ -46,12 +46,14 @@ class TLSFilter final : public StreamFilter {
 
  private:
   void set_up_client(const std::string& host);
+  [[nodiscard]] bool expect_host(const std::string& host);
   void begin(NativeFd fd) noexcept;
   template <class F>
   Moved call(F act) noexcept;
   [[nodiscard]] std::error_code error_of(int result) noexcept;
   int receive(std::span<std::byte> room) noexcept;
-  bool send(Bytes bytes) noexcept;
+  void send(Bytes bytes) noexcept;
+  void fail_output(std::error_code error) noexcept;
   /// Sends what waits. Not without an error while there is more.
   std::error_code flush() noexcept;
 
@@ -61,7 +63,8 @@ class TLSFilter final : public StreamFilter {
   std::string peer_;                 // in the cache of sessions
   std::vector<std::byte> incoming_;  // received before the filter
   std::vector<std::byte> outgoing_;  // records that are not sent yet
-  std::error_code failure_;          // of the transport, or of the connection
+  std::error_code failure_;          // of the input, or of the connection
+  std::error_code output_failure_;   // what has arrived can still be read
   std::size_t incoming_read_ = 0;
   NativeFd fd_ = invalid_fd;
   int messages_ = 0;  // of the protocol, since the last bytes

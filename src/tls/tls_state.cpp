@@ -53,15 +53,27 @@ void set_modes(SSL_CTX* context, const SSLOptions& options) {
           options.ciphers);
 }
 
+// By itself OpenSSL asks at the terminal.
+int give_password(char* to, int size, int, void* password) noexcept {
+  const std::string& text = *static_cast<const std::string*>(password);
+  if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
+  text.copy(to, text.size());
+  return static_cast<int>(text.size());
+}
+
 void read_certificate(SSL_CTX* context, const SSLOptions& options) {
   const std::string& file = options.certificate_file;
   if (file.empty()) return;
+  std::string password = options.key_password;
+  SSL_CTX_set_default_passwd_cb(context, give_password);
+  SSL_CTX_set_default_passwd_cb_userdata(context, &password);
   const std::string& key = options.key_file.empty() ? file : options.key_file;
   require(SSL_CTX_use_certificate_chain_file(context, file.c_str()), "certificate_file",
           file);
   require(SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM),
           "key_file", key);
   require(SSL_CTX_check_private_key(context), "key_file", key);
+  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
 }
 
 void read_authorities(SSL_CTX* context, TLSSide side, const SSLOptions& options) {
@@ -109,11 +121,22 @@ void set_sessions(SSL_CTX* context, TLSSide side) {
   SSL_CTX_set_session_id_context(context, id, sizeof id - 1);
 }
 
+// As names are compared.
+std::map<std::string, SSLContext> in_lower_case(
+    const std::map<std::string, SSLContext>& names) {
+  std::map<std::string, SSLContext> lower;
+  for (const auto& [name, context] : names) lower.emplace(lower_case(name), context);
+  return lower;
+}
+
 void check_options(TLSSide side, const SSLOptions& options) {
   if (side == TLSSide::server && options.certificate_file.empty()) {
     refuse("SSLContext: a server needs a certificate_file");
   }
   if (options.tickets > most_tickets) refuse("SSLOptions::tickets is at most 16");
+  if (options.min_version > options.max_version) {
+    refuse("SSLOptions::min_version is above max_version");
+  }
   if (options.handshake_timeout.get() <= std::chrono::nanoseconds(0)) {
     refuse("SSLOptions::handshake_timeout");
   }
@@ -170,6 +193,7 @@ std::shared_ptr<TLSGeneration> TLSState::read(TLSSide side, const SSLOptions& op
   forget_tls_errors();
   auto made = std::make_shared<TLSGeneration>();
   made->options = options;
+  made->options.names = in_lower_case(options.names);
   made->alpn = alpn_on_the_wire(options.alpn);
   made->context.reset(
       SSL_CTX_new(side == TLSSide::client ? TLS_client_method() : TLS_server_method()));

@@ -57,6 +57,9 @@ class TLSState {
   std::shared_ptr<TLSGeneration> current_;
 };
 
+/// Of ASCII, as the names of hosts are compared.
+std::string lower_case(std::string name);
+
 /// The callbacks of OpenSSL that a context has. They find the connection by
 /// SSL_get_app_data().
 void set_tls_callbacks(SSL_CTX* context, TLSSide side);

@@ -121,6 +121,17 @@ std::string Certificates::issue_self_signed(const std::string& name) {
   return file;
 }
 
+std::string Certificates::encrypt_key(const std::string& name, std::string password) {
+  const File plain(std::fopen(issue(name).c_str(), "r"));
+  const Key key(PEM_read_PrivateKey(plain.get(), nullptr, nullptr, nullptr));
+  const std::string file = path(name + "-encrypted.pem");
+  const File encrypted(std::fopen(file.c_str(), "w"));
+  require(PEM_write_PrivateKey(encrypted.get(), key.get(), EVP_aes_256_cbc(), nullptr,
+                               0, nullptr, password.data()),
+          "write");
+  return file;
+}
+
 SSLOptions server_options(TLSVersion most) {
   SSLOptions options;
   options.certificate_file = Certificates::of_process().issue("localhost");

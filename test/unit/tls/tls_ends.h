@@ -37,6 +37,8 @@ class Certificates {
   /// A file with a certificate and its key.
   std::string issue(const std::string& name, const CertificateOptions& options = {});
   std::string issue_self_signed(const std::string& name);
+  /// A file with the key of issue(name) alone.
+  std::string encrypt_key(const std::string& name, std::string password);
   [[nodiscard]] std::string path(const std::string& file) const {
     return (folder_ / file).string();
   }

@@ -75,6 +75,23 @@ TEST_P(TLSHandshake, refuses_a_certificate_for_another_host) {
   expect_refusal(TLSErrc::wrong_host, server(), client_options(), "example.org");
 }
 
+TEST_P(TLSHandshake, takes_the_dot_at_the_end_of_a_host_for_no_part_of_its_name) {
+  expect_success(server(), client_options(), "localhost.");
+}
+
+TEST_P(TLSHandshake, takes_the_zone_of_an_address_for_no_part_of_it) {
+  const std::string file = certificates().issue("zone", {{"IP:fe80::1"}});
+  expect_success(server(file), client_options(), "fe80::1%lo");
+}
+
+TEST_P(TLSHandshake, refuses_a_host_with_a_zero_byte) {
+  using namespace std::string_literals;
+  EXPECT_THROW(
+      SSLIOStream(open_tcp_pair().first, loop, SSLContext::for_client(client_options()),
+                  "localhost\0.example"s),
+      std::system_error);
+}
+
 TEST_P(TLSHandshake, accepts_an_address_that_the_certificate_names) {
   const std::string file =
       certificates().issue("address", {{"IP:127.0.0.1", "IP:::1"}});
@@ -125,6 +142,17 @@ TEST_P(TLSHandshake, verifies_nothing_where_that_is_asked_for) {
   SSLOptions client;
   client.server_check = ServerCheck::insecure_nothing;
   expect_success(server(certificates().issue_self_signed("any")), client, "");
+}
+
+TEST_P(TLSHandshake, offers_protocols_without_a_host_too) {
+  SSLOptions of_server = server();
+  of_server.alpn = {"h2"};
+  SSLOptions of_client;
+  of_client.server_check = ServerCheck::insecure_nothing;
+  of_client.alpn = {"http/1.1"};
+  EXPECT_NE(outcome(of_server, of_client, "").server, "");
+  of_client.alpn = {"h2"};
+  expect_success(of_server, of_client, "");
 }
 
 TEST_P(TLSHandshake, accepts_a_client_without_a_certificate_unless_one_is_required) {
@@ -288,7 +316,7 @@ TEST_P(TLSConversation, chooses_a_certificate_by_the_name_that_the_client_asks_f
   SSLOptions of_server = server();
   SSLOptions one = server(certificates().issue("one", {{"one.example"}}));
   SSLOptions any = server(certificates().issue("any", {{"*.two.example"}}));
-  of_server.names.emplace("one.example", SSLContext::for_server(one));
+  of_server.names.emplace("One.example", SSLContext::for_server(one));
   of_server.names.emplace("*.two.example", SSLContext::for_server(any));
   const SSLContext context = SSLContext::for_server(of_server);
   const SSLContext clients = SSLContext::for_client(client_options());
@@ -372,6 +400,22 @@ TEST(SSLContext, names_the_file_that_it_cannot_use) {
   EXPECT_TRUE(error_of({.certificate_file = certificates().issue("localhost"),
                         .key_file = certificates().issue("client")})
                   .find("key_file \"") == 0);
+}
+
+TEST(SSLContext, refuses_a_least_version_above_the_most) {
+  SSLOptions options = server_options(TLSVersion::tls1_2);
+  options.min_version = TLSVersion::tls1_3;
+  EXPECT_THROW(SSLContext::for_server(options), std::system_error);
+}
+
+TEST(SSLContext, reads_an_encrypted_key_by_its_password_alone) {
+  SSLOptions options = server_options();
+  options.key_file = certificates().encrypt_key("localhost", "secret");
+  EXPECT_THROW(SSLContext::for_server(options), std::system_error);
+  options.key_password = "wrong";
+  EXPECT_THROW(SSLContext::for_server(options), std::system_error);
+  options.key_password = "secret";
+  EXPECT_NO_THROW(SSLContext::for_server(options));
 }
 
 TEST(SSLIOStream, needs_a_host_unless_it_is_told_to_verify_none) {

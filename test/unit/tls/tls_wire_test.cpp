@@ -254,6 +254,25 @@ TEST_P(TLSWire, sends_no_close_notify_before_the_rest_of_the_data) {
   });
 }
 
+TEST_P(TLSWire, reads_what_has_arrived_after_a_write_failed) {
+  connect();
+  play([this]() -> Task<void> {
+    const std::string answer(20000, 'x');
+    server->write(answer);
+    co_await server->flush();
+    const linger reset{1, 0};
+    ::setsockopt(server->fileno(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    server->close();  // after a close_notify
+    // A write fails once the reset has come.
+    while (!client->closed()) {
+      client->write(std::string(8192, 'y'));
+      co_await moment();
+    }
+    EXPECT_TRUE(client->error());
+    EXPECT_EQ(co_await client->read_bytes(answer.size()), answer);
+  });
+}
+
 TEST_P(TLSWire, sends_no_close_notify_when_it_aborts) {
   connect();
   play([this]() -> Task<void> {
