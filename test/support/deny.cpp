@@ -56,6 +56,7 @@ constexpr std::initializer_list<OtherWay> other_ways = {
 #if defined(SYS_ppoll_time64)
     {SYS_ppoll, SYS_ppoll_time64},
     {SYS_pselect6, SYS_pselect6_time64},
+    {SYS_recvmmsg, SYS_recvmmsg_time64},
 #endif
 };
 #if defined(SYS_socketcall)
@@ -68,6 +69,7 @@ constexpr OtherWay socket_calls[] = {
     {SYS_socket, SYS_SOCKET},         {SYS_bind, SYS_BIND},
     {SYS_listen, SYS_LISTEN},         {SYS_getsockname, SYS_GETSOCKNAME},
     {SYS_socketpair, SYS_SOCKETPAIR}, {SYS_setsockopt, SYS_SETSOCKOPT},
+    {SYS_recvmmsg, SYS_RECVMMSG},     {SYS_sendmmsg, SYS_SENDMMSG},
 };
 
 void append_other_ways(Filter& filter, const Denied& call) {

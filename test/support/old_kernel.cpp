@@ -26,13 +26,15 @@ namespace {
 
 constexpr int p_pidfd = 3;
 constexpr int f_dupfd_query = 1027;
+constexpr int udp_segment = 103;
+constexpr int udp_gro = 104;
 
 struct NewerCall {
   std::string name;
   Denied denied;
 };
 
-// EINVAL says of a flag, whatever `error` is, that the kernel is older.
+// A flag or an option fails as on an older kernel, whatever `error` is.
 std::vector<NewerCall> newer_calls(int error) {
   return {
       {"close_range", {SYS_close_range, error}},
@@ -42,9 +44,15 @@ std::vector<NewerCall> newer_calls(int error) {
       {"membarrier", {SYS_membarrier, error}},
       {"pidfd_open", {SYS_pidfd_open, error}},
       {"pidfd_send_signal", {SYS_pidfd_send_signal, error}},
+      {"recvmmsg", {SYS_recvmmsg, error}},
+      {"sendmmsg", {SYS_sendmmsg, error}},
       {"waitid-P_PIDFD", {SYS_waitid, EINVAL, Denied::Argument{0, p_pidfd}}},
       {"fcntl-F_DUPFD_QUERY", {SYS_fcntl, EINVAL, Denied::Argument{1, f_dupfd_query}}},
       {"ioctl-PIDFD_GET_INFO", deny_kept_status(ENOTTY)},
+      {"getsockopt-UDP_SEGMENT",
+       {SYS_getsockopt, ENOPROTOOPT, Denied::Argument{2, udp_segment}}},
+      {"setsockopt-UDP_GRO",
+       {SYS_setsockopt, ENOPROTOOPT, Denied::Argument{2, udp_gro}}},
       {"madvise-MADV_WIPEONFORK",
        {SYS_madvise, EINVAL, Denied::Argument{2, MADV_WIPEONFORK}}},
   };
