@@ -93,6 +93,10 @@ set(tornado_pc_liburing "")
 if(TORNADO_HAS_LIBURING)
   set(tornado_pc_liburing " -luring")
 endif()
+set(tornado_pc_option "")
+if(TORNADO_STOP_TOKEN_OPTION)
+  set(tornado_pc_option " ${TORNADO_STOP_TOKEN_OPTION}")
+endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/tornado.pc.in"
   "${PROJECT_BINARY_DIR}/tornado.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/tornado.pc"
