@@ -235,7 +235,8 @@ void StreamCore::update_interest() {
     // another read.
     const bool waits =
         reader_ && reader_->begun_ && reader_->state_ == StreamWait::State::waits;
-    const bool listens = on_close_ && in_.size() == 0;
+    const bool listens = on_close_ && in_.size() == 0 && !input_ended_;
+    if (listens && !drained_) read_on_later();
     if (waits || listens || has(interest_, Events::read)) wanted |= Events::read;
     if (filter_) wanted |= filter_->wants();
     if (input_ended_) wanted &= ~Events::read;
@@ -284,12 +285,21 @@ void StreamCore::abort(std::error_code error) noexcept {
   settle_waits();
 }
 
+void StreamCore::close_once_sent() noexcept {
+  if (filter_) end_whole_output();
+  if (!held()) close_descriptor();
+}
+
+// A peer that misses bytes must not see an end.
+void StreamCore::end_whole_output() noexcept {
+  const bool whole = !error_ && !output_ended_ && out_.size() == 0;
+  if (whole && epoch_ == fork_epoch()) filter_->end_output(fileno());
+}
+
 void StreamCore::close_descriptor() noexcept {
   if (!fd_) return;
   unlink();
-  // A peer that misses bytes must not see an end.
-  const bool whole = !error_ && !output_ended_ && out_.size() == 0;
-  if (filter_ && whole && epoch_ == fork_epoch()) filter_->end_output(fileno());
+  if (filter_) end_whole_output();
   out_.clear();
   transport_->close();
   IOLoop* const loop = loop_.loop();

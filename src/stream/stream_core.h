@@ -117,6 +117,9 @@ class StreamCore final : private TurnEnd {
   void settle_waits() noexcept;
   void go_on(StreamWait& wait, Resume resume = &StreamWait::resume) noexcept;
   void note(std::error_code error) noexcept;
+  /// What ends the output of a filter is sent first.
+  void close_once_sent() noexcept;
+  void end_whole_output() noexcept;
   void close_descriptor() noexcept;
   void update_interest();
   void update_interest_or_close() noexcept;

@@ -114,6 +114,7 @@ bool StreamCore::grant_until(ReadWait& wait, std::size_t end) {
 std::string_view StreamCore::take(std::size_t count) noexcept {
   const std::string_view bytes = in_.view().substr(0, count);
   in_.consume(count);
+  if (on_close_ && in_.size() == 0) update_interest_or_close();
   return bytes;
 }
 
@@ -213,7 +214,7 @@ void StreamCore::send_queued() noexcept {
     const std::size_t count = out_.pieces(pieces);
     out_.consume(send_now(std::span(pieces).first(count)));
   }
-  if (closing_ && !unsent()) close_descriptor();
+  if (closing_ && !unsent()) close_once_sent();
   settle_waits();
   update_interest_or_close();
 }

@@ -197,8 +197,9 @@ Moved TLSFilter::handshake(NativeFd fd) noexcept {
   return {};
 }
 
+// What a failure has left unsent counts as held, until the stream hears of it.
 Events TLSFilter::wants() const noexcept {
-  if (!outgoing_.empty()) {
+  if (!outgoing_.empty() || (output_failure_ && !output_ended_)) {
     return established_ && listens_ ? Events::read | Events::write : Events::write;
   }
   return listens_ ? Events::read : Events::none;

@@ -316,6 +316,21 @@ TEST_P(EachStream, is_noticed_as_closed_while_it_is_idle) {
   });
 }
 
+TEST_P(EachStream, notices_a_close_when_its_buffer_was_read) {
+  connect();
+  play([this]() -> Task<void> {
+    second->write("12");
+    EXPECT_EQ(co_await in_form(first->read_bytes(1)), "1");
+    bool told = false;
+    first->set_close_callback([&told] { told = true; });
+    second.reset();
+    for (int i = 0; i < 5; ++i) co_await moment();
+    EXPECT_FALSE(told);
+    EXPECT_EQ(co_await in_form(first->read_bytes(1)), "2");
+    while (!told) co_await moment();
+  });
+}
+
 TEST_P(EachStream, finds_a_delimiter_that_comes_in_pieces) {
   connect();
   play([this]() -> Task<void> {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "platform/tcp_pair.h"
+#include "stream/stream_transport.h"
 #include "support/pollers.h"
 #include "support/sanitizers.h"
 #include "support/wait.h"
@@ -221,6 +222,58 @@ INSTANTIATE_TEST_SUITE_P(, TLSWire,
                            return test.param == TLSVersion::tls1_2 ? "tls1_2"
                                                                    : "tls1_3";
                          });
+
+/// Over a kernel that takes a byte at a time.
+class TricklingStream final : public IOStream {
+ public:
+  TricklingStream(UniqueFd socket, IOLoop& loop)
+      : IOStream(std::move(socket), loop, {}, std::make_shared<Trickle>()) {}
+
+ private:
+  struct Trickle final : StreamTransport {
+    Moved read(NativeFd fd, std::span<std::byte> room) noexcept override {
+      return socket_transport()->read(fd, room);
+    }
+    Moved write(NativeFd fd, std::span<const Bytes> pieces) noexcept override {
+      const Bytes first = pieces.front().first(1);
+      return socket_transport()->write(fd, std::span(&first, 1));
+    }
+  };
+};
+
+TEST_P(TLSWire, sends_its_close_notify_whole_when_its_input_has_ended) {
+  FdPair ends = open_tcp_pair();
+  server.emplace(TricklingStream(std::move(ends.first), loop), servers(GetParam()));
+  client.emplace(std::move(ends.second), loop, clients(), "localhost");
+  play([this]() -> Task<void> {
+    TaskGroup ending(loop);
+    ending.start(client->shutdown_write());
+    EXPECT_EQ(co_await end_of(*server), std::error_code());
+    EXPECT_EQ(co_await end_of(*client), std::error_code());
+    co_await ending.join();
+  });
+}
+
+TEST_P(TLSWire, tells_a_flush_of_what_was_not_sent) {
+  FdPair ends = open_tcp_pair();
+  server.emplace(std::move(ends.first), loop, servers(GetParam()));
+  client.emplace(TricklingStream(std::move(ends.second), loop), clients(), "localhost");
+  play([this]() -> Task<void> {
+    client->write("c");
+    EXPECT_EQ(co_await server->read_bytes(1), "c");
+    client->write("lost");
+    for (int i = 0; i < 3; ++i) co_await moment();
+    EXPECT_TRUE(client->writing());
+    server->abort();
+    bool failed = false;
+    try {
+      co_await client->flush();
+    } catch (const StreamClosedError&) {
+      failed = true;
+    }
+    EXPECT_TRUE(failed);
+  });
+}
 
 TEST_P(TLSWire, tells_a_missing_close_notify_from_an_end) {
   connect();
