@@ -9,6 +9,10 @@
 #include "platform/tcp_pair.h"
 #include "stream/stream_core.h"
 #include "tornado/platform.h"
+#if defined(TORNADO_TLS_ENDS)
+#include "tls/tls_filter.h"
+#include "tls_ends.h"
+#endif
 
 namespace tornado::fuzz {
 namespace {
@@ -40,14 +44,46 @@ class ShortMoves final : public StreamTransport {
   unsigned calls_ = 0;
 };
 
+#if defined(TORNADO_TLS_ENDS)
+std::shared_ptr<StreamFilter> filter_for(StreamLink link, int end) {
+  static const std::map<StreamLink, SSLContext> servers = {
+      {StreamLink::tls1_2,
+       SSLContext::for_server(test::server_options(TLSVersion::tls1_2))},
+      {StreamLink::tls1_3, SSLContext::for_server(test::server_options())}};
+  static const SSLContext clients = SSLContext::for_client(test::client_options());
+  const SSLContext& context = end == 0 ? servers.at(link) : clients;
+  return std::make_shared<detail::TLSFilter>(context, "localhost");
+}
+#endif
+
 }  // namespace
 
-PlayedStream::PlayedStream(UniqueFd fd, IOLoop& loop, const StreamProgram& program)
+std::span<const StreamLink> stream_links() {
+  static constexpr StreamLink links[] = {StreamLink::tcp, StreamLink::local,
+                                         StreamLink::pipe, StreamLink::tls1_2,
+                                         StreamLink::tls1_3};
+#if defined(TORNADO_TLS_ENDS)
+  return links;
+#else
+  return std::span(links).first(3);
+#endif
+}
+
+PlayedStream::PlayedStream(UniqueFd fd, IOLoop& loop, const StreamProgram& program,
+                           [[maybe_unused]] int end)
     : IOStream(
           std::move(fd), loop, program.options,
           std::make_shared<ShortMoves>(
               program.link == StreamLink::pipe ? pipe_transport() : socket_transport(),
-              program)) {}
+              program)) {
+#if defined(TORNADO_TLS_ENDS)
+  if (is_tls(program.link)) set_filter(filter_for(program.link, end));
+#endif
+}
+
+bool PlayedStream::connected() const {
+  return !core().connecting();
+}
 
 IOLoop& loop_of(PollerKind kind) {
   static std::map<PollerKind, std::unique_ptr<IOLoop>> loops;
@@ -57,7 +93,7 @@ IOLoop& loop_of(PollerKind kind) {
 }
 
 FdPair open_link(StreamLink link) {
-  if (link == StreamLink::tcp) return open_tcp_pair();
+  if (link == StreamLink::tcp || is_tls(link)) return open_tcp_pair();
   FdPair ends = link == StreamLink::pipe ? make_pipe() : make_socket_pair();
   set_nonblocking(ends.first.get());
   set_nonblocking(ends.second.get());

@@ -7,10 +7,14 @@
 
 namespace tornado::fuzz {
 
-/// A stream over a kernel that moves few bytes at a time, and now and then none.
+/// One end of a link, over a kernel that moves few bytes at a time, and now and then
+/// none.
 class PlayedStream final : public IOStream {
  public:
-  PlayedStream(UniqueFd fd, IOLoop& loop, const StreamProgram& program);
+  PlayedStream(UniqueFd fd, IOLoop& loop, const StreamProgram& program, int end);
+  using IOStream::wait_for_handshake;
+  /// False before the end of the handshake of TLS.
+  [[nodiscard]] bool connected() const;
 };
 
 /// One loop of each kind, for all programs.

@@ -48,10 +48,14 @@ void StreamModel::output_ended(int end) {
   out(end).ended = true;
 }
 
-void StreamModel::closed(int end, std::error_code, bool unsent) {
+void StreamModel::closed(int end, std::error_code why, bool unsent) {
   if (ends_[end].closed) return;
   const bool readers_end = program_.link == StreamLink::pipe && end == 0;
-  if (readers_end || unread(end).size() > 0) break_off(end);
+  // Over TLS the kernel may have what is for no reader.
+  const bool tls = is_tls(program_.link);
+  if (readers_end || tls || unread(end).size() > 0) break_off(end);
+  const bool ends = ends_[end].output_ending || ends_[end].input_closed;
+  if (tls && why && !ends) out(end).broken_off = true;
   ends_[end].closed = true;
   out(end).ended = true;
   out(end).cut = out(end).cut || unsent;
@@ -76,6 +80,10 @@ StreamModel::Judgement StreamModel::observe(int end, const IOStream& stream) {
   const std::error_code why = stream.error();
   const bool by_limit = why == Errc::unsatisfiable_read || why == Errc::buffer_full;
   if (by_limit || (why == std::errc::timed_out && self.may_time_out)) {
+    closed(end, why, stream.writing());
+    return nullptr;
+  }
+  if (why == std::errc::operation_canceled && self.may_break_off) {
     closed(end, why, stream.writing());
     return nullptr;
   }
@@ -135,7 +143,9 @@ StreamModel::Judgement StreamModel::judge_size(const StreamOp& read,
       return size > 0 || read.size == 0 ? nullptr : "no byte";
     case StreamOp::read_until_close: {
       const Queue& queue = in(read.end);
-      if (ends_[read.end].closed || queue.cut || queue.lossy) return nullptr;
+      if (ends_[read.end].closed) return nullptr;
+      if (queue.broken_off) return "a connection that broke off has ended cleanly";
+      if (queue.cut || queue.lossy) return nullptr;
       if (!queue.ended && !ends_[1 - read.end].output_ending) return "no end yet";
       return size == there.size() ? nullptr : "not all";
     }
@@ -168,7 +178,9 @@ StreamModel::Judgement StreamModel::failed(const StreamOp& read, std::error_code
   if (why == Errc::buffer_full && full && right != Expected::unsatisfiable) {
     return nullptr;
   }
-  if (self.closed || self.finishing || short_of) return nullptr;
+  if (self.closed || self.finishing) return nullptr;
+  if (queue.broken_off && !why) return "a connection that broke off has ended cleanly";
+  if (short_of) return nullptr;
   const bool limit = right == Expected::unsatisfiable || right == Expected::full;
   if (limit && self.input_closed) return nullptr;
   if (right != Expected::wait && read.kind != StreamOp::read_until_close) {

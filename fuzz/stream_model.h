@@ -29,6 +29,8 @@ class StreamModel {
   void output_ended(int end);
   void finishes(int end) { ends_[end].finishing = ends_[end].output_ending = true; }
   void may_time_out(int end) { ends_[end].may_time_out = true; }
+  /// A cancellation within a handshake ends the connection.
+  void may_break_off(int end) { ends_[end].may_break_off = true; }
   void closed(int end, std::error_code why, bool unsent);
 
   /// What the stream tells of itself.
@@ -55,9 +57,10 @@ class StreamModel {
   struct Queue {
     std::size_t written = 0;
     std::size_t read = 0;
-    bool ended = false;  // no more will come
-    bool cut = false;    // only some of the bytes arrive, and then a clean end
-    bool lossy = false;  // only some of the bytes arrive, and then any error
+    bool ended = false;       // no more will come
+    bool cut = false;         // only some of the bytes arrive, and then a clean end
+    bool lossy = false;       // only some of the bytes arrive, and then any error
+    bool broken_off = false;  // no clean end is told
   };
   struct End {
     bool closed = false;        // by the program, or by an error
@@ -66,6 +69,7 @@ class StreamModel {
     bool output_ended = false;
     bool finishing = false;  // it reads what others would
     bool may_time_out = false;
+    bool may_break_off = false;
   };
   enum class Expected { wait, grant, unsatisfiable, full };
 

@@ -103,7 +103,8 @@ constexpr std::array<const char*, StreamOp::kinds> names = {"read_bytes",
 }  // namespace
 
 StreamProgram decode_streams(Input& input) {
-  const auto link = static_cast<StreamLink>(input.below(3));
+  const auto links = stream_links();
+  const StreamLink link = links[input.below(static_cast<unsigned>(links.size()))];
   return decode_streams(input, link);
 }
 
@@ -118,7 +119,9 @@ StreamProgram decode_streams(Input& input, StreamLink link) {
   program.options.max_buffer_size = one_of(input, {all, all, 1000, 5000, 70000});
   program.options.max_write_buffer_size = one_of(input, {all, all, 3000, 100000});
   program.most_moved = one_of(input, {npos, npos, npos, 1, 7, 100, 4096});
-  program.reluctant = input.below(4) == 1;
+  const unsigned more = input.byte();
+  program.reluctant = more % 4 == 1;
+  program.in_handshake = is_tls(link) && more / 4 % 2 == 1;
   while (!input.empty() && program.ops.size() < 150) {
     program.ops.push_back(decode_op(input, program));
   }
@@ -139,7 +142,7 @@ std::string to_text(const StreamOp& op) {
 }
 
 std::string to_text(const StreamProgram& program) {
-  constexpr const char* links[] = {"tcp", "local", "pipe"};
+  constexpr const char* links[] = {"tcp", "local", "pipe", "TLS 1.2", "TLS 1.3"};
   const StreamOptions& options = program.options;
   std::string text = std::string(links[static_cast<int>(program.link)]) + " on " +
                      std::string(to_string(program.poller)) +
@@ -148,7 +151,8 @@ std::string to_text(const StreamProgram& program) {
                      std::to_string(options.max_buffer_size) + " and " +
                      std::to_string(options.max_write_buffer_size) + ", moved " +
                      std::to_string(program.most_moved) +
-                     (program.reluctant ? ", reluctant\n" : "\n");
+                     (program.reluctant ? ", reluctant" : "") +
+                     (program.in_handshake ? ", in the handshake\n" : "\n");
   for (const StreamOp& op : program.ops) text += to_text(op);
   return text;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,15 @@ namespace tornado::fuzz {
 
 inline constexpr std::size_t npos = std::string_view::npos;
 
-/// What connects the two ends. End 0 of a pipe reads, and end 1 writes.
-enum class StreamLink : std::uint8_t { tcp, local, pipe };
+/// What connects the two ends. End 0 of a pipe reads, and end 1 writes. End 0 of a
+/// connection over TLS is the server.
+enum class StreamLink : std::uint8_t { tcp, local, pipe, tls1_2, tls1_3 };
+
+constexpr bool is_tls(StreamLink link) {
+  return link >= StreamLink::tls1_2;
+}
+/// None over TLS in a build without it.
+std::span<const StreamLink> stream_links();
 
 struct StreamOp {
   enum Kind : std::uint8_t {
@@ -62,6 +70,7 @@ struct StreamProgram {
   StreamLink link = StreamLink::tcp;
   PollerKind poller = PollerKind::best;
   StreamOptions options;
+  bool in_handshake = false;      // the operations begin within the handshake of TLS
   std::size_t most_moved = npos;  // by one call of the system
   bool reluctant = false;         // each second call moves nothing
   std::vector<StreamOp> ops;

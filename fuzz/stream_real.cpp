@@ -25,8 +25,9 @@ class Played {
   explicit Played(const StreamProgram& program)
       : program_(program), loop_(loop_of(program.poller)), model_(program) {
     FdPair fds = open_link(program.link);
-    ends_[0].stream.emplace(std::move(fds.first), loop_, program);
-    ends_[1].stream.emplace(std::move(fds.second), loop_, program);
+    ends_[0].stream.emplace(std::move(fds.first), loop_, program, 0);
+    ends_[1].stream.emplace(std::move(fds.second), loop_, program, 1);
+    if (is_tls(program.link)) connect();
   }
   Played(const Played&) = delete;
   Played& operator=(const Played&) = delete;
@@ -60,6 +61,11 @@ class Played {
     if (right) return;
     std::fprintf(stderr, "%sat operation %zu: %s\n", to_text(program_).c_str(), at_,
                  what);
+    for (const End& end : ends_) {
+      const bool open = end.stream && !end.stream->closed();
+      const std::error_code why = end.stream ? end.stream->error() : std::error_code();
+      std::fprintf(stderr, "%s: %s\n", open ? "open" : "closed", why.message().c_str());
+    }
     for (auto* link = pending_.next; link != &pending_; link = link->next) {
       const StreamOp& op = static_cast<const Pending&>(*link).op;
       std::fprintf(stderr, "%s%s",
@@ -90,6 +96,8 @@ class Played {
       groups.back().start(wait(op));
     }
   }
+  void connect();
+  static Task<void> shake_hands(PlayedStream& stream);
   void begin(const StreamOp& op);
   void close(const StreamOp& op);
   void set_close_callback(End& end);
@@ -109,11 +117,25 @@ class Played {
   IOLoop& loop_;
   StreamModel model_;
   detail::List<Pending> pending_;
+  TaskGroup handshakes_{loop_};
   End ends_[2];
   std::size_t at_ = 0;
   std::size_t begun_ = 0;  // operations
   bool ending_ = false;
 };
+
+Task<void> Played::shake_hands(PlayedStream& stream) {
+  try {
+    co_await stream.wait_for_handshake({});
+  } catch (const StreamClosedError&) {
+  }
+}
+
+void Played::connect() {
+  for (End& end : ends_) handshakes_.start(shake_hands(*end.stream));
+  turn();
+  while (!program_.in_handshake && handshakes_.size() > 0) turn();
+}
 
 void Played::begin(const StreamOp& op) {
   End& end = ends_[op.end];
@@ -124,6 +146,7 @@ void Played::begin(const StreamOp& op) {
     case StreamOp::turn:
       return;
     case StreamOp::cancel:
+      if (!end.stream->connected()) model_.may_break_off(op.end);
       if (!end.groups.empty()) end.groups.back().cancel();
       return;
     case StreamOp::move: {
@@ -152,6 +175,8 @@ void Played::close(const StreamOp& op) {
   const auto why = op.kind == StreamOp::close_with_error
                        ? std::make_error_code(std::errc::timed_out)
                        : std::error_code();
+  // What waits for the handshake is not sent.
+  const bool connected = end.stream->connected();
   bool unsent = end.stream->writing();
   if (op.kind == StreamOp::destroy) {
     end.stream.reset();
@@ -160,7 +185,8 @@ void Played::close(const StreamOp& op) {
     unsent = end.stream->writing();
     expect(end.stream->closed(), "it is not closed after close()");
   }
-  model_.closed(op.end, why, unsent);
+  model_.closed(
+      op.end, connected ? why : std::make_error_code(std::errc::not_connected), unsent);
 }
 
 Task<std::string> Played::take(const StreamOp& op) {

@@ -37,8 +37,7 @@ TEST_P(StreamPrograms, do_what_the_model_promises) {
   const std::size_t rounds = scaled(60);
   for (const std::uint64_t seed : simulation_seeds(rounds)) {
     SCOPED_TRACE(testing::Message() << "TORNADO_TEST_SEED=" << seed);
-    for (const auto link :
-         {fuzz::StreamLink::tcp, fuzz::StreamLink::local, fuzz::StreamLink::pipe}) {
+    for (const auto link : fuzz::stream_links()) {
       operations += play_by_seed(seed, link, GetParam());
     }
   }
