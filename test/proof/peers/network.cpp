@@ -48,6 +48,7 @@ bool in_own_network() {
 }
 
 std::string find_program(const std::string& name) {
+  if (name.starts_with('/')) return ::access(name.c_str(), X_OK) == 0 ? name : "";
   const char* const path = ::getenv("PATH");
   const std::string folders = std::string(path ? path : "") + ":/usr/sbin:/sbin";
   for (std::size_t begin = 0; begin < folders.size();) {

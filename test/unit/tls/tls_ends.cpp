@@ -47,7 +47,8 @@ Identity& the_authority() {
 Identity make_identity(const std::string& name, const CertificateOptions& options,
                        const Identity* issuer, bool signs) {
   static long serial = 1;
-  Identity made{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
+  Identity made{Key(options.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256")),
+                Certificate(X509_new())};
   X509* const x509 = made.certificate.get();
   X509_set_version(x509, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(x509), serial++);

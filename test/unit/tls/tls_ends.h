@@ -19,10 +19,11 @@ struct CertificateOptions {
   std::vector<std::string> names = {"localhost"};  ///< "IP:127.0.0.1" for an address
   long begins = -3600;                             ///< in seconds from now
   long ends = 3600;
+  bool rsa = false;  ///< a key of RSA
 };
 
 /// A folder with certificates of two authorities that only these tests trust.
-/// The keys are of P-256, made for this process.
+/// The keys are of P-256 unless a test wants RSA, and made for this process.
 class Certificates {
  public:
   static Certificates& of_process();
