@@ -52,10 +52,12 @@ class Tracer {
     if (::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) return;
     if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return;
     if (info.entry.nr == SYS_prctl && info.entry.args[0] == mark_option) {
+      const auto told = static_cast<::pid_t>(info.entry.args[2]);
+      const ::pid_t thread = told == 0 ? pid : told;
       if (info.entry.args[1] == 1) {
-        counted_.insert(pid);
+        counted_.insert(thread);
       } else {
-        counted_.erase(pid);
+        counted_.erase(thread);
       }
     } else if (counted_.contains(pid)) {
       ++result_.calls[info.entry.nr];
@@ -69,8 +71,8 @@ class Tracer {
 
 }  // namespace
 
-void CountedSpan::mark(long on) noexcept {
-  ::syscall(SYS_prctl, mark_option, on, 0L, 0L, 0L);
+void CountedSpan::mark(long on) const noexcept {
+  ::syscall(SYS_prctl, mark_option, on, static_cast<long>(thread_), 0L, 0L);
 }
 
 void stop_to_be_traced() noexcept {
@@ -81,8 +83,8 @@ void stop_to_be_traced() noexcept {
 Traced trace(::pid_t child) {
   int status = 0;
   ::waitpid(child, &status, 0);
-  constexpr long options =
-      PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
+  constexpr long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
+                           PTRACE_O_TRACEFORK | PTRACE_O_EXITKILL;
   if (!WIFSTOPPED(status) ||
       ::ptrace(PTRACE_SETOPTIONS, child, nullptr, options) != 0) {
     return {true, status, {}};

@@ -13,17 +13,19 @@
 
 namespace tornado::bench {
 
-/// The calls of this thread are counted from here to its end of life as a CountedSpan.
-/// Otherwise costs two system calls that fail.
+/// The calls of a thread, of the caller's unless told, are counted for as long as this
+/// lives. Where no trace() follows, costs two system calls that fail.
 class CountedSpan {
  public:
-  CountedSpan() noexcept { mark(1); }
+  explicit CountedSpan(::pid_t thread = 0) noexcept : thread_(thread) { mark(1); }
   ~CountedSpan() { mark(0); }
   CountedSpan(const CountedSpan&) = delete;
   CountedSpan& operator=(const CountedSpan&) = delete;
 
  private:
-  static void mark(long on) noexcept;
+  void mark(long on) const noexcept;
+
+  const ::pid_t thread_;
 };
 
 /// In the child: stops until trace() takes it on, or goes on if that is forbidden.
@@ -35,7 +37,7 @@ struct Traced {
   std::map<std::uint64_t, std::uint64_t> calls;
 };
 
-/// Follows the child and all its threads to their ends.
+/// Follows the child, its threads and its children to their ends.
 Traced trace(::pid_t child);
 
 std::string call_name(std::uint64_t number);

@@ -5,13 +5,10 @@
 #include <array>
 #include <memory>
 #include <string>
-#include <thread>
 
-#include "affinity.h"
-#include "call_count.h"
+#include "client_process.h"
 #include "harness.h"
 #include "stream_load.h"
-#include "usage.h"
 #include "wakeable.h"
 
 namespace tornado::bench {
@@ -188,27 +185,17 @@ void asio_server(std::vector<UniqueFd>& fds) {
 #endif
 
 void echo(Round& round, Server server, std::size_t connections, std::size_t usual) {
-  const Cores cores = cross_core();
   const std::size_t messages = round.times(usual);
   Connections both(connections);
-  EchoClient client(std::move(both.clients), messages, message_size);
-  std::thread client_thread([&] {
-    pin(cores.second);
-    client.run();
-  });
-  pin(cores.first);
-  const double cpu = thread_cpu_ns();
-  const auto begin = Clock::now();
-  {
-    const CountedSpan counted;
-    server(both.servers);
-  }
-  const std::chrono::duration<double> time = Clock::now() - begin;
-  client_thread.join();
-  const auto all = static_cast<double>(messages);
-  round.set("messages", all / time.count() / 1000);
-  round.set("cpu", (thread_cpu_ns() - cpu) / all);
-  round.set_operations(messages);
+  measure(
+      round, messages, [&] { server(both.servers_alone()); },
+      [&](Meter& meter) {
+        EchoClient<PlainSocket> client(both.open_clients<PlainSocket>(), message_size);
+        client.begin();
+        meter.begin();
+        client.run(messages);
+        meter.end();
+      });
 }
 
 Contest contest(std::size_t connections, std::size_t messages) {
@@ -216,7 +203,7 @@ Contest contest(std::size_t connections, std::size_t messages) {
     return [=](Round& round) { echo(round, server, connections, messages); };
   };
   return {"echo, " + std::to_string(connections) + " connections",
-          {{"messages", "thousands per second", Better::higher},
+          {{"rate", "thousands per second", Better::higher},
            {"cpu", "ns of the server's processor per message"}},
           {
               {"tornado", Role::ours, with(&tornado_server)},
@@ -245,8 +232,8 @@ int main(int argc, char** argv) {
   using namespace tornado::bench;
   return compete({"echo",
                   "Messages of 64 bytes, one under way on each connection; the client, "
-                  "on another core where there is one, is the same for all. The time "
-                  "includes closing the connections.",
+                  "in a process on another core where there is one, is the same for "
+                  "all.",
                   {contest(64, 60000)}},
                  argc, argv);
 }

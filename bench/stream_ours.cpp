@@ -4,80 +4,84 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstring>
-#include <memory>
 #include <string_view>
+#include <utility>
 
+#include "stream_load.h"
 #include "stream_servers.h"
 #include "tornado/tornado.h"
+
+#if BENCH_TLS
+#include "tls_socket.h"
+#include "tornado/tls.h"
+#endif
 
 namespace tornado::bench {
 namespace {
 
 std::array<char, 64 << 10> room;
 
-void watch_input(int epoll, int fd) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = fd;
-  ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-}
-
-/// Calls `on_input(fd)` until it returns false.
+/// Calls `on_input(data)` until it returns false.
 template <class F>
 void poll_input(int epoll, F on_input) {
   std::array<epoll_event, 256> events;
   for (;;) {
     const int n = ::epoll_wait(epoll, events.data(), 256, -1);
     for (int i = 0; i < n; ++i) {
-      if (!on_input(events[static_cast<std::size_t>(i)].data.fd)) return;
+      if (!on_input(events[static_cast<std::size_t>(i)].data.u64)) return;
     }
   }
 }
 
-/// Sends back what is there. False at the end of the connection.
-bool echo_once(int fd) {
-  const auto n = ::recv(fd, room.data(), room.size(), 0);
-  if (n <= 0) return n != 0 && errno == EAGAIN;
-  check(::send(fd, room.data(), static_cast<std::size_t>(n), MSG_NOSIGNAL) == n,
+/// Sends back what is there: the number of bytes, as of read().
+template <class Socket>
+ssize_t echo_once(Socket& socket) {
+  const auto n = socket.read(room.data(), room.size());
+  if (n <= 0) return n;
+  check(socket.write(room.data(), static_cast<std::size_t>(n)) == n,
         "the server's write");
-  return true;
+  return n;
 }
 
+template <class Socket>
 void raw_echo(std::vector<UniqueFd>& fds, std::size_t) {
   const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  for (const UniqueFd& fd : fds) watch_input(epoll.get(), fd.get());
-  std::size_t left = fds.size();
-  poll_input(epoll.get(), [&](int fd) {
-    if (echo_once(fd)) return true;
-    ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd, nullptr);
+  std::vector<Socket> sockets;
+  for (UniqueFd& fd : fds) {
+    watch_input(epoll.get(), fd.get(), sockets.size());
+    sockets.emplace_back(std::move(fd), End::server);
+  }
+  std::size_t left = sockets.size();
+  poll_input(epoll.get(), [&](std::size_t i) {
+    if (echo_once(sockets[i]) != 0) return true;
+    sockets[i] = {};
     return --left > 0;
   });
 }
 
-void send_all(int fd, std::string_view bytes) {
+template <class Socket>
+void send_all(Socket& socket, std::string_view bytes) {
   while (!bytes.empty()) {
-    const auto n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    check(n > 0 || errno == EAGAIN, "the server's write");
+    const auto n = socket.write(bytes.data(), bytes.size());
     if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-    pollfd until_writable{fd, POLLOUT, 0};
-    if (!bytes.empty()) ::poll(&until_writable, 1, -1);
+    if (!bytes.empty()) wait_for(socket.fd(), POLLOUT);
   }
 }
 
 /// What arrives, with the beginning of a line that has no end yet.
+template <class Socket>
 void raw_lines(UniqueFd fd) {
   const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  watch_input(epoll.get(), fd.get());
+  Socket socket(std::move(fd), End::server);
+  watch_input(epoll.get(), socket.fd(), 0);
   std::size_t there = 0;
   std::array<char, sizeof room> out;
-  poll_input(epoll.get(), [&](int socket) {
-    const auto n = ::recv(socket, room.data() + there, room.size() - there, 0);
-    if (n <= 0) return n != 0 && errno == EAGAIN;
+  poll_input(epoll.get(), [&](std::size_t) {
+    const auto n = socket.read(room.data() + there, room.size() - there);
+    if (n <= 0) return n != 0;
     there += static_cast<std::size_t>(n);
     const char* line = room.data();
     const char* const end = line + there;
@@ -99,30 +103,69 @@ void raw_lines(UniqueFd fd) {
   });
 }
 
+template <class Socket>
 void raw_accept(UniqueFd listener, std::size_t n) {
   const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  watch_input(epoll.get(), listener.get());
-  poll_input(epoll.get(), [&](int fd) {
-    if (fd != listener.get()) {
-      if (!echo_once(fd)) check(false, "no byte");
-      ::close(fd);
+  const auto of_listener = static_cast<std::size_t>(listener.get());
+  watch_input(epoll.get(), listener.get(), of_listener);
+  std::vector<Socket> sockets;  // by descriptor
+  poll_input(epoll.get(), [&](std::size_t which) {
+    if (which != of_listener) {
+      const auto echoed = echo_once(sockets[which]);
+      check(echoed != 0, "no byte");
+      if (echoed < 0) return true;
+      sockets[which].end_output();
+      sockets[which] = {};
       return --n > 0;
     }
-    int connection = 0;
-    while ((connection = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK)) >= 0) {
-      watch_input(epoll.get(), connection);
+    int fd = 0;
+    while ((fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK)) >= 0) {
+      const auto number = static_cast<std::size_t>(fd);
+      if (number >= sockets.size()) sockets.resize(number + 1);
+      sockets[number] = Socket(UniqueFd(fd), End::server);
+      watch_input(epoll.get(), fd, number);
     }
     return true;
   });
 }
 
+template <class Socket>
+StreamServer raw_server() {
+  return {"epoll", Role::floor, &raw_echo<Socket>, &raw_lines<Socket>,
+          &raw_accept<Socket>};
+}
+
+/// How sockets become streams, and how a server makes them.
+struct Plain {
+  static IOStream open(UniqueFd fd) { return IOStream(std::move(fd)); }
+  template <class F>
+  static TCPServer::Handler handler(F serve) {
+    return serve;
+  }
+};
+
+#if BENCH_TLS
+struct OverTLS {
+  static SSLContext& context() {
+    static SSLContext made = SSLContext::for_server(
+        {.certificate_file = certificate_file(), .min_version = TLSVersion::tls1_3});
+    return made;
+  }
+  static IOStream open(UniqueFd fd) { return SSLIOStream(std::move(fd), context()); }
+  template <class F>
+  static TCPServer::Handler handler(F serve) {
+    return with_tls(context(), std::move(serve));
+  }
+};
+#endif
+
 /// A task for each connection.
-template <class F>
+template <class Kind, class F>
 void run_tasks(std::vector<UniqueFd>& fds, F serve) {
   IOLoop loop;
   const auto serve_all = [](std::vector<UniqueFd>& all, F each) -> Task<> {
     TaskGroup connections;
-    for (UniqueFd& fd : all) connections.start(each(IOStream(std::move(fd))));
+    for (UniqueFd& fd : all) connections.start(each(Kind::open(std::move(fd))));
     co_await connections.join();
   };
   loop.run_sync(serve_all(fds, serve));
@@ -134,15 +177,16 @@ Task<> echo_task(IOStream stream) {
   } catch (const StreamClosedError&) {
   }
 }
+template <class Kind>
 void task_echo(std::vector<UniqueFd>& fds, std::size_t) {
-  run_tasks(fds, &echo_task);
+  run_tasks<Kind>(fds, &echo_task);
 }
 
-template <class F>
+template <class Kind, class F>
 void run_task(UniqueFd fd, F serve) {
   std::vector<UniqueFd> one;
   one.push_back(std::move(fd));
-  run_tasks(one, serve);
+  run_tasks<Kind>(one, serve);
 }
 
 Task<> view_task(IOStream stream) {
@@ -151,8 +195,9 @@ Task<> view_task(IOStream stream) {
   } catch (const StreamClosedError&) {
   }
 }
+template <class Kind>
 void task_lines(UniqueFd fd) {
-  run_task(std::move(fd), &view_task);
+  run_task<Kind>(std::move(fd), &view_task);
 }
 
 Task<> string_task(IOStream stream) {
@@ -161,19 +206,27 @@ Task<> string_task(IOStream stream) {
   } catch (const StreamClosedError&) {
   }
 }
+template <class Kind>
 void task_line_strings(UniqueFd fd) {
-  run_task(std::move(fd), &string_task);
+  run_task<Kind>(std::move(fd), &string_task);
 }
 
+template <class Kind>
 void task_accept(UniqueFd listener, std::size_t n) {
   IOLoop loop;
-  TCPServer server([&](IOStream stream, SocketAddress) -> Task<> {
+  TCPServer server(Kind::handler([&](IOStream stream, SocketAddress) -> Task<> {
     stream.write(co_await stream.read_some_view(1));
     stream.close();
     if (--n == 0) loop.stop();
-  });
+  }));
   server.add_socket(std::move(listener));
   loop.start();
+}
+
+template <class Kind>
+StreamServer task_server() {
+  return {"tornado, tasks",   Role::ours, &task_echo<Kind>,        &task_lines<Kind>,
+          &task_accept<Kind>, 1,          &task_line_strings<Kind>};
 }
 
 /// The same without tasks. Each connection ends with its stream.
@@ -231,11 +284,16 @@ void callback_accept(UniqueFd listener, std::size_t n) {
 }  // namespace
 
 std::vector<StreamServer> our_stream_servers() {
-  return {{"tornado, tasks", Role::ours, &task_echo, &task_lines, &task_accept, 1,
-           &task_line_strings},
+  return {task_server<Plain>(),
           {"tornado, callbacks", Role::ours, &callback_echo, &callback_lines,
            &callback_accept},
-          {"epoll", Role::floor, &raw_echo, &raw_lines, &raw_accept}};
+          raw_server<PlainSocket>()};
 }
+
+#if BENCH_TLS
+std::vector<StreamServer> our_tls_servers() {
+  return {task_server<OverTLS>(), raw_server<TLSSocket>()};
+}
+#endif
 
 }  // namespace tornado::bench

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The servers of other libraries, in the way that their authors recommend.
-
-#include <sys/socket.h>
+// Servers with libuv and libevent, in the way that their authors recommend.
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "peers.h"
 #include "stream_servers.h"
 
 #if BENCH_LIBEVENT
 #include <event2/listener.h>
+#endif
+#if BENCH_EVENT_OPENSSL
+#include <event2/bufferevent_ssl.h>
+
+#include "tls_socket.h"
 #endif
 
 namespace tornado::bench {
@@ -145,27 +148,54 @@ void uv_accept_some(UniqueFd listener, std::size_t n) {
 
 #if BENCH_LIBEVENT
 
-void on_end(bufferevent* it, short, void*) {
-  ::bufferevent_free(it);
-}
+/// How bufferevents are made and ended.
+struct PlainEvents {
+  static bufferevent* open(event_base* base, UniqueFd fd) {
+    return ::bufferevent_socket_new(base, fd.release(), BEV_OPT_CLOSE_ON_FREE);
+  }
+  static void close(bufferevent* it) { ::bufferevent_free(it); }
+};
 
+#if BENCH_EVENT_OPENSSL
+struct TLSEvents {
+  static bufferevent* open(event_base* base, UniqueFd fd) {
+    static SSL_CTX* const context = make_tls_server();
+    return ::bufferevent_openssl_socket_new(base, fd.release(), ::SSL_new(context),
+                                            BUFFEREVENT_SSL_ACCEPTING,
+                                            BEV_OPT_CLOSE_ON_FREE);
+  }
+  static void close(bufferevent* it) {
+    SSL* const ssl = ::bufferevent_openssl_get_ssl(it);
+    ::SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+    ::SSL_shutdown(ssl);
+    ::bufferevent_free(it);
+  }
+};
+#endif
+
+template <class Kind>
 void open_bufferevent(event_base* base, UniqueFd fd, bufferevent_data_cb on_read) {
-  bufferevent* const it =
-      ::bufferevent_socket_new(base, fd.release(), BEV_OPT_CLOSE_ON_FREE);
-  ::bufferevent_setcb(it, on_read, nullptr, &on_end, nullptr);
+  const auto on_end = [](bufferevent* it, short what, void*) {
+    if (!(what & BEV_EVENT_CONNECTED)) Kind::close(it);
+  };
+  bufferevent* const it = Kind::open(base, std::move(fd));
+  ::bufferevent_setcb(it, on_read, nullptr, on_end, nullptr);
   ::bufferevent_enable(it, EV_READ | EV_WRITE);
 }
 
+void echo_input(bufferevent* it, void*) {
+  ::bufferevent_write_buffer(it, ::bufferevent_get_input(it));
+}
+
+template <class Kind>
 void bufferevent_echo(std::vector<UniqueFd>& fds, std::size_t) {
   event_base* const base = ::event_base_new();
-  const auto on_read = [](bufferevent* it, void*) {
-    ::bufferevent_write_buffer(it, ::bufferevent_get_input(it));
-  };
-  for (UniqueFd& fd : fds) open_bufferevent(base, std::move(fd), on_read);
+  for (UniqueFd& fd : fds) open_bufferevent<Kind>(base, std::move(fd), &echo_input);
   ::event_base_dispatch(base);
   ::event_base_free(base);
 }
 
+template <class Kind>
 void bufferevent_lines(UniqueFd fd) {
   event_base* const base = ::event_base_new();
   const auto on_read = [](bufferevent* it, void*) {
@@ -177,7 +207,7 @@ void bufferevent_lines(UniqueFd fd) {
                                static_cast<std::size_t>(end.pos) + 1);
     }
   };
-  open_bufferevent(base, std::move(fd), on_read);
+  open_bufferevent<Kind>(base, std::move(fd), on_read);
   ::event_base_dispatch(base);
   ::event_base_free(base);
 }
@@ -188,173 +218,37 @@ struct EventAccepts {
   std::size_t left;
 };
 
+template <class Kind>
 void bufferevent_accept(UniqueFd listener, std::size_t n) {
   EventAccepts accepts{::event_base_new(), nullptr, n};
   const auto on_accept = [](evconnlistener*, evutil_socket_t fd, sockaddr*, int,
                             void* all) {
-    bufferevent* const it = ::bufferevent_socket_new(
-        static_cast<EventAccepts*>(all)->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    const auto on_read = [](bufferevent* self, void*) {
-      ::bufferevent_write_buffer(self, ::bufferevent_get_input(self));
+    bufferevent* const it =
+        Kind::open(static_cast<EventAccepts*>(all)->base, UniqueFd(fd));
+    const auto on_read = [](bufferevent* self, void* every) {
+      const auto on_written = [](bufferevent* done, void* accepts_of) {
+        Kind::close(done);
+        auto& one = *static_cast<EventAccepts*>(accepts_of);
+        if (--one.left == 0) ::evconnlistener_free(one.listener);
+      };
+      // Before there are bytes it would be called at once.
+      ::bufferevent_setcb(self, nullptr, on_written, nullptr, every);
+      echo_input(self, nullptr);
     };
-    const auto on_written = [](bufferevent* self, void* every) {
-      ::bufferevent_free(self);
-      auto& one = *static_cast<EventAccepts*>(every);
-      if (--one.left == 0) ::evconnlistener_free(one.listener);
-    };
-    ::bufferevent_setcb(it, on_read, on_written, nullptr, all);
-    ::bufferevent_enable(it, EV_READ);  // EV_WRITE would call on_written at once
+    ::bufferevent_setcb(it, on_read, nullptr, nullptr, all);
+    ::bufferevent_enable(it, EV_READ | EV_WRITE);
   };
   accepts.listener = ::evconnlistener_new(accepts.base, on_accept, &accepts,
                                           LEV_OPT_CLOSE_ON_FREE, 0, listener.release());
   ::event_base_dispatch(accepts.base);
   ::event_base_free(accepts.base);
 }
-#endif
 
-#if BENCH_ASIO
-using asio::ip::tcp;
-
-struct AsioConnection : std::enable_shared_from_this<AsioConnection> {
-  AsioConnection(tcp::socket from, std::size_t size)
-      : socket(std::move(from)), buffer(std::max(size, least_buffer), '\0') {}
-
-  void echo() {
-    socket.async_read_some(
-        asio::buffer(buffer),
-        [self = shared_from_this()](const asio::error_code& error, std::size_t n) {
-          if (!error) self->answer(n);
-        });
-  }
-  void answer(std::size_t n) {
-    asio::async_write(
-        socket, asio::buffer(buffer, n),
-        [self = shared_from_this()](const asio::error_code& error, std::size_t) {
-          if (error) return;
-          if (self->once) return;
-          self->echo();
-        });
-  }
-  void lines() {
-    asio::async_read_until(
-        socket, asio::dynamic_buffer(line), '\n',
-        [self = shared_from_this()](const asio::error_code& error, std::size_t n) {
-          if (!error) self->answer_line(n);
-        });
-  }
-  void answer_line(std::size_t n) {
-    asio::async_write(
-        socket, asio::buffer(line, n),
-        [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
-          if (error) return;
-          self->line.erase(0, size);
-          self->lines();
-        });
-  }
-
-  tcp::socket socket;
-  std::string buffer;
-  std::string line;
-  bool once = false;
-};
-
-void asio_echo(std::vector<UniqueFd>& fds, std::size_t message) {
-  asio::io_context context(1);
-  for (UniqueFd& fd : fds) {
-    tcp::socket socket(context, tcp::v4(), fd.release());
-    std::make_shared<AsioConnection>(std::move(socket), message)->echo();
-  }
-  context.run();
-}
-
-void asio_lines(UniqueFd fd) {
-  asio::io_context context(1);
-  tcp::socket socket(context, tcp::v4(), fd.release());
-  std::make_shared<AsioConnection>(std::move(socket), 0)->lines();
-  context.run();
-}
-
-void accept_next(tcp::acceptor& acceptor, std::size_t left) {
-  acceptor.async_accept(
-      [&acceptor, left](const asio::error_code& error, tcp::socket from) {
-        check(!error, "async_accept");
-        const auto connection = std::make_shared<AsioConnection>(std::move(from), 0);
-        connection->once = true;
-        connection->echo();
-        if (left > 1) accept_next(acceptor, left - 1);
-      });
-}
-
-void asio_accept(UniqueFd listener, std::size_t n) {
-  asio::io_context context(1);
-  tcp::acceptor acceptor(context, tcp::v4(), listener.release());
-  accept_next(acceptor, n);
-  context.run();
-}
-
-template <class T = void>
-using AsioTask = asio::awaitable<T>;
-
-AsioTask<> asio_echo_task(tcp::socket socket, std::size_t message) {
-  std::string buffer(std::max(message, least_buffer), '\0');
-  try {
-    for (;;) {
-      const std::size_t n =
-          co_await socket.async_read_some(asio::buffer(buffer), asio::use_awaitable);
-      co_await asio::async_write(socket, asio::buffer(buffer, n), asio::use_awaitable);
-    }
-  } catch (const asio::system_error&) {
-  }
-}
-
-AsioTask<> asio_line_task(tcp::socket socket) {
-  std::string line;
-  try {
-    for (;;) {
-      const std::size_t n = co_await asio::async_read_until(
-          socket, asio::dynamic_buffer(line), '\n', asio::use_awaitable);
-      co_await asio::async_write(socket, asio::buffer(line, n), asio::use_awaitable);
-      line.erase(0, n);
-    }
-  } catch (const asio::system_error&) {
-  }
-}
-
-AsioTask<> asio_once_task(tcp::socket socket) {
-  std::array<char, 1> byte;
-  (void)co_await socket.async_read_some(asio::buffer(byte), asio::use_awaitable);
-  co_await asio::async_write(socket, asio::buffer(byte), asio::use_awaitable);
-}
-
-AsioTask<> asio_accept_task(tcp::acceptor& acceptor, std::size_t n) {
-  for (; n > 0; --n) {
-    tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
-    asio::co_spawn(acceptor.get_executor(), asio_once_task(std::move(socket)),
-                   asio::detached);
-  }
-}
-
-void asio_task_echo(std::vector<UniqueFd>& fds, std::size_t message) {
-  asio::io_context context(1);
-  for (UniqueFd& fd : fds) {
-    tcp::socket socket(context, tcp::v4(), fd.release());
-    asio::co_spawn(context, asio_echo_task(std::move(socket), message), asio::detached);
-  }
-  context.run();
-}
-
-void asio_task_lines(UniqueFd fd) {
-  asio::io_context context(1);
-  tcp::socket socket(context, tcp::v4(), fd.release());
-  asio::co_spawn(context, asio_line_task(std::move(socket)), asio::detached);
-  context.run();
-}
-
-void asio_task_accept(UniqueFd listener, std::size_t n) {
-  asio::io_context context(1);
-  tcp::acceptor acceptor(context, tcp::v4(), listener.release());
-  asio::co_spawn(context, asio_accept_task(acceptor, n), asio::detached);
-  context.run();
+template <class Kind>
+StreamServer bufferevent_server() {
+  return {"libevent, bufferevent",   Role::peer,
+          &bufferevent_echo<Kind>,   &bufferevent_lines<Kind>,
+          &bufferevent_accept<Kind>, 0.1};
 }
 #endif
 
@@ -366,15 +260,19 @@ std::vector<StreamServer> peer_stream_servers() {
     {"libuv", Role::peer, &uv_echo, &uv_lines, &uv_accept_some},
 #endif
 #if BENCH_LIBEVENT
-        {"libevent, bufferevent", Role::peer,          &bufferevent_echo,
-         &bufferevent_lines,      &bufferevent_accept, 0.1},
-#endif
-#if BENCH_ASIO
-        {"asio, callbacks", Role::peer, &asio_echo, &asio_lines, &asio_accept, 0.02},
-        {"asio, coroutines", Role::peer,        &asio_task_echo,
-         &asio_task_lines,   &asio_task_accept, 0.02},
+        bufferevent_server<PlainEvents>(),
 #endif
   };
 }
+
+#if BENCH_TLS
+std::vector<StreamServer> peer_tls_servers() {
+  return {
+#if BENCH_LIBEVENT
+    bufferevent_server<TLSEvents>(),
+#endif
+  };
+}
+#endif
 
 }  // namespace tornado::bench

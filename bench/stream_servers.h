@@ -29,5 +29,11 @@ struct StreamServer {
 
 std::vector<StreamServer> our_stream_servers();
 std::vector<StreamServer> peer_stream_servers();
+std::vector<StreamServer> asio_stream_servers();
+
+/// The same over TLS, with the certificate of tls_socket.h.
+std::vector<StreamServer> our_tls_servers();
+std::vector<StreamServer> peer_tls_servers();
+std::vector<StreamServer> asio_tls_servers();
 
 }  // namespace tornado::bench
