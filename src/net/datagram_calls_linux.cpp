@@ -62,6 +62,7 @@ bool can_segment(NativeFd socket) noexcept {
 void set_segment(msghdr& message, std::size_t size) noexcept {
   const auto segment = static_cast<std::uint16_t>(size);
   message.msg_controllen = CMSG_SPACE(sizeof segment);
+  std::memset(message.msg_control, 0, message.msg_controllen);  // the padding, too
   cmsghdr* const control = CMSG_FIRSTHDR(&message);
   control->cmsg_level = IPPROTO_UDP;
   control->cmsg_type = UDP_SEGMENT;

@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "support/log_capture.h"
+#include "support/sanitizers.h"
 #include "support/scale.h"
 #include "suspension_scenarios.h"
 #include "tornado/gen.h"
@@ -162,10 +163,16 @@ constexpr std::array acts = {
     Act{"fork and take over", &Play::fork_and_take_over, false, true},
 };
 
+/// A fork copies the tables of all pages, which a checker has many more of.
+int step_of(const Scenario& scenario, const Act& act) {
+  if (!act.costly) return 1;
+  return scenario.costly || under_thread_sanitizer() || under_valgrind() ? 5 : 1;
+}
+
 /// Disturbs the scenario at each of its moments. How often it was played.
 int play_all(const Scenario& scenario, const Act& act, bool by_task,
              std::uint64_t seed) {
-  const int step = act.costly && scenario.costly ? 5 : 1;
+  const int step = step_of(scenario, act);
   int plays = 0;
   bool acted = true;
   for (int when = 0; acted && when < 100; when += step, ++plays) {

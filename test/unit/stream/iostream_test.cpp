@@ -8,6 +8,7 @@
 
 #include "stream_ends.h"
 #include "support/open_numbers.h"
+#include "support/scale.h"
 #include "tornado/executor.h"
 #include "tornado/multi.h"
 
@@ -143,15 +144,40 @@ TEST_P(EachStream, may_be_destroyed_on_another_thread) {
   });
 }
 
+TEST_P(EachStream, may_be_destroyed_on_another_thread_while_bytes_arrive) {
+  const auto note = [](auto act, std::string& text) -> Task<void> {
+    text = co_await outcome_of(std::move(act));
+  };
+  const auto read = [this] { return first->read_until_close(); };
+  const auto write = [this]() -> Task<void> {
+    for (;;) co_await in_form(second->write(std::string(5000, 'x')));
+  };
+  play([&, this]() -> Task<void> {
+    for (std::uint64_t i = 0; i < scaled(10); ++i) {
+      connect({.write_room = 5000});
+      TaskGroup both(loop);
+      std::string reader;
+      std::string writer;
+      both.start(note(read, reader));
+      both.start(note(write, writer));
+      for (int turns = 0; turns < 5; ++turns) co_await moment();
+      co_await run_in_executor([this] { first.reset(); });
+      co_await both.join();
+      EXPECT_TRUE(reader.starts_with("closed")) << reader;
+      EXPECT_TRUE(writer.starts_with("closed")) << writer;
+    }
+  });
+}
+
 TEST_P(EachStream, makes_a_writer_wait_for_a_reader_that_sleeps) {
   connect({.write_room = 4096});
   play([this]() -> Task<void> {
     std::size_t written = 0;
     TaskGroup writer(loop);
     writer.start([](IOStream& to, std::size_t& count) -> Task<void> {
-      for (int i = 0; i < 2500; ++i) {
-        co_await in_form(to.write(std::string(4000, 'x')));
-        count += 4000;
+      for (int i = 0; i < 250; ++i) {
+        co_await in_form(to.write(std::string(40000, 'x')));
+        count += 40000;
       }
       to.close();
     }(*second, written));

@@ -13,6 +13,7 @@
 #include "support/log_capture.h"
 #include "support/open_numbers.h"
 #include "support/pollers.h"
+#include "tornado/executor.h"
 #include "tornado/multi.h"
 #include "tornado/tcp_client.h"
 #include "tornado/tcp_server.h"
@@ -71,6 +72,29 @@ TEST_P(TCPServerTest, test_handle_stream_native_coroutine) {
   play([&]() -> Task<void> {
     IOStream client = co_await connect(server);
     EXPECT_EQ(co_await client.read_until_close(), "data");
+  });
+}
+
+TEST_P(TCPServerTest, answers_clients_of_loops_on_other_threads) {
+  TCPServer server(echo_lines);
+  server.listen(0, {.address = "127.0.0.1"});
+  const std::uint16_t port = server.addresses().front().port();
+  const auto talk = [port]() -> Task<void> {
+    IOStream stream = co_await TCPClient().connect("127.0.0.1", port);
+    for (int i = 0; i < 100; ++i) {
+      co_await stream.write("line\n");
+      EXPECT_EQ(co_await stream.read_until("\n"), "line\n");
+    }
+  };
+  const auto be_a_client = [&talk] {
+    IOLoop own(LoopOptions{.poller = GetParam()});
+    run_on(own, talk);
+  };
+  play([&]() -> Task<void> {
+    std::vector<Task<void>> clients;
+    for (int i = 0; i < 4; ++i) clients.push_back(run_in_executor(be_a_client));
+    co_await multi(std::move(clients));
+    co_await server.drain();
   });
 }
 

@@ -6,13 +6,16 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "platform/tcp_pair.h"
 #include "support/pollers.h"
+#include "support/scale.h"
 #include "support/wait.h"
 #include "tls_ends.h"
 #include "tornado/gen.h"
@@ -400,6 +403,26 @@ TEST(SSLContext, names_the_file_that_it_cannot_use) {
   EXPECT_TRUE(error_of({.certificate_file = certificates().issue("localhost"),
                         .key_file = certificates().issue("client")})
                   .find("key_file \"") == 0);
+}
+
+TEST(SSLContext, serves_loops_on_several_threads_while_it_reads_new_files) {
+  SSLContext servers = SSLContext::for_server(server_options());
+  const SSLContext clients = SSLContext::for_client(client_options());
+  constexpr int threads = 3;
+  std::atomic<int> ended{0};
+  std::vector<Thread> loops;
+  for (int i = 0; i < threads; ++i) {
+    loops.emplace_back([servers, clients, &ended] {
+      IOLoop loop;
+      for (std::uint64_t n = 0; n < scaled(50); ++n) {
+        const HandshakeOutcome outcome = shake_hands(loop, servers, clients);
+        EXPECT_EQ(outcome.server, "");
+        EXPECT_EQ(outcome.client, "");
+      }
+      ++ended;
+    });
+  }
+  while (ended < threads) servers.reload();
 }
 
 TEST(SSLContext, refuses_a_least_version_above_the_most) {
