@@ -118,7 +118,7 @@ TEST_P(EachTLSServer, ends_the_handshake_of_a_silent_client_at_its_deadline) {
 }
 
 TEST_P(EachTLSServer, is_left_by_a_client_whose_time_is_up) {
-  play([this]() -> Task<void> {
+  play([]() -> Task<void> {
     TCPServer mute([](IOStream stream, SocketAddress) -> Task<void> {
       (void)co_await stream.read_until_close();
     });
