@@ -158,9 +158,11 @@ class TORNADO_API IOStream {
   [[nodiscard]] Task<void> finish(FinishLimits limits = {});
   /// @}
 
-  /// Tries once to send what is left, and closes the descriptor. Waiting operations
-  /// throw, unless the buffer satisfies them. `error` is what error() gives from then
-  /// on, unless there was one before. Twice: no effect.
+  /// Waiting operations throw, unless the buffer satisfies them. Without an error the
+  /// loop still sends what was written, as finish() does, and then closes the
+  /// descriptor. If that fails, or the loop closes first, the connection is reset: the
+  /// peer cannot take a part for the whole. `error` is what error() gives from then on,
+  /// unless there was one before. Twice: no effect.
   void close(std::error_code error = {}) noexcept;
   /// Closes at once, and drops what is unsent. The peer of a TCP connection is told of
   /// a reset: it cannot take the end for a clean one.
@@ -194,6 +196,8 @@ class TORNADO_API IOStream {
   [[nodiscard]] detail::StreamCore& core() const noexcept { return *core_; }
 
  private:
+  friend class TCPServer;
+
   std::shared_ptr<detail::StreamCore> core_;  // null once it is moved from
 };
 

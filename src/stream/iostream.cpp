@@ -73,7 +73,7 @@ Task<void> send_all(StreamCore& core, const char* act, std::optional<TimePoint> 
 }
 
 /// False at the end of input, and when the time has passed.
-Task<bool> discard(StreamCore& core, Delay time) {
+Task<bool> discard_input(StreamCore& core, Delay time) {
   try {
     (void)co_await detail::ViewRead(core, "finish", bytes(block_size, true), time);
     co_return true;
@@ -94,6 +94,18 @@ StreamBufferFullError::StreamBufferFullError()
     : std::runtime_error("write: more would be unsent than max_write_buffer_size") {}
 
 namespace detail {
+
+Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits) {
+  const TimePoint end = limits.in_all.after(core->check("finish").loop().time());
+  co_await send_all(*core, "finish", end);
+  bool more = !core->stop_sending();
+  while (more) {
+    const auto left = end - core->check("finish").loop().time();
+    const Delay wait = (std::min)(left, limits.without_a_byte.get());
+    more = co_await discard_input(*core, wait);
+  }
+  core->close({});
+}
 
 StreamWait::StreamWait(StreamCore& core, const char* act,
                        std::optional<Delay> timeout) noexcept
@@ -321,19 +333,7 @@ Task<void> IOStream::shutdown_write() {
 }
 
 Task<void> IOStream::finish(FinishLimits limits) {
-  constexpr auto run = [](std::shared_ptr<StreamCore> core,
-                          FinishLimits most) -> Task<void> {
-    const TimePoint end = most.in_all.after(core->check("finish").loop().time());
-    co_await send_all(*core, "finish", end);
-    bool more = !core->stop_sending();
-    while (more) {
-      const auto left = end - core->check("finish").loop().time();
-      const Delay wait = (std::min)(left, most.without_a_byte.get());
-      more = co_await discard(*core, wait);
-    }
-    core->close({});
-  };
-  return run(core_, limits);
+  return detail::finish(core_, limits);
 }
 
 detail::ConnectWait IOStream::wait_for_handshake(std::optional<Delay> timeout) {

@@ -270,15 +270,10 @@ void StreamCore::close(std::error_code error) noexcept {
   settle_waits();
 }
 
-// Not in a forked child, whose parent has the same socket.
 void StreamCore::abort(std::error_code error) noexcept {
   if (!fd_) return;
   out_.clear();
-  const linger at_once{1, 0};
-  if (epoch_ == fork_epoch()) {
-    (void)set_option(fileno(), SOL_SOCKET, SO_LINGER,
-                     std::as_bytes(std::span(&at_once, 1)));
-  }
+  reset_at_close();
   closing_ = output_ended_ = true;
   note(error);
   close_descriptor();
@@ -296,22 +291,70 @@ void StreamCore::end_whole_output() noexcept {
   if (whole && epoch_ == fork_epoch()) filter_->end_output(fileno());
 }
 
+// Not in a forked child, whose parent has the same socket.
+void StreamCore::reset_at_close() noexcept {
+  if (epoch_ != fork_epoch()) return;
+  const linger at_once{1, 0};
+  (void)set_option(fileno(), SOL_SOCKET, SO_LINGER,
+                   std::as_bytes(std::span(&at_once, 1)));
+}
+
 void StreamCore::close_descriptor() noexcept {
   if (!fd_) return;
   unlink();
-  if (filter_) end_whole_output();
-  out_.clear();
-  transport_->close();
   IOLoop* const loop = loop_.loop();
   if (filter_) stop_timer(filter_->go_on);
   if (loop && registered_) loop->remove_handler(fileno());
   if (connecting_) stop_timer(connecting_->again);
   registered_ = false;
+  if (!leave_rest()) {
+    if (unsent()) reset_at_close();
+    if (filter_) end_whole_output();
+    out_.clear();
+    transport_->close();
+    fd_.reset();
+  }
   connecting_.reset();
-  fd_.reset();
   if (!on_close_) return;
   if (loop) (void)loop->add_callback(std::move(on_close_));
   on_close_.reset();
+}
+
+namespace {
+
+Task<void> send_rest(std::shared_ptr<StreamCore> core) {
+  try {
+    co_await finish(core, {});
+  } catch (const std::exception&) {
+    core->abort({});  // the stream is gone: there is no one to tell
+  }
+}
+
+}  // namespace
+
+bool StreamCore::leave_rest() noexcept {
+  IOLoop* const loop = loop_.loop();
+  if (!loop || is_rest_ || error_ || output_ended_ || connecting() || !unsent() ||
+      epoch_ != fork_epoch()) {
+    return false;
+  }
+  try {
+    auto rest = std::make_shared<StreamCore>(UniqueFd(), *loop, transport_, options_);
+    rest->is_rest_ = true;
+    if (!loop->spawn_callback(send_rest(rest))) return false;
+    // The task begins in the loop's next turn.
+    rest->fd_ = std::move(fd_);
+    rest->filter_ = std::exchange(filter_, nullptr);
+    rest->out_.swap(out_);
+    rest->written_ = written_;
+    rest->sent_ = sent_;
+    rest->full_ = full_;
+    rest->input_ended_ = input_ended_;
+    rest_ = rest;
+    return true;
+  } catch (const std::exception&) {  // no memory, or the loop closes
+    return false;
+  }
 }
 
 void StreamCore::set_close_callback(Callback callback) {

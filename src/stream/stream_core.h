@@ -56,6 +56,10 @@ class StreamCore final : private TurnEnd {
   std::error_code stop_sending() noexcept;
   void close(std::error_code error = {}) noexcept;
   void abort(std::error_code error) noexcept;
+  /// What still sends the bytes of this closed stream. Null: they are sent, or lost.
+  [[nodiscard]] std::shared_ptr<StreamCore> rest() const noexcept {
+    return rest_.lock();
+  }
 
   /// From now on the bytes go through `filter`. What was read before is its input.
   void set_filter(std::shared_ptr<StreamFilter> filter);
@@ -121,6 +125,9 @@ class StreamCore final : private TurnEnd {
   void close_once_sent() noexcept;
   void end_whole_output() noexcept;
   void close_descriptor() noexcept;
+  /// Passes the descriptor with what is unsent to a core of the loop.
+  bool leave_rest() noexcept;
+  void reset_at_close() noexcept;
   void update_interest();
   void update_interest_or_close() noexcept;
   /// What `act` throws closes the stream.
@@ -165,8 +172,13 @@ class StreamCore final : private TurnEnd {
   bool last_written_ = false;
   bool output_ended_ = false;
   bool closing_ = false;  // when all is sent
+  bool is_rest_ = false;
   const std::uint64_t epoch_ = fork_epoch();
+  std::weak_ptr<StreamCore> rest_;
 };
+
+/// Sends what was written and the end of output, within the limits, and closes.
+Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits);
 
 }  // namespace detail
 }  // namespace tornado

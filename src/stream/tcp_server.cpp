@@ -7,6 +7,7 @@
 
 #include "platform/log.h"
 #include "platform/system_error.h"
+#include "stream/stream_core.h"
 #if defined(TORNADO_HAS_FORK)
 #include "tornado/fork_processes.h"
 #endif
@@ -90,8 +91,13 @@ void TCPServer::accept_within_limits() noexcept {
 }
 
 Task<void> TCPServer::run(Connection connection, IOStream stream, SocketAddress peer) {
+  const std::shared_ptr<detail::StreamCore> core = stream.core_;
   try {
     co_await connection.handler()(std::move(stream), std::move(peer));
+    // It counts as open until what the handler wrote is sent.
+    if (const auto rest = core->rest()) {
+      co_await detail::SentWait(*rest, "drain", rest->written(), std::nullopt);
+    }
   } catch (const StreamClosedError&) {
   }
 }

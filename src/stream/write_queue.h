@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "net/socket_calls.h"
 
@@ -23,6 +24,11 @@ class WriteQueue {
   [[nodiscard]] std::size_t pieces(std::span<Bytes> out) const noexcept;
   void consume(std::size_t count) noexcept;
   void clear() noexcept;
+  void swap(WriteQueue& other) noexcept {
+    std::swap(first_, other.first_);
+    std::swap(last_, other.last_);
+    std::swap(size_, other.size_);
+  }
 
  private:
   struct Chunk;

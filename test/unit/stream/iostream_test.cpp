@@ -42,6 +42,61 @@ TEST_P(EachStream, sends_what_was_written_before_close) {
   });
 }
 
+/// Writes until the kernel takes no more. The number of bytes.
+std::size_t fill(IOStream& stream) {
+  std::size_t written = 0;
+  for (const std::string part(1 << 20, 'x'); !stream.writing();) {
+    stream.write(part);
+    written += part.size();
+  }
+  return written;
+}
+
+TEST_P(EachStream, sends_the_rest_when_it_is_gone) {
+  connect();
+  play([this]() -> Task<void> {
+    const std::size_t written = fill(*second);
+    second.reset();
+    EXPECT_EQ((co_await in_form(first->read_until_close())).size(), written);
+  });
+}
+
+TEST_P(EachStream, ends_its_own_waits_at_a_close_and_then_sends_the_rest) {
+  connect();
+  bool told = false;
+  play([&]() -> Task<void> {
+    const std::size_t written = fill(*second);
+    TaskGroup flushing(loop);
+    flushing.start([](IOStream& stream) -> Task<void> {
+      EXPECT_EQ(co_await outcome_of([&] { return stream.flush(); }), "closed");
+    }(*second));
+    co_await moment();
+    second->set_close_callback([&] { told = true; });
+    second->close();
+    EXPECT_TRUE(second->closed());
+    EXPECT_EQ(second->fileno(), invalid_fd);
+    co_await flushing.join();
+    co_await moment();
+    EXPECT_TRUE(told);
+    EXPECT_EQ((co_await in_form(first->read_until_close())).size(), written);
+  });
+}
+
+TEST_P(EachStream, shows_no_end_when_its_loop_drops_the_rest) {
+  if (std::get<0>(GetParam()) != Link::tcp) GTEST_SKIP() << "nothing else has a reset";
+  FdPair ends = open_tcp_pair();
+  {
+    IOLoop brief;
+    IOStream stream(std::move(ends.first), brief);
+    fill(stream);
+  }
+  first = std::make_unique<IOStream>(std::move(ends.second), loop);
+  play([this]() -> Task<void> {
+    (void)co_await outcome_of([this] { return first->read_until_close(); });
+    EXPECT_EQ(first->error(), std::errc::connection_reset);
+  });
+}
+
 TEST_P(EachStream, loses_no_byte_when_a_read_is_cancelled) {
   connect();
   play([this]() -> Task<void> {
