@@ -53,7 +53,7 @@ void StreamModel::closed(int end, std::error_code why, bool unsent) {
   const bool readers_end = program_.link == StreamLink::pipe && end == 0;
   // Over TLS the kernel may have what is for no reader.
   const bool tls = is_tls(program_.link);
-  if (readers_end || tls || unread(end).size() > 0) break_off(end);
+  if (readers_end || tls || unread(end).size() > 0 || unsent) break_off(end);
   const bool ends = ends_[end].output_ending || ends_[end].input_closed;
   if (tls && why && !ends) out(end).broken_off = true;
   ends_[end].closed = true;

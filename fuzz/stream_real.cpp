@@ -177,16 +177,15 @@ void Played::close(const StreamOp& op) {
                        : std::error_code();
   // What waits for the handshake is not sent.
   const bool connected = end.stream->connected();
-  bool unsent = end.stream->writing();
+  const bool drops = (why || !connected) && end.stream->writing();
   if (op.kind == StreamOp::destroy) {
     end.stream.reset();
   } else {
     end.stream->close(why);
-    unsent = end.stream->writing();
     expect(end.stream->closed(), "it is not closed after close()");
   }
   model_.closed(
-      op.end, connected ? why : std::make_error_code(std::errc::not_connected), unsent);
+      op.end, connected ? why : std::make_error_code(std::errc::not_connected), drops);
 }
 
 Task<std::string> Played::take(const StreamOp& op) {

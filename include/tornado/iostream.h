@@ -152,7 +152,7 @@ class TORNADO_API IOStream {
   /// Sends what was written, also while it waits, and then the end of output. Reading
   /// goes on. A POSIX pipe is closed instead.
   [[nodiscard]] Task<void> shutdown_write();
-  /// The safe end of a conversation: sends what was written and the end of output, then
+  /// The safe end of a conversation: sends what was written and the end of output,
   /// discards input until its end, and closes. close() with unread input makes the
   /// kernel reset the connection. The peer could then lose the end of the answer.
   [[nodiscard]] Task<void> finish(FinishLimits limits = {});

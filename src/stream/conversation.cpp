@@ -49,6 +49,7 @@ void Conversation::drop_taker(int number) noexcept {
 
 void Conversation::stop() noexcept {
   alarm_.reset();
+  if (in) in->abort();  // the child gets no more of the input
   for (Stream* stream : {&in, &out, &err}) stream->reset();
   taker_.reset();
 }

@@ -97,6 +97,7 @@ namespace detail {
 
 Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits) {
   const TimePoint end = limits.in_all.after(core->check("finish").loop().time());
+  core->discard_input();  // a peer that still sends may not read before it has
   co_await send_all(*core, "finish", end);
   bool more = !core->stop_sending();
   while (more) {

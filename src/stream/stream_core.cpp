@@ -208,6 +208,8 @@ void StreamCore::on_readable() {
     } else {
       in_.settle();
     }
+  } else if (discards_ && !reader_) {
+    discard();
   } else if (on_close_ && in_.size() == 0 && !input_ended_) {
     receive();  // to notice the end
   } else if (!filter_ || !filter_->skim(fileno())) {
@@ -235,7 +237,7 @@ void StreamCore::update_interest() {
     // another read.
     const bool waits =
         reader_ && reader_->begun_ && reader_->state_ == StreamWait::State::waits;
-    const bool listens = on_close_ && in_.size() == 0 && !input_ended_;
+    const bool listens = !input_ended_ && (discards_ || (on_close_ && in_.size() == 0));
     if (listens && !drained_) read_on_later();
     if (waits || listens || has(interest_, Events::read)) wanted |= Events::read;
     if (filter_) wanted |= filter_->wants();

@@ -54,6 +54,11 @@ class StreamCore final : private TurnEnd {
   /// No write may follow. What is still to be sent then is the filter's.
   void end_filter_output() noexcept;
   std::error_code stop_sending() noexcept;
+  /// From now on drops what arrives without a reader.
+  void discard_input() noexcept {
+    discards_ = true;
+    update_interest_or_close();
+  }
   void close(std::error_code error = {}) noexcept;
   void abort(std::error_code error) noexcept;
   /// What still sends the bytes of this closed stream. Null: they are sent, or lost.
@@ -104,6 +109,7 @@ class StreamCore final : private TurnEnd {
   void connect_later() noexcept;
   /// One read of the descriptor. False if there is nothing now.
   bool receive();
+  void discard();
   bool grant(ReadWait& wait);
   bool grant_until(ReadWait& wait, std::size_t end);
   [[nodiscard]] std::size_t find_end(ReadWait& wait);
@@ -172,6 +178,7 @@ class StreamCore final : private TurnEnd {
   bool last_written_ = false;
   bool output_ended_ = false;
   bool closing_ = false;  // when all is sent
+  bool discards_ = false;
   bool is_rest_ = false;
   const std::uint64_t epoch_ = fork_epoch();
   std::weak_ptr<StreamCore> rest_;

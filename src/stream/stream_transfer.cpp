@@ -61,6 +61,14 @@ bool StreamCore::receive() {
   return true;
 }
 
+void StreamCore::discard() {
+  for (int reads = 0; fd_ && !input_ended_; ++reads) {
+    in_.consume(in_.size());
+    if (reads == most_reads_in_a_turn) return read_on_later();
+    if (!receive() || drained_) return;
+  }
+}
+
 bool StreamCore::grant(ReadWait& wait) {
   const ReadRequest& asked = wait.request_;
   const std::size_t there = in_.size();
@@ -114,7 +122,7 @@ bool StreamCore::grant_until(ReadWait& wait, std::size_t end) {
 std::string_view StreamCore::take(std::size_t count) noexcept {
   const std::string_view bytes = in_.view().substr(0, count);
   in_.consume(count);
-  if (on_close_ && in_.size() == 0) update_interest_or_close();
+  if (discards_ || (on_close_ && in_.size() == 0)) update_interest_or_close();
   return bytes;
 }
 

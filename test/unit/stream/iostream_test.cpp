@@ -365,6 +365,21 @@ TEST_P(EachStream, finishes_an_answer_while_the_peer_still_sends) {
   });
 }
 
+TEST_P(EachStream, finishes_while_both_ends_are_full) {
+  if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
+  connect({.half_open = true});
+  play([this]() -> Task<void> {
+    const std::size_t written = fill(*second);
+    fill(*first);
+    TaskGroup finishing(loop);
+    finishing.start(second->finish());
+    co_await in_form(first->flush());  // all of it is discarded
+    co_await first->shutdown_write();
+    EXPECT_EQ((co_await in_form(first->read_until_close())).size(), written);
+    co_await finishing.join();
+  });
+}
+
 TEST_P(EachStream, gives_up_a_finish_that_lasts_too_long) {
   if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
   connect();
