@@ -7,12 +7,14 @@
 #include <thread>
 #include <utility>
 
+#include "support/sanitizers.h"
 #include "tornado/fd.h"
 
 namespace tornado::test {
 
 /// How long a test waits for what must happen: so long that only a bug gets there.
-inline constexpr std::chrono::seconds patience{60};
+/// Valgrind makes programs tens of times slower.
+inline const std::chrono::seconds patience{under_valgrind() ? 600 : 60};
 
 /// Whether `predicate` came true before the deadline. Looks every millisecond.
 bool wait_until(const std::function<bool()>& predicate,
