@@ -72,11 +72,22 @@ TEST(Chat, puts_a_reader_out_that_does_not_read) {
   const UniqueFd speaker = connect_to(port);
   std::string line(900, 'x');
   line.back() = '\n';
-  // Until the reader was put out, more than all buffers hold.
-  for (int i = 0; i < 20000; ++i) {
+  // More than all buffers hold.
+  constexpr std::size_t lines = 20000;
+  for (std::size_t i = 0; i < lines; ++i) {
     send_text(speaker.get(), line);
     ASSERT_EQ(receive(speaker.get(), line.size()), line);
   }
+  std::size_t heard = 0;
+  std::array<char, 4096> buffer;
+  ssize_t n = 1;
+  while (becomes_readable(sleeper.get()) && n > 0) {
+    n = ::recv(sleeper.get(), buffer.data(), buffer.size(), 0);
+    if (n > 0) heard += static_cast<std::size_t>(n);
+  }
+  EXPECT_EQ(n, -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_LT(heard, lines * line.size());
   expect_end_by_signal(chat);
 }
 
