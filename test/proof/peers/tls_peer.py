@@ -36,8 +36,9 @@ def client(context, port, session):
     while piece := tls.recv(65536):
         print(piece.decode(), end="")
     print("whole")
+    session = tls.session
     tls.unwrap()
-    return tls.session
+    return session
 
 
 def server(context, port):

@@ -189,11 +189,13 @@ std::vector<TLSProgram> tls_client_programs() {
       {.name = "openssl",
        .file = "openssl",
        .argv = openssl_client,
-       .refusals = of_openssl},
+       .refusals = of_openssl,
+       .starttls = {"-starttls", "smtp"}},
       {.name = "gnutls",
        .file = "gnutls-cli",
        .argv = gnutls_client,
-       .refusals = of_gnutls},
+       .refusals = of_gnutls,
+       .starttls = {"--starttls-proto=smtp"}},
       {.name = "botan",
        .file = "botan",
        .argv = botan_client,
@@ -209,13 +211,18 @@ std::vector<TLSProgram> tls_client_programs() {
       {.name = "node",
        .file = "node",
        .argv = script<node, node_peer, client>,
+       .cipher = false,
        .refusals = of_node},
       {.name = "python",
        .file = python,
        .argv = script<python, python_peer, client>,
        .cipher = false,
        .refusals = of_openssl},
-      {.name = "curl", .file = "curl", .argv = curl_client, .refusals = of_curl},
+      {.name = "curl",
+       .file = "curl",
+       .argv = curl_client,
+       .tickets = false,
+       .refusals = of_curl},
   };
 }
 
@@ -234,12 +241,20 @@ std::vector<TLSProgram> tls_server_programs() {
        .cipher = false,
        .alpn = false},
       {.name = "wolfssl", .file = wolfssl_peer, .argv = script<wolfssl_peer, server>},
-      {.name = "node", .file = "node", .argv = script<node, node_peer, server>},
+      {.name = "node",
+       .file = "node",
+       .argv = script<node, node_peer, server>,
+       .cipher = false},
       {.name = "python",
        .file = python,
        .argv = script<python, python_peer, server>,
        .cipher = false},
   };
+}
+
+std::vector<std::string> with_errors(std::vector<std::string> argv) {
+  argv.insert(argv.begin(), {"sh", "-c", "exec \"$@\" 2>&1", "sh"});
+  return argv;
 }
 
 std::vector<TLSPeerCase> each_version(const std::vector<TLSProgram>& programs) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -38,9 +40,11 @@ struct TLSProgram {
   bool identity = true;  ///< A client can have a certificate, or a server want one.
   bool cipher = true;    ///< It can be limited to one.
   bool alpn = true;
-  TLSRefusals refusals = {};    // of a client
-  bool goes_on = false;         ///< A client tells what is bad, and goes on.
-  std::string answer = "GET ";  ///< A server answers so to `http_request`.
+  bool tickets = true;  ///< False: its sessions of TLS 1.2 are kept by servers alone.
+  TLSRefusals refusals = {};               // of a client
+  std::vector<std::string> starttls = {};  // words for a dialogue of SMTP before TLS
+  bool goes_on = false;                    ///< A client tells what is bad, and goes on.
+  std::string answer = "GET ";             ///< A server answers so to `http_request`.
 };
 
 inline constexpr char http_request[] = "GET / HTTP/1.0\r\n\r\n";
@@ -49,6 +53,9 @@ inline constexpr char http_request[] = "GET / HTTP/1.0\r\n\r\n";
 std::vector<TLSProgram> tls_client_programs();
 /// They listen on 127.0.0.1 or on all addresses.
 std::vector<TLSProgram> tls_server_programs();
+
+/// A program whose errors go to its output.
+std::vector<std::string> with_errors(std::vector<std::string> argv);
 
 /// A program, and the version that it speaks.
 struct TLSPeerCase {

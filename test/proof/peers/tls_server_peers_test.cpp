@@ -34,6 +34,23 @@ class TLSServerPeer : public WithPeers,
     co_await stream.wait_for_handshake();
     co_return stream;
   }
+  /// Asks, and hears the answer. Whether the session is an earlier one.
+  [[nodiscard]] Task<bool> converse(SSLContext context) {
+    SSLIOStream stream = co_await connect(context);
+    stream.write(http_request);
+    co_await stream.read_until(program().answer);
+    co_await stream.finish();
+    co_return stream.session_reused();
+  }
+  /// The error of a connection that is refused.
+  [[nodiscard]] Task<std::error_code> failure(SSLContext context) {
+    try {
+      co_await converse(context);
+    } catch (const StreamClosedError& closed) {
+      co_return closed.real_error();
+    }
+    co_return std::error_code();
+  }
 
   TLSWish wish = {.version = GetParam().version,
                   .identity = certificates().issue("localhost")};
@@ -59,6 +76,74 @@ TEST_P(TLSServerPeer, answers_our_client_that_verifies_it) {
       stream.write(http_request);
       co_await stream.read_until(program().answer);
       co_await stream.finish();
+    }
+  });
+}
+
+struct BadCertificate {
+  std::string file;
+  std::string trust;
+  TLSErrc refusal;
+};
+
+TEST_P(TLSServerPeer, with_a_bad_certificate_is_refused_by_our_client_by_name) {
+  Certificates& files = certificates();
+  const std::string authority = files.authority();
+  const std::vector<BadCertificate> all = {
+      {files.issue("other", {{"other.example"}}), authority, TLSErrc::wrong_host},
+      {files.issue("old", {.begins = -7200, .ends = -3600}), authority,
+       TLSErrc::expired},
+      {files.issue_self_signed("lonely"), authority, TLSErrc::self_signed},
+      {files.issue("localhost"), files.stranger(), TLSErrc::unknown_authority}};
+  play([&, this]() -> Task<void> {
+    for (const BadCertificate& bad : all) {
+      wish.identity = bad.file;
+      Peer peer(next_server());
+      SSLOptions options;
+      options.ca_file = bad.trust;
+      const std::error_code error = co_await failure(SSLContext::for_client(options));
+      EXPECT_EQ(error, bad.refusal) << error.message();
+    }
+  });
+}
+
+TEST_P(TLSServerPeer, takes_the_certificate_of_our_client_that_it_requires) {
+  if (!program().identity) GTEST_SKIP() << "it asks for no certificate";
+  wish.trust = certificates().authority();
+  play([this]() -> Task<void> {
+    Peer peer(next_server());
+    SSLOptions options = client_options();
+    const std::error_code error = co_await failure(SSLContext::for_client(options));
+    EXPECT_TRUE(error);
+    options.certificate_file = certificates().issue("me");
+    const bool reused = co_await converse(SSLContext::for_client(options));
+    EXPECT_FALSE(reused);
+  });
+}
+
+TEST_P(TLSServerPeer, resumes_the_session_of_our_client) {
+  const SSLContext context = SSLContext::for_client(client_options());
+  play([&, this]() -> Task<void> {
+    Peer peer(next_server());
+    const bool first = co_await converse(context);
+    EXPECT_FALSE(first);
+    const bool second = co_await converse(context);
+    EXPECT_TRUE(second);
+  });
+}
+
+TEST_P(TLSServerPeer, speaks_each_cipher_of_our_client) {
+  if (!program().cipher) GTEST_SKIP() << "it is not told its cipher";
+  const SSLContext context = SSLContext::for_client(client_options());
+  play([&, this]() -> Task<void> {
+    for (const bool rsa : {false, true}) {
+      if (rsa) wish.identity = certificates().issue("rsa", {.rsa = true});
+      for (const std::string& cipher : ciphers_of(wish.version, rsa)) {
+        wish.cipher = cipher;
+        Peer peer(next_server());
+        SSLIOStream stream = co_await connect(context);
+        EXPECT_EQ(stream.cipher(), cipher);
+      }
     }
   });
 }
