@@ -185,10 +185,30 @@ std::error_code TLSFilter::error_of(int result) noexcept {
   return by_certificate ? verify_error(SSL_get_verify_result(ssl())) : first;
 }
 
+// At the begin of a handshake OpenSSL allocates three buffers of a record, 51 KB. A
+// server begins with the first bytes, so that silent clients do not cost it as much.
+// True also for a failure.
+bool TLSFilter::has_first_bytes() noexcept {
+  if (!incoming_.empty()) return true;
+  std::array<std::byte, 2048> room;
+  const int got = receive(room);
+  if (got < 0) return static_cast<bool>(failure_);
+  if (got == 0) empty_ = false;  // OpenSSL hears of the end itself
+  try {
+    incoming_.assign(room.begin(), room.begin() + got);
+  } catch (const std::bad_alloc&) {
+    failure_ = std::make_error_code(std::errc::not_enough_memory);
+  }
+  return true;
+}
+
 Moved TLSFilter::handshake(NativeFd fd) noexcept {
   begin(fd);
   const std::error_code unsent = flush();
   if (unsent == would_block()) return {0, unsent};
+  if (SSL_in_before(ssl()) && SSL_is_server(ssl()) && !has_first_bytes()) {
+    return {0, would_block()};
+  }
   const Moved done = call([this] { return SSL_do_handshake(ssl()); });
   if (output_failure_ && done.would_block()) return {0, output_failure_};
   if (done.error) return done;

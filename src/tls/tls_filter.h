@@ -52,6 +52,7 @@ class TLSFilter final : public StreamFilter {
   Moved call(F act) noexcept;
   [[nodiscard]] std::error_code error_of(int result) noexcept;
   int receive(std::span<std::byte> room) noexcept;
+  bool has_first_bytes() noexcept;
   void send(Bytes bytes) noexcept;
   void fail_output(std::error_code error) noexcept;
   /// Sends what waits. Not without an error while there is more.
