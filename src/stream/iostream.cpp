@@ -354,7 +354,7 @@ void IOStream::set_close_callback(Callback callback) {
 }
 
 void IOStream::abort(std::error_code error) noexcept {
-  core_->abort(error);
+  if (core_) core_->abort(error);  // it may have been moved from
 }
 
 bool IOStream::closed() const noexcept {
