@@ -167,7 +167,7 @@ void StreamCore::forget(StreamWait& wait) noexcept {
   if (wait.timer_) stop_timer(wait.timer_);
   if (reader_ == &wait) reader_ = nullptr;
   wait.unlink();
-  if (filter_) update_interest_or_close();  // it may hold bytes of a write
+  if (held()) update_interest_or_close();
 }
 
 void StreamCore::on_timeout(StreamWait& wait) noexcept {

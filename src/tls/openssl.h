@@ -38,7 +38,7 @@ std::error_code verify_error(long result) noexcept;
 
 /// Makes the queue empty, so that what it has afterwards is of the next call.
 inline void forget_tls_errors() noexcept {
-  ERR_clear_error();
+  if (ERR_peek_error() != 0) ERR_clear_error();
 }
 
 }  // namespace tornado::detail

@@ -172,12 +172,13 @@ Moved TLSFilter::call(F act) noexcept {
 /// No error for a close_notify.
 std::error_code TLSFilter::error_of(int result) noexcept {
   const int kind = SSL_get_error(ssl(), result);
+  // Then OpenSSL's queue is empty.
+  if (kind == SSL_ERROR_WANT_READ && !failure_) return would_block();
   const bool by_certificate =
       ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
   const std::error_code first = take_tls_error();
   if (failure_) return failure_;  // below OpenSSL
   if (kind == SSL_ERROR_ZERO_RETURN) return {};
-  if (kind == SSL_ERROR_WANT_READ) return would_block();
   if (input_ended_) {
     if (established_ && generation_->options.ignore_missing_close_notify) return {};
     return TLSErrc::truncated;
@@ -193,7 +194,6 @@ bool TLSFilter::has_first_bytes() noexcept {
   std::array<std::byte, 2048> room;
   const int got = receive(room);
   if (got < 0) return static_cast<bool>(failure_);
-  if (got == 0) empty_ = false;  // OpenSSL hears of the end itself
   try {
     incoming_.assign(room.begin(), room.begin() + got);
   } catch (const std::bad_alloc&) {
@@ -209,7 +209,11 @@ Moved TLSFilter::handshake(NativeFd fd) noexcept {
   if (SSL_in_before(ssl()) && SSL_is_server(ssl()) && !has_first_bytes()) {
     return {0, would_block()};
   }
-  const Moved done = call([this] { return SSL_do_handshake(ssl()); });
+  const Moved done = call([this] {
+    const int result = SSL_do_handshake(ssl());
+    (void)flush();
+    return result;
+  });
   if (output_failure_ && done.would_block()) return {0, output_failure_};
   if (done.error) return done;
   if (done.bytes == 0) return {0, TLSErrc::truncated};
@@ -246,6 +250,11 @@ Moved TLSFilter::read(NativeFd fd, std::span<std::byte> room) noexcept {
     }
     all += got.bytes;
     messages_ = 0;
+    // OpenSSL would allocate a buffer, and find that nothing is there for it.
+    if (empty_ && !input_ended_ && !SSL_has_pending(ssl())) {
+      listens_ = true;
+      return {all, would_block()};
+    }
   }
   return {all};
 }
@@ -306,6 +315,7 @@ int TLSFilter::receive(std::span<std::byte> room) noexcept {
     if (incoming_read_ == incoming_.size()) incoming_ = {};
     return static_cast<int>(count);
   }
+  if (input_ended_ && !failure_) return 0;
   if (empty_ || failure_) return -1;
   const Moved got = inner_->read(fd_, room);
   empty_ = got.bytes < room.size();
@@ -314,9 +324,10 @@ int TLSFilter::receive(std::span<std::byte> room) noexcept {
   return got.error && got.bytes == 0 ? -1 : static_cast<int>(got.bytes);
 }
 
+// What a step of the handshake has to send leaves in one call.
 void TLSFilter::send(Bytes bytes) noexcept {
   if (output_ended_ || output_failure_) return;
-  if (outgoing_.empty()) {
+  if (outgoing_.empty() && established_) {
     const Moved done = inner_->write(fd_, std::span(&bytes, 1));
     if (done.error && !done.would_block()) return fail_output(done.error);
     bytes = bytes.subspan(done.bytes);
