@@ -4,13 +4,17 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
-#include <stdexcept>
 #include <string>
 
 #include "platform/tcp_pair.h"
 #include "stage.h"
+#if defined(TORNADO_TLS_ENDS)
+#include "tls_ends.h"
+#endif
 
 namespace tornado::torture {
 namespace {
@@ -19,9 +23,14 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds deadline{250};
 
-/// A fault may make it impossible to go on. The error is reported then.
-[[noreturn]] void throw_wrong_bytes() {
-  throw std::logic_error("the bytes are not those that were written");
+/// A fault may make it impossible to go on. The error is reported then. What no fault
+/// may do ends the process.
+[[noreturn]] void refuse(const char* what) {
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+[[noreturn]] void refuse_wrong_bytes() {
+  refuse("the bytes are not those that were written");
 }
 
 std::string text_of(std::size_t size) {
@@ -59,25 +68,45 @@ Task<void> write_all(IOStream& stream, std::string_view text) {
   co_await to.flush();
 }
 
-/// Reads until the end, whatever the end is. A wrong byte is no fault's doing.
-Task<bool> read_all(IOStream& from, std::string_view text) {
-  std::string got;
-  while (got.size() < text.size()) {
-    try {
-      got += co_await from.read_some();
-    } catch (const StreamClosedError&) {
-      if (!text.starts_with(got)) throw_wrong_bytes();
-      throw;
-    }
+/// Whether a close_notify tells an end from a cut.
+enum class Over { plain, tls };
+
+/// The error is told again, and is the same.
+Task<void> read_after(IOStream& from, std::error_code told) {
+  try {
+    (void)co_await from.read_some();
+  } catch (const StreamClosedError& closed) {
+    if (closed.real_error() == told) co_return;
   }
-  co_return got == text;
+  refuse("a second end was told");
 }
 
-Task<bool> carry(IOStream first, IOStream second, std::size_t size) {
+/// Reads until the end, whatever the end is. A wrong byte is no fault's doing.
+Task<bool> read_all(IOStream& from, std::string_view text, Over over) {
+  std::string got;
+  std::exception_ptr end;
+  std::error_code why;
+  while (got.size() < text.size() && !end) {
+    try {
+      got += co_await from.read_some();
+    } catch (const StreamClosedError& closed) {
+      why = closed.real_error();
+      end = std::current_exception();
+    }
+  }
+  if (!text.starts_with(got)) refuse_wrong_bytes();
+  if (!end) co_return true;
+  if (over == Over::tls && !why) refuse("a cut was taken for the end");
+  co_await read_after(from, why);
+  std::rethrow_exception(end);
+}
+
+Task<bool> carry(IOStream first, IOStream second, std::size_t size,
+                 Over over = Over::plain) {
   const std::string text = text_of(size);
   TaskGroup writer;
   writer.start(write_all(second, text));
-  const bool right = co_await read_all(first, text);
+  const bool right = co_await read_all(first, text, over);
   co_await writer.join();
   co_return right;
 }
@@ -112,10 +141,10 @@ Task<bool> talk(IOStream first, IOStream second, int rounds) {
   for (int i = 0; i < rounds; ++i) {
     second.write("question\n");
     const std::string question = co_await first.read_until("\n");
-    if (question != "question\n") throw_wrong_bytes();
+    if (question != "question\n") refuse_wrong_bytes();
     first.write("answer\n");
     const std::string_view answer = co_await second.read_until_view("\n");
-    if (answer != "answer\n") throw_wrong_bytes();
+    if (answer != "answer\n") refuse_wrong_bytes();
   }
   TaskGroup finishing;
   finishing.start(finish(first));
@@ -164,7 +193,7 @@ Task<bool> pass(UnixStream first, UnixStream second) {
   co_await second.write("none");
   second.close();
   const std::string all = co_await first.read_until_close();
-  if (all != "twonone") throw_wrong_bytes();
+  if (all != "twonone") refuse_wrong_bytes();
   co_return first.take_descriptors().size() == 2;
 }
 
@@ -182,7 +211,7 @@ Task<bool> receive_batch(UDPSocket& from, std::span<const std::string> texts) {
   for (std::size_t count = 0; count < texts.size();) {
     for (const Datagram& one : co_await from.receive(deadline)) {
       while (next < texts.size() && !texts[next].starts_with(one.bytes)) ++next;
-      if (next++ == texts.size()) throw_wrong_bytes();
+      if (next++ == texts.size()) refuse_wrong_bytes();
       ++count;
     }
   }
@@ -219,14 +248,95 @@ bool exchanged(const Means& means) {
   });
 }
 
+#if defined(TORNADO_TLS_ENDS)
+
+/// Two ends before their handshake, each with a context of its own.
+struct TLSEnds {
+  TLSEnds(IOLoop& loop, TLSVersion version)
+      : server_context(SSLContext::for_server(test::server_options(version))),
+        client_context(SSLContext::for_client(test::client_options())),
+        sockets(open_tcp_pair()),
+        server(std::move(sockets.first), loop),
+        client(std::move(sockets.second), loop) {}
+
+  SSLContext server_context;
+  SSLContext client_context;
+  FdPair sockets;
+  IOStream server;
+  IOStream client;
+};
+
+/// The handshake begins with the first operation.
+template <TLSVersion version, class F>
+bool play_over_tls(const Means& means, F act) {
+  return play(means, [act](IOLoop& loop) {
+    TLSEnds ends(loop, version);
+    return act(SSLIOStream(std::move(ends.server), ends.server_context),
+               SSLIOStream(std::move(ends.client), ends.client_context, "localhost"));
+  });
+}
+
+template <TLSVersion version, int rounds>
+bool talked_over_tls(const Means& means) {
+  return play_over_tls<version>(means, [](IOStream first, IOStream second) {
+    return talk(std::move(first), std::move(second), rounds);
+  });
+}
+
+// A client that only writes must finish(): close() would leave the tickets unread.
+template <TLSVersion version>
+bool streamed_over_tls(const Means& means) {
+  return play_over_tls<version>(means, [](IOStream server, IOStream client) {
+    return carry(std::move(client), std::move(server), 300000, Over::tls);
+  });
+}
+
+Task<SSLIOStream> answer_in_plain(IOStream plain, SSLContext context) {
+  const std::string line = co_await plain.read_until("\n");
+  if (line != "begin\n") refuse_wrong_bytes();
+  co_return co_await start_tls(std::move(plain), std::move(context));
+}
+
+Task<bool> start_in_plain(TLSEnds ends) {
+  ends.client.write("begin\n");
+  auto both =
+      multi(answer_in_plain(std::move(ends.server), ends.server_context),
+            start_tls(std::move(ends.client), ends.client_context, "localhost"));
+  auto streams = co_await std::move(both);
+  co_return co_await talk(std::move(std::get<0>(streams)),
+                          std::move(std::get<1>(streams)), 3);
+}
+
+template <TLSVersion version>
+bool started_tls(const Means& means) {
+  return play(means,
+              [](IOLoop& loop) { return start_in_plain(TLSEnds(loop, version)); });
+}
+
+template <TLSVersion version>
+void add_tls(std::vector<Family>& all, const std::string& name) {
+  all.push_back({name + "_talked", &talked_over_tls<version, 3>, true, false});
+  all.push_back({name + "_talked_long", &talked_over_tls<version, 100>, true, false});
+  all.push_back({name + "_streamed", &streamed_over_tls<version>, true, false});
+  all.push_back({name + "_started", &started_tls<version>, true, false});
+}
+
+#endif
+
 }  // namespace
 
 std::vector<Family> stream_scenarios() {
-  return {
+  std::vector<Family> all = {
       {"streamed", &streamed, true, false},  {"piped", &piped, true, false},
       {"talked", &talked<3>, true, false},   {"talked_long", &talked<400>, true, false},
       {"served", &served, true, false},      {"passed", &passed, true, false},
       {"exchanged", &exchanged, true, false}};
+#if defined(TORNADO_TLS_ENDS)
+  (void)test::server_options();  // makes the certificates, once for all trials
+  add_tls<TLSVersion::tls1_2>(all, "tls1_2");
+  add_tls<TLSVersion::tls1_3>(all, "tls1_3");
+#endif
+  return all;
 }
 
 }  // namespace tornado::torture

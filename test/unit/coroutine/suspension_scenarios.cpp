@@ -28,6 +28,9 @@
 #include "tornado/tcp_client.h"
 #include "tornado/tcp_server.h"
 #include "tornado/wait_iterator.h"
+#if defined(TORNADO_TLS_ENDS)
+#include "tls_ends.h"
+#endif
 
 namespace tornado::test {
 namespace {
@@ -339,14 +342,16 @@ Task<> answers(IOStream stream) {
     co_await stream.flush(10ms);
   }
 }
-Task<> converses(Simulation&) {
+Task<> converse(IOStream first, IOStream second) {
   const Local local;
-  FdPair pair = make_socket_pair();
-  IOStream first(std::move(pair.first), small_room);
-  IOStream second(std::move(pair.second), small_room);
   const auto ask = [&] { return asks(first); };
   const auto answer = [&] { return answers(std::move(second)); };
   (void)co_await multi(until_it_ends(ask), until_it_ends(answer));
+}
+Task<> converses(Simulation&) {
+  FdPair pair = make_socket_pair();
+  return converse(IOStream(std::move(pair.first), small_room),
+                  IOStream(std::move(pair.second), small_room));
 }
 Task<> serves(Simulation& simulation) {
   const Local local;
@@ -364,27 +369,70 @@ Task<> serves(Simulation& simulation) {
   co_await server.drain();
 }
 
-constexpr std::array all{
-    Scenario{"sleeps", sleeps},
-    Scenario{"has_children", has_children},
-    Scenario{"has_deadlines", has_deadlines},
-    Scenario{"cleans_up", cleans_up},
-    Scenario{"has_a_group", has_a_group},
-    Scenario{"waits_for_descriptors", waits_for_descriptors},
-    Scenario{"shares_a_lock", shares_a_lock},
-    Scenario{"passes_items", passes_items},
-    Scenario{"iterates", iterates},
-    Scenario{"takes_from_a_generator", takes_from_a_generator},
-    Scenario{"notifies", notifies},
-    Scenario{"sends_messages", sends_messages},
-    Scenario{"gets_results", gets_results},
-    Scenario{"awaits_another_library", awaits_another_library},
-    Scenario{"hears_signals", hears_signals},
-    Scenario{"asks_for_tokens", asks_for_tokens},
-    Scenario{"converses", converses},
-    Scenario{"serves", serves},
-    Scenario{"uses_threads", uses_threads, true},
-    Scenario{"has_a_process", has_a_process, true},
+#if defined(TORNADO_TLS_ENDS)
+const SSLContext& servers(TLSVersion version) {
+  static const SSLContext contexts[] = {
+      SSLContext::for_server(server_options(TLSVersion::tls1_2)),
+      SSLContext::for_server(server_options())};
+  return contexts[static_cast<int>(version)];
+}
+const SSLContext& clients() {
+  static const SSLContext context = SSLContext::for_client(client_options());
+  return context;
+}
+template <TLSVersion version>
+Task<> converses_over_tls(Simulation&) {
+  FdPair pair = make_socket_pair();
+  return converse(
+      SSLIOStream(std::move(pair.first), clients(), "localhost", small_room),
+      SSLIOStream(std::move(pair.second), servers(version), {}, small_room));
+}
+Task<> asks_for_tls(IOStream plain) {
+  const Local local;
+  plain.write("begin\n");
+  SSLIOStream stream = co_await start_tls(std::move(plain), clients(), "localhost");
+  co_await asks(stream);
+}
+Task<> answers_with_tls(IOStream plain) {
+  const Local local;
+  EXPECT_EQ(co_await plain.read_until("\n", {.timeout = 10ms}), "begin\n");
+  SSLIOStream stream =
+      co_await start_tls(std::move(plain), servers(TLSVersion::tls1_3));
+  co_await stream.wait_for_handshake();
+  co_await answers(std::move(stream));
+}
+Task<> starts_tls(Simulation&) {
+  const Local local;
+  FdPair pair = make_socket_pair();
+  IOStream first(std::move(pair.first), small_room);
+  IOStream second(std::move(pair.second), small_room);
+  const auto ask = [&] { return asks_for_tls(std::move(first)); };
+  const auto answer = [&] { return answers_with_tls(std::move(second)); };
+  (void)co_await multi(until_it_ends(ask), until_it_ends(answer));
+}
+#endif
+
+constexpr std::array all {
+  Scenario{"sleeps", sleeps}, Scenario{"has_children", has_children},
+      Scenario{"has_deadlines", has_deadlines}, Scenario{"cleans_up", cleans_up},
+      Scenario{"has_a_group", has_a_group},
+      Scenario{"waits_for_descriptors", waits_for_descriptors},
+      Scenario{"shares_a_lock", shares_a_lock}, Scenario{"passes_items", passes_items},
+      Scenario{"iterates", iterates},
+      Scenario{"takes_from_a_generator", takes_from_a_generator},
+      Scenario{"notifies", notifies}, Scenario{"sends_messages", sends_messages},
+      Scenario{"gets_results", gets_results},
+      Scenario{"awaits_another_library", awaits_another_library},
+      Scenario{"hears_signals", hears_signals},
+      Scenario{"asks_for_tokens", asks_for_tokens}, Scenario{"converses", converses},
+      Scenario{"serves", serves},
+#if defined(TORNADO_TLS_ENDS)
+      Scenario{"converses over TLS 1.2", converses_over_tls<TLSVersion::tls1_2>, true},
+      Scenario{"converses over TLS 1.3", converses_over_tls<TLSVersion::tls1_3>, true},
+      Scenario{"starts_tls", starts_tls, true},
+#endif
+      Scenario{"uses_threads", uses_threads, true},
+      Scenario{"has_a_process", has_a_process, true},
 };
 
 }  // namespace

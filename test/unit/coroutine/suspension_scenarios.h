@@ -22,7 +22,7 @@ class Local {
 struct Scenario {
   const char* name;
   Task<> (*make)(Simulation&);
-  bool costly = false;  // it has children, or threads
+  bool costly = false;  // it has children, threads, or handshakes
 };
 
 /// For every primitive that a task can wait for.

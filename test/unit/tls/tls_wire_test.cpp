@@ -13,6 +13,7 @@
 #include "stream/stream_transport.h"
 #include "support/pollers.h"
 #include "support/sanitizers.h"
+#include "support/scale.h"
 #include "support/wait.h"
 #include "tls_ends.h"
 #include "tornado/gen.h"
@@ -91,31 +92,79 @@ void refuse_to_linger(const IOStream& stream) {
 
 enum class Cut { end, reset };
 
+enum class ReadBy { close, until, until_view, match, bytes, some, into };
+constexpr int ways_to_read = 7;
+
+/// Up to a line of ten bytes, or the rest.
+Task<std::string> read_by(ReadBy way, IOStream& stream) {
+  switch (way) {
+    case ReadBy::close:
+      co_return co_await stream.read_until_close();
+    case ReadBy::until:
+      co_return co_await stream.read_until("\n");
+    case ReadBy::until_view: {
+      const std::string_view got = co_await stream.read_until_view("\n");
+      co_return std::string(got);
+    }
+    case ReadBy::match:
+      co_return co_await stream.read_until_match([](std::string_view there) {
+        const std::size_t found = there.find('\n');
+        return found == there.npos ? found : found + 1;
+      });
+    case ReadBy::bytes:
+      co_return co_await stream.read_bytes(10);
+    case ReadBy::some:
+      co_return co_await stream.read_some();
+    default: {
+      std::string room(10, '\0');
+      (void)co_await stream.read_into(room);
+      co_return room;
+    }
+  }
+}
+
 class TLSCut : public testing::TestWithParam<std::tuple<TLSVersion, Cut>> {
  protected:
   struct Outcome {
     bool whole = false;  // the wire withheld nothing
     bool clean = false;  // the client took it for the end
+    bool established = false;
     std::string got;
   };
 
-  static std::string payload() { return std::string(100, 'a') + std::string(100, 'b'); }
+  static std::string payload() {
+    std::string lines;
+    for (char letter = 'a'; letter < 'a' + 20; ++letter) {
+      lines += std::string(9, letter) + "\n";
+    }
+    return lines;
+  }
 
-  Outcome play(std::size_t most) {
+  Outcome play(std::size_t most, ReadBy way) {
+    SCOPED_TRACE(testing::Message() << "cut after " << most << " bytes, read by "
+                                    << static_cast<int>(way));
+    ++cuts;
     Wire wire(loop);
     Outcome outcome;
-    loop.run_sync(converse(wire, most, outcome), patience);
+    loop.run_sync(converse(wire, most, way, outcome), patience);
+    EXPECT_TRUE(payload().starts_with(outcome.got));
+    if (outcome.clean) {
+      EXPECT_TRUE(outcome.whole);
+      EXPECT_EQ(outcome.got, payload());
+    }
     return outcome;
   }
 
+  int cuts = 0;
+
  private:
-  Task<void> converse(Wire& wire, std::size_t most, Outcome& outcome) {
+  Task<void> converse(Wire& wire, std::size_t most, ReadBy way, Outcome& outcome) {
     TaskGroup ends(loop);
     ends.start(serve(SSLIOStream(std::move(wire.server), loop, of_server)));
     ends.start(forward_all(*wire.at_client, *wire.at_server));
     ends.start(cut_after(wire, most, outcome));
     ends.start(read(SSLIOStream(std::move(wire.client), loop, of_client, "localhost"),
-                    outcome));
+                    way, outcome));
     co_await ends.join();
   }
 
@@ -142,13 +191,19 @@ class TLSCut : public testing::TestWithParam<std::tuple<TLSVersion, Cut>> {
     outcome.whole = withheld.empty();
   }
 
-  static Task<void> read(SSLIOStream stream, Outcome& outcome) {
+  static Task<void> read(SSLIOStream stream, ReadBy way, Outcome& outcome) {
     try {
-      outcome.got = co_await stream.read_until_close();
+      bool more = true;
+      while (more) {
+        outcome.got += co_await read_by(way, stream);
+        more = way != ReadBy::close;
+      }
       outcome.clean = true;
     } catch (const StreamClosedError& error) {
-      EXPECT_TRUE(error.real_error());
+      outcome.clean = !error.real_error();
+      EXPECT_EQ(stream.error(), error.real_error());
     }
+    outcome.established = stream.version() != "";
   }
 
   IOLoop loop;
@@ -168,18 +223,21 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_P(TLSCut, is_never_taken_for_the_end) {
   const std::size_t step =
       under_address_sanitizer() || under_thread_sanitizer() ? 9 : 1;
+  // Within the handshake the ways take turns: what they read begins after it.
+  const bool all_ways = scaled(2) > 2;
   int whole = 0;
   // The length differs by a few bytes, as signatures do.
   for (std::size_t most = 0; whole < 10; most += step) {
-    const Outcome outcome = play(most);
+    const Outcome outcome = play(most, static_cast<ReadBy>(most % ways_to_read));
     if (outcome.whole) ++whole;
-    if (outcome.clean) {
-      EXPECT_TRUE(outcome.whole) << "cut after " << most << " bytes";
-      EXPECT_EQ(outcome.got, payload());
+    for (int i = 1; (outcome.established || all_ways) && i < ways_to_read; ++i) {
+      play(most,
+           static_cast<ReadBy>((most + static_cast<std::size_t>(i)) % ways_to_read));
     }
     ASSERT_LT(most, 10000u);
     if (HasFailure()) return;
   }
+  RecordProperty("cuts", cuts);
 }
 
 /// Two ends, and what they say.
@@ -436,6 +494,54 @@ TEST_P(TLSWire, closes_at_a_flood_of_updates_of_the_key) {
   });
 }
 
+/// The bytes that hexadecimal digits tell.
+std::string bytes_of(std::string_view digits) {
+  std::string bytes;
+  for (std::size_t at = 0; at + 1 < digits.size(); at += 2) {
+    bytes +=
+        static_cast<char>(std::stoi(std::string(digits.substr(at, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+std::vector<std::string>& keys_of_test() {
+  static std::vector<std::string> keys;
+  return keys;
+}
+
+TEST_P(TLSWire, carries_no_key_and_no_plain_text) {
+  keys_of_test().clear();
+  Wire wire(loop);
+  server.emplace(std::move(wire.server), loop, servers(GetParam()));
+  client.emplace(std::move(wire.client), loop, clients(), "localhost");
+  auto* const ssl = static_cast<SSL*>(client->native_handle());
+  // "LABEL random key", in hexadecimal digits.
+  SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), [](const SSL*, const char* line) {
+    const std::string text(line);
+    keys_of_test().push_back(text.substr(text.rfind(' ') + 1));
+  });
+  std::string record;
+  play([&]() -> Task<void> {
+    TaskGroup ends(loop);
+    ends.start(forward_all(*wire.at_client, *wire.at_server, 100, &record));
+    ends.start(forward_all(*wire.at_server, *wire.at_client, 100, &record));
+    client->write("plain question\n");
+    EXPECT_EQ(co_await server->read_until("\n"), "plain question\n");
+    server->write("plain answer\n");
+    ends.start(server->finish());
+    EXPECT_EQ(co_await client->read_until_close(), "plain answer\n");
+    client->close();
+    co_await ends.join();
+  });
+  EXPECT_GT(record.size(), 500u);
+  EXPECT_EQ(record.find("plain"), record.npos);
+  EXPECT_FALSE(keys_of_test().empty());
+  for (const std::string& key : keys_of_test()) {
+    EXPECT_EQ(record.find(key), record.npos);
+    EXPECT_EQ(record.find(bytes_of(key).substr(0, 16)), record.npos);
+  }
+}
+
 /// A dialogue that begins in plain text, over a wire that cuts it into pieces.
 class StartTLS : public testing::TestWithParam<std::tuple<TLSVersion, std::size_t>> {
  protected:
@@ -519,22 +625,95 @@ Task<std::error_code> error_of_tls(IOStream plain, SSLContext context,
   co_return std::error_code();
 }
 
-Task<void> inject(IOStream plain) {
+Task<void> inject(IOStream plain, SSLContext context) {
   plain.write("begin\nMAIL FROM: <attacker>\r\n");
-  const auto error = co_await error_of_tls(std::move(plain), clients(), "localhost");
+  const auto error =
+      co_await error_of_tls(std::move(plain), std::move(context), "localhost");
   EXPECT_TRUE(error);
 }
 
-Task<void> expect_refusal(IOStream plain, TLSVersion version) {
+Task<void> expect_refusal(IOStream plain, SSLContext context) {
   EXPECT_EQ(co_await plain.read_until("\n"), "begin\n");
-  const auto error = co_await error_of_tls(std::move(plain), servers(version), "");
+  const auto error =
+      co_await error_of_tls(std::move(plain), std::move(context), "localhost");
   EXPECT_EQ(error.category(), tls_category());
 }
 
 TEST_P(StartTLS, gives_no_reader_what_was_injected_before_it) {
   const TLSVersion version = std::get<0>(GetParam());
-  play(inject,
-       [=](IOStream plain) { return expect_refusal(std::move(plain), version); });
+  play([](IOStream plain) { return inject(std::move(plain), clients()); },
+       [=](IOStream plain) {
+         return expect_refusal(std::move(plain), servers(version));
+       });
+}
+
+TEST_P(StartTLS, gives_no_reader_what_a_server_has_injected) {
+  const TLSVersion version = std::get<0>(GetParam());
+  play([=](IOStream plain) { return expect_refusal(std::move(plain), clients()); },
+       [=](IOStream plain) { return inject(std::move(plain), servers(version)); });
+}
+
+/// As StartTLS, over a wire that forwards so many bytes of each direction first, and
+/// the rest when these were read.
+class StartTLSSplit : public testing::TestWithParam<std::tuple<TLSVersion, bool>> {
+ protected:
+  /// False if there are no more bytes.
+  bool play(std::size_t split) {
+    SCOPED_TRACE(testing::Message() << "split after " << split << " bytes");
+    Wire wire(loop);
+    most_ = 0;
+    loop.run_sync(converse(wire, split), patience);
+    return most_ > split;
+  }
+
+ private:
+  Task<void> converse(Wire& wire, std::size_t split) {
+    const auto [version, server_begins] = GetParam();
+    const SSLContext server = servers(version);
+    const SSLContext client = clients();
+    IOStream at_client(std::move(wire.client), loop);
+    IOStream at_server(std::move(wire.server), loop);
+    TaskGroup ends(loop);
+    ends.start(pass(*wire.at_client, *wire.at_server, split));
+    ends.start(pass(*wire.at_server, *wire.at_client, split));
+    ends.start(ask(std::move(at_client), server_begins ? server : client, "localhost"));
+    ends.start(
+        answer(std::move(at_server), server_begins ? client : server, "localhost"));
+    co_await ends.join();
+  }
+
+  Task<void> pass(IOStream& from, IOStream& to, std::size_t split) {
+    std::string record;
+    const bool ended = co_await forward(from, to, split, split, &record);
+    for (int i = 0; i < 3; ++i) co_await moment();
+    if (ended) {
+      co_await end_output(to);
+    } else {
+      co_await forward_all(from, to, 64 << 10, &record);
+    }
+    most_ = (std::max)(most_, record.size());
+  }
+
+  IOLoop loop;
+  std::size_t most_ = 0;  // of both directions
+};
+INSTANTIATE_TEST_SUITE_P(
+    , StartTLSSplit,
+    testing::Combine(testing::Values(TLSVersion::tls1_2, TLSVersion::tls1_3),
+                     testing::Bool()),
+    [](const testing::TestParamInfo<std::tuple<TLSVersion, bool>>& test) {
+      const bool old = std::get<0>(test.param) == TLSVersion::tls1_2;
+      return std::string(old ? "tls1_2" : "tls1_3") +
+             (std::get<1>(test.param) ? "_of_a_server" : "_of_a_client");
+    });
+
+TEST_P(StartTLSSplit, loses_no_byte_wherever_the_bytes_are_split) {
+  const std::size_t step =
+      under_address_sanitizer() || under_thread_sanitizer() ? 9 : 1;
+  std::size_t split = 0;
+  while (play(split) && !HasFailure()) split += step;
+  RecordProperty("splits", static_cast<int>(split));
+  EXPECT_GT(split, 500u);
 }
 
 TEST_P(StartTLS, is_refused_while_a_task_reads) {
