@@ -165,6 +165,13 @@ TEST_P(EachStream, may_be_moved_under_its_own_read) {
   });
 }
 
+TEST_P(EachStream, that_was_moved_from_may_be_aborted) {
+  connect();
+  const IOStream moved = std::move(*first);
+  first->abort();
+  EXPECT_FALSE(moved.closed());
+}
+
 TEST_P(EachStream, outlives_its_loop) {
   auto own = std::make_unique<IOLoop>(LoopOptions{.poller = std::get<1>(GetParam())});
   const FdPair ends = make_pipe();
