@@ -138,7 +138,13 @@ class TORNADO_API TaskScheduler {
   void withdraw(TaskFrame& frame) noexcept;
   void stop_later(StopRequest& stop) noexcept;
   /// Whether a task that does not suspend may go on, or must let the loop look first.
-  [[nodiscard]] bool may_go_on() noexcept { return --budget_ > 0; }
+  [[nodiscard]] bool may_go_on(int cost = usual_cost) noexcept {
+    return (budget_ -= cost) > 0;
+  }
+  /// The await that follows costs as much as others.
+  void spend() noexcept {
+    if (budget_ > 0) budget_ -= usual_cost;
+  }
   /// The chain that runs ends at this frame; null if none runs.
   [[nodiscard]] TaskFrame* running() const noexcept { return running_; }
   /// The loop owns the task alone, and reports its exception.
@@ -202,7 +208,8 @@ class TORNADO_API TaskScheduler {
     const std::uint64_t size = size_.load(std::memory_order_relaxed);
     size_.store(size + static_cast<std::uint64_t>(by), std::memory_order_relaxed);
   }
-  static constexpr int budget = 256;
+  static constexpr int usual_cost = 8;
+  static constexpr int budget = 256 * usual_cost;
   static constexpr int most_nested = 4;
 
   IOLoop& loop_;

@@ -61,6 +61,10 @@ struct ReadOptions {
   std::optional<Delay> timeout = {};
 };
 
+namespace detail {
+inline constexpr ReadOptions usual_read;
+}
+
 struct FinishLimits {
   Delay in_all = std::chrono::seconds(30);
   Delay without_a_byte = std::chrono::seconds(5);
@@ -114,29 +118,32 @@ class TORNADO_API IOStream {
   /// task waits.
   /// @{
   /// Up to and with `delimiter`, which is not empty.
-  [[nodiscard]] detail::StringRead read_until(std::string delimiter,
-                                              const ReadOptions& options = {});
-  [[nodiscard]] detail::ViewRead read_until_view(std::string delimiter,
-                                                 const ReadOptions& options = {});
+  [[nodiscard]] detail::StringRead read_until(
+      std::string_view delimiter, const ReadOptions& options = detail::usual_read);
+  [[nodiscard]] detail::ViewRead read_until_view(
+      std::string_view delimiter, const ReadOptions& options = detail::usual_read);
   /// As many bytes as `matcher` says of the bytes that are there, or more bytes if it
   /// says npos. It is asked again each time more have arrived. The read throws what it
   /// throws. It must not use the stream.
-  [[nodiscard]] detail::StringRead read_until_match(detail::ReadMatcher matcher,
-                                                    const ReadOptions& options = {});
+  [[nodiscard]] detail::StringRead read_until_match(
+      detail::ReadMatcher matcher, const ReadOptions& options = detail::usual_read);
   /// Exactly `count` bytes.
-  [[nodiscard]] detail::StringRead read_bytes(std::size_t count,
-                                              std::optional<Delay> timeout = {});
+  [[nodiscard]] detail::StringRead read_bytes(
+      std::size_t count, const std::optional<Delay>& timeout = detail::no_timeout);
   /// What is there, one byte at least and `most` at most.
-  [[nodiscard]] detail::StringRead read_some(std::size_t most = 64 << 10,
-                                             std::optional<Delay> timeout = {});
-  [[nodiscard]] detail::ViewRead read_some_view(std::size_t most = 64 << 10,
-                                                std::optional<Delay> timeout = {});
+  [[nodiscard]] detail::StringRead read_some(
+      std::size_t most = 64 << 10,
+      const std::optional<Delay>& timeout = detail::no_timeout);
+  [[nodiscard]] detail::ViewRead read_some_view(
+      std::size_t most = 64 << 10,
+      const std::optional<Delay>& timeout = detail::no_timeout);
   /// Fills `room`. The bytes are written into it when the task goes on.
-  [[nodiscard]] detail::IntoRead read_into(std::span<char> room,
-                                           std::optional<Delay> timeout = {});
+  [[nodiscard]] detail::IntoRead read_into(
+      std::span<char> room, const std::optional<Delay>& timeout = detail::no_timeout);
   /// Everything until the end of input. Throws after a connection that broke off; what
   /// had arrived can still be read then.
-  [[nodiscard]] detail::StringRead read_until_close(std::optional<Delay> timeout = {});
+  [[nodiscard]] detail::StringRead read_until_close(
+      const std::optional<Delay>& timeout = detail::no_timeout);
   /// @}
 
   /// @name Writing
@@ -146,9 +153,11 @@ class TORNADO_API IOStream {
   /// room: until at most StreamOptions::write_room bytes are unsent. Throws
   /// StreamClosedError or StreamBufferFullError, and has taken nothing then. After a
   /// timeout the stream is closed.
-  detail::SentWait write(std::string_view bytes, std::optional<Delay> timeout = {});
+  detail::SentWait write(std::string_view bytes,
+                         const std::optional<Delay>& timeout = detail::no_timeout);
   /// Waits until the kernel has everything that was written.
-  [[nodiscard]] detail::SentWait flush(std::optional<Delay> timeout = {});
+  [[nodiscard]] detail::SentWait flush(
+      const std::optional<Delay>& timeout = detail::no_timeout);
   /// Sends what was written, also while it waits, and then the end of output. Reading
   /// goes on. A POSIX pipe is closed instead.
   [[nodiscard]] Task<void> shutdown_write();

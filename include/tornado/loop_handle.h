@@ -23,7 +23,8 @@ template <class T>
 class Task;
 namespace detail {
 class Arrival;
-}
+class StreamCore;
+}  // namespace detail
 
 /// A callable that a signal handler may post: it is copied byte by byte into memory
 /// that the loop has allocated beforehand.
@@ -80,6 +81,7 @@ class TORNADO_API LoopHandle {
 
  private:
   friend class IOLoop;
+  friend class detail::StreamCore;
   explicit LoopHandle(std::shared_ptr<Mailbox> mailbox) noexcept
       : mailbox_(std::move(mailbox)) {}
   bool post_from_signal(void (*invoke)(void*), const void* bytes,

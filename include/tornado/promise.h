@@ -58,7 +58,12 @@ class LeafAwait {
     TaskFrame& frame = *leaf_.frame;
     if (frame.scope->cancelled()) return leaf_.over = leaf_.cancelled = true;
     leaf_.over = leaf_.ready();
-    return leaf_.over && frame.scope->scheduler()->may_go_on();
+    TaskScheduler& scheduler = *frame.scope->scheduler();
+    if constexpr (requires { L::cost; }) {
+      return leaf_.over && scheduler.may_go_on(L::cost);
+    } else {
+      return leaf_.over && scheduler.may_go_on();
+    }
   }
   void await_suspend(std::coroutine_handle<>) {
     TaskFrame& frame = *leaf_.frame;

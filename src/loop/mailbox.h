@@ -52,6 +52,10 @@ class Mailbox {
     const std::thread::id runner = runner_.load(std::memory_order_relaxed);
     return runner != std::thread::id() && runner != std::this_thread::get_id();
   }
+  /// Whether this thread may use the loop now.
+  [[nodiscard]] bool usable_here() const noexcept {
+    return !closed() && !runs_elsewhere();
+  }
   /// Null once the loop is closed.
   [[nodiscard]] IOLoop* loop() const noexcept {
     return closed_.load() ? nullptr : owner();

@@ -2,6 +2,7 @@
 #include "tornado/iostream.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "loop/pending_calls.h"
@@ -15,7 +16,7 @@
 namespace tornado {
 namespace {
 
-using detail::ReadRequest;
+using detail::StreamAct;
 using detail::StreamCore;
 
 std::string closed_text(const std::error_code& real) {
@@ -40,29 +41,11 @@ void set_keepalive(NativeFd socket, const KeepAlive& how) noexcept {
   set(keepalive_probes, how.probes);
 }
 
-ReadRequest up_to(std::string delimiter, const ReadOptions& options) {
-  if (delimiter.empty()) {
-    throw_error(std::make_error_code(std::errc::invalid_argument),
-                "read_until: the delimiter is empty");
-  }
-  ReadRequest request(ReadRequest::Kind::until);
-  request.max_bytes = options.max_bytes;
-  request.delimiter = std::move(delimiter);
-  return request;
-}
-
-ReadRequest bytes(std::size_t count, bool partial = false) {
-  ReadRequest request(ReadRequest::Kind::bytes);
-  request.bytes = count;
-  request.partial = partial;
-  return request;
-}
-
 /// Sends what was written, also while it waits, and what ends the output of a filter.
-Task<void> send_all(StreamCore& core, const char* act, std::optional<TimePoint> end) {
+Task<void> send_all(StreamCore& core, StreamAct act, std::optional<TimePoint> end) {
   const auto left = [&core, act, end]() -> std::optional<Delay> {
     if (!end) return std::nullopt;
-    return *end - core.check(act).loop().time();
+    return *end - core.check(name_of(act)).loop().time();
   };
   if (core.connecting()) co_await detail::ConnectWait(core, left(), act);
   do {
@@ -75,7 +58,7 @@ Task<void> send_all(StreamCore& core, const char* act, std::optional<TimePoint> 
 /// False at the end of input, and when the time has passed.
 Task<bool> discard_input(StreamCore& core, Delay time) {
   try {
-    (void)co_await detail::ViewRead(core, "finish", bytes(block_size, true), time);
+    (void)co_await detail::ViewRead(core, StreamAct::finish, block_size, time);
     co_return true;
   } catch (const StreamClosedError&) {
     co_return false;
@@ -98,7 +81,7 @@ namespace detail {
 Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits) {
   const TimePoint end = limits.in_all.after(core->check("finish").loop().time());
   core->discard_input();  // a peer that still sends may not read before it has
-  co_await send_all(*core, "finish", end);
+  co_await send_all(*core, StreamAct::finish, end);
   bool more = !core->stop_sending();
   while (more) {
     const auto left = end - core->check("finish").loop().time();
@@ -108,44 +91,45 @@ Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits) {
   core->close({});
 }
 
-StreamWait::StreamWait(StreamCore& core, const char* act,
-                       std::optional<Delay> timeout) noexcept
-    : core_(&core), act_(act), timeout_(timeout) {
-  core.add(*this);
+const char* name_of(StreamAct act) noexcept {
+  static constexpr std::array names = {"connect",        "wait_for_handshake",
+                                       "read_until",     "read_until_match",
+                                       "read_bytes",     "read_some",
+                                       "read_into",      "read_until_close",
+                                       "write",          "flush",
+                                       "shutdown_write", "finish",
+                                       "drain"};
+  return names[static_cast<std::size_t>(act)];
 }
 
 StreamWait::StreamWait(StreamWait&& other) noexcept
-    : core_(other.core_), act_(other.act_), timeout_(other.timeout_) {
+    : core_(other.core_), timeout_(other.timeout_), act_(other.act_) {
   if (core_) core_->add(*this);
 }
 
-StreamWait::~StreamWait() {
-  if (core_) core_->forget(*this);
+void StreamWait::forget() noexcept {
+  core_->forget(*this);
 }
 
 bool StreamWait::withdraw() noexcept {
   if (core_) core_->forget(*this);
   core_ = nullptr;
+  engaged_ = false;
   return true;
 }
 
 std::string StreamWait::describe() const {
-  return core_ ? act_on(act_, core_->fileno()) : act_;
+  return core_ ? act_on(name_of(act_), core_->fileno()) : name_of(act_);
 }
 
 void StreamWait::prepare() {
-  if (!core_) throw StreamClosedError();
-  const TaskScheduler& tasks = core_->check(act_);
-  if (frame && frame->scope->scheduler() != &tasks) {
-    throw_error(Errc::wrong_thread, act_);
-  }
+  (void)StreamCore::of(*this);
 }
 
-void StreamWait::start(PendingCall& call) {
+void StreamWait::begin_call() {
   prepare();
-  call_ = &call;
-  begun_ = true;
-  PendingCalls::of(core_->loop().open_loop(act_)).expect(call);
+  begun_ = engaged_ = true;
+  PendingCalls::of(core_->loop().open_loop(name_of(act_))).expect(*call());
   if (try_now()) {
     core_->complete(*this);
   } else {
@@ -154,56 +138,20 @@ void StreamWait::start(PendingCall& call) {
 }
 
 void StreamWait::begin() {
-  begun_ = true;
+  begun_ = engaged_ = true;
   core_->watch();
-  if (!timeout_) return;
-  timer_ = core_->loop().open_loop(act_).call_later(
-      *timeout_, [this] { core_->on_timeout(*this); });
+  if (timeout_.get() == never.get()) return;
+  timer_ = core_->loop().open_loop(name_of(act_)).call_later(timeout_, [this] {
+    core_->on_timeout(*this);
+  });
 }
 
-void StreamWait::check_granted() const {
-  if (core_ && state_ == State::granted) return;
-  if (failure_) std::rethrow_exception(failure_);
-  if (state_ == State::timed_out) throw_error(Errc::timed_out, act_);
+void StreamWait::throw_failure() const {
+  if (state_ == State::timed_out) throw_error(Errc::timed_out, name_of(act_));
   throw StreamClosedError(core_ ? core_->error() : std::error_code());
 }
 
-ReadWait::ReadWait(StreamCore& core, const char* act, ReadRequest request,
-                   std::optional<Delay> timeout) noexcept
-    : StreamWait(core, act, timeout), request_(std::move(request)) {}
-
-void ReadWait::prepare() {
-  StreamWait::prepare();
-  core_->start_read(*this);
-}
-
-bool ReadWait::ready() {
-  prepare();
-  return core_->try_read(*this);
-}
-
-bool ReadWait::try_now() noexcept {
-  try {
-    return core_->try_read(*this);
-  } catch (...) {
-    failure_ = std::current_exception();
-    state_ = State::failed;
-    return true;
-  }
-}
-
-std::string_view ReadWait::take() {
-  if (!core_) throw StreamClosedError();
-  core_->end_read(*this);
-  check_granted();
-  return core_->take(granted_);
-}
-
-void ReadWait::release_memory() noexcept {
-  core_->release_memory();
-}
-
-bool SentWait::ready() {
+bool SentWait::look() {
   if (core_ && core_->try_sent(*this)) return true;
   prepare();
   return false;
@@ -269,62 +217,61 @@ detail::ConnectWait IOStream::connect(const SocketAddress& address,
   return {*core_, timeout};
 }
 
-detail::StringRead IOStream::read_until(std::string delimiter,
+detail::StringRead IOStream::read_until(std::string_view delimiter,
                                         const ReadOptions& options) {
-  return {*core_, "read_until", up_to(std::move(delimiter), options), options.timeout};
+  return {*core_, delimiter, options.max_bytes, options.timeout};
 }
 
-detail::ViewRead IOStream::read_until_view(std::string delimiter,
+detail::ViewRead IOStream::read_until_view(std::string_view delimiter,
                                            const ReadOptions& options) {
-  return {*core_, "read_until", up_to(std::move(delimiter), options), options.timeout};
+  return {*core_, delimiter, options.max_bytes, options.timeout};
 }
 
 detail::StringRead IOStream::read_until_match(detail::ReadMatcher matcher,
                                               const ReadOptions& options) {
-  ReadRequest request(ReadRequest::Kind::matching);
-  request.max_bytes = options.max_bytes;
-  request.matcher = std::move(matcher);
-  return {*core_, "read_until_match", std::move(request), options.timeout};
+  return {*core_, std::make_unique<detail::ReadMatcher>(std::move(matcher)),
+          options.max_bytes, options.timeout};
 }
 
 detail::StringRead IOStream::read_bytes(std::size_t count,
-                                        std::optional<Delay> timeout) {
-  return {*core_, "read_bytes", bytes(count), timeout};
+                                        const std::optional<Delay>& timeout) {
+  return {*core_, StreamAct::read_bytes, count, timeout};
 }
 
-detail::StringRead IOStream::read_some(std::size_t most, std::optional<Delay> timeout) {
-  return {*core_, "read_some", bytes(most, true), timeout};
+detail::StringRead IOStream::read_some(std::size_t most,
+                                       const std::optional<Delay>& timeout) {
+  return {*core_, StreamAct::read_some, most, timeout};
 }
 
 detail::ViewRead IOStream::read_some_view(std::size_t most,
-                                          std::optional<Delay> timeout) {
-  return {*core_, "read_some", bytes(most, true), timeout};
+                                          const std::optional<Delay>& timeout) {
+  return {*core_, StreamAct::read_some, most, timeout};
 }
 
 detail::IntoRead IOStream::read_into(std::span<char> room,
-                                     std::optional<Delay> timeout) {
-  return {*core_, "read_into", room.data(), bytes(room.size()), timeout};
+                                     const std::optional<Delay>& timeout) {
+  return {*core_, room, timeout};
 }
 
-detail::StringRead IOStream::read_until_close(std::optional<Delay> timeout) {
-  return {*core_, "read_until_close", ReadRequest(ReadRequest::Kind::until_close),
-          timeout};
+detail::StringRead IOStream::read_until_close(const std::optional<Delay>& timeout) {
+  return {*core_, StreamAct::read_until_close, 0, timeout};
 }
 
-detail::SentWait IOStream::write(std::string_view bytes, std::optional<Delay> timeout) {
-  const std::uint64_t written = core_->write(bytes);
-  const std::uint64_t room = core_->options().write_room;
-  return {*core_, "write", written > room ? written - room : 0, timeout};
+detail::SentWait IOStream::write(std::string_view bytes,
+                                 const std::optional<Delay>& timeout) {
+  StreamCore& core = *core_;
+  if (core.gather(bytes)) return detail::SentWait(core);
+  return core.send(bytes, timeout);
 }
 
-detail::SentWait IOStream::flush(std::optional<Delay> timeout) {
-  return {*core_, "flush", core_->written(), timeout};
+detail::SentWait IOStream::flush(const std::optional<Delay>& timeout) {
+  return {*core_, StreamAct::flush, core_->written(), timeout};
 }
 
 // The stream may be moved or destroyed before these begin, and while they wait.
 Task<void> IOStream::shutdown_write() {
   constexpr auto run = [](std::shared_ptr<StreamCore> core) -> Task<void> {
-    co_await send_all(*core, "shutdown_write", {});
+    co_await send_all(*core, StreamAct::shutdown_write, {});
     if (core->closed()) throw StreamClosedError(core->error());
     if (const std::error_code error = core->stop_sending()) {
       throw StreamClosedError(error);
@@ -338,7 +285,7 @@ Task<void> IOStream::finish(FinishLimits limits) {
 }
 
 detail::ConnectWait IOStream::wait_for_handshake(std::optional<Delay> timeout) {
-  return {*core_, timeout, "wait_for_handshake"};
+  return {*core_, timeout, StreamAct::wait_for_handshake};
 }
 
 void IOStream::set_filter(std::shared_ptr<StreamFilter> filter) {

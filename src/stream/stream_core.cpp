@@ -44,7 +44,10 @@ StreamCore::StreamCore(UniqueFd fd, IOLoop& loop,
     : loop_(loop.handle()),
       fd_(std::move(fd)),
       transport_(std::move(transport)),
-      options_(options) {}
+      max_buffer_size_(options.max_buffer_size),
+      max_write_buffer_size_(options.max_write_buffer_size),
+      write_room_(options.write_room),
+      half_open_(options.half_open) {}
 
 StreamCore::~StreamCore() {
   end();
@@ -56,8 +59,12 @@ void StreamCore::end() noexcept {
   while (waits_.linked()) {
     auto& wait = static_cast<StreamWait&>(*waits_.next);
     wait.core_ = nullptr;
-    wait.unlink();
-    if (wait.call_) wait.call_->drop();
+    wait.engaged_ = false;
+    if (wait.state_ == StreamWait::State::granted) {
+      wait.state_ = StreamWait::State::failed;
+    }
+    static_cast<ListLink<StreamWait>&>(wait).unlink();
+    if (PendingCall* const call = wait.call()) call->drop();
   }
 }
 
@@ -67,6 +74,20 @@ TaskScheduler& StreamCore::check(const char* act) const {
   TaskScheduler& tasks = TaskScheduler::of(*loop);
   tasks.check_thread(act);
   return tasks;
+}
+
+StreamCore& StreamCore::of(const StreamWait& wait) {
+  StreamCore* const core = wait.core_;
+  if (!core) throw StreamClosedError();
+  if (!core->usable_here() || (wait.frame && !core->runs(*wait.frame))) {
+    core->refuse(wait.act_);
+  }
+  return *core;
+}
+
+void StreamCore::refuse(StreamAct act) const {
+  check(name_of(act));
+  throw_error(Errc::wrong_thread, name_of(act));
 }
 
 // Connecting.
@@ -148,8 +169,10 @@ void StreamCore::complete(StreamWait& wait, Resume resume) noexcept {
 }
 
 void StreamCore::go_on(StreamWait& wait, Resume resume) noexcept {
-  if (!wait.call_) return (wait.*resume)();
-  if (IOLoop* const loop = loop_.loop()) PendingCalls::of(*loop).call_soon(*wait.call_);
+  if (wait.frame) return (wait.*resume)();
+  if (IOLoop* const loop = loop_.loop()) {
+    PendingCalls::of(*loop).call_soon(*wait.call());
+  }
 }
 
 /// Goes on with those whose time has come. None of them runs here.
@@ -166,7 +189,7 @@ void StreamCore::settle_waits() noexcept {
 void StreamCore::forget(StreamWait& wait) noexcept {
   if (wait.timer_) stop_timer(wait.timer_);
   if (reader_ == &wait) reader_ = nullptr;
-  wait.unlink();
+  static_cast<ListLink<StreamWait>&>(wait).unlink();
   if (held()) update_interest_or_close();
 }
 
@@ -274,7 +297,7 @@ void StreamCore::close(std::error_code error) noexcept {
 
 void StreamCore::abort(std::error_code error) noexcept {
   if (!fd_) return;
-  out_.clear();
+  drop_queued();
   reset_at_close();
   closing_ = output_ended_ = true;
   note(error);
@@ -312,13 +335,13 @@ void StreamCore::close_descriptor() noexcept {
   if (!leave_rest()) {
     if (unsent()) reset_at_close();
     if (filter_) end_whole_output();
-    out_.clear();
+    drop_queued();
     transport_->close();
     fd_.reset();
   }
   connecting_.reset();
   if (!on_close_) return;
-  if (loop) (void)loop->add_callback(std::move(on_close_));
+  if (loop) (void)loop->add_callback(std::move(*on_close_));
   on_close_.reset();
 }
 
@@ -341,13 +364,18 @@ bool StreamCore::leave_rest() noexcept {
     return false;
   }
   try {
-    auto rest = std::make_shared<StreamCore>(UniqueFd(), *loop, transport_, options_);
+    const StreamOptions limits{.max_buffer_size = max_buffer_size_,
+                               .max_write_buffer_size = max_write_buffer_size_,
+                               .write_room = write_room_,
+                               .half_open = half_open_};
+    auto rest = std::make_shared<StreamCore>(UniqueFd(), *loop, transport_, limits);
     rest->is_rest_ = true;
     if (!loop->spawn_callback(send_rest(rest))) return false;
     // The task begins in the loop's next turn.
     rest->fd_ = std::move(fd_);
     rest->filter_ = std::exchange(filter_, nullptr);
     rest->out_.swap(out_);
+    gather_room_ = 0;
     rest->written_ = written_;
     rest->sent_ = sent_;
     rest->full_ = full_;
@@ -361,7 +389,7 @@ bool StreamCore::leave_rest() noexcept {
 
 void StreamCore::set_close_callback(Callback callback) {
   check("set_close_callback");
-  on_close_ = std::move(callback);
+  on_close_ = callback ? std::make_unique<Callback>(std::move(callback)) : nullptr;
   update_interest();
 }
 

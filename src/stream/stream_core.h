@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "coroutine/turn_end.h"
+#include "loop/mailbox.h"
 #include "net/socket_calls.h"
 #include "platform/fork_epoch.h"
 #include "stream/read_buffer.h"
@@ -20,6 +21,8 @@
 namespace tornado {
 
 namespace detail {
+
+const char* name_of(StreamAct act) noexcept;
 
 /// A stream's descriptor, its buffers, and the operations that wait for them. Of its
 /// user's code it runs matchers alone: waits go on in the loop's next step, and
@@ -33,8 +36,13 @@ class StreamCore final : private TurnEnd {
   void end() noexcept;
 
   [[nodiscard]] LoopHandle& loop() noexcept { return loop_; }
+  [[nodiscard]] bool usable_here() const noexcept {
+    return loop_.mailbox_->usable_here();
+  }
   /// Throws unless this thread may use the stream now.
   TaskScheduler& check(const char* act) const;
+  /// The stream of `wait`. The same, and unless a task that waits is of its loop.
+  static StreamCore& of(const StreamWait& wait);
 
   void connect(const SocketAddress& address);
   /// Whether the wait is over.
@@ -43,13 +51,30 @@ class StreamCore final : private TurnEnd {
   bool try_read(ReadWait& wait);
   void end_read(ReadWait& wait) noexcept {
     if (reader_ == &wait) reader_ = nullptr;
+    wait.engaged_ = wait.begun_;
   }
-  std::string_view take(std::size_t count) noexcept;
+  std::string_view take(std::size_t count) noexcept {
+    const std::string_view bytes = in_.view().substr(0, count);
+    in_.consume(count);
+    if (discards_ || (on_close_ && in_.size() == 0)) update_interest_or_close();
+    return bytes;
+  }
   void release_memory() noexcept {
     if (in_.size() == 0) in_.settle();
   }
+  /// Whether the bytes have joined others that leave together, and have room. What the
+  /// first of them found of the stream and its loop still holds.
+  bool gather(std::string_view bytes) noexcept {
+    if (bytes.size() >= gather_room_ || !here_as_before()) return false;
+    out_.append_in_place(std::as_bytes(std::span(bytes)));
+    gather_room_ -= static_cast<std::uint32_t>(bytes.size());
+    written_ += bytes.size();
+    return true;
+  }
+  /// The same for a read up to one byte, if it is among those that were received.
+  bool grant_line(ReadWait& wait) noexcept;
   /// Throws StreamClosedError, or StreamBufferFullError.
-  std::uint64_t write(std::string_view bytes);
+  SentWait send(std::string_view bytes, const std::optional<Delay>& timeout);
   bool try_sent(SentWait& wait) noexcept;
   /// No write may follow. What is still to be sent then is the filter's.
   void end_filter_output() noexcept;
@@ -89,9 +114,19 @@ class StreamCore final : private TurnEnd {
   }
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
-  [[nodiscard]] const StreamOptions& options() const noexcept { return options_; }
 
  private:
+  [[noreturn]] void refuse(StreamAct act) const;
+  [[nodiscard]] bool made_here() const noexcept {
+    const auto* const mark = fork_mark.load(std::memory_order_acquire);
+    return mark && mark->load(std::memory_order_acquire) == epoch_;
+  }
+  [[nodiscard]] bool here_as_before() const noexcept {
+    return made_here() && loop_.mailbox_->runs_here();
+  }
+  [[nodiscard]] bool runs(const TaskFrame& task) const noexcept {
+    return &task.scope->scheduler()->loop() == loop_.mailbox_->owner();
+  }
   void on_turn_end() noexcept override;
   [[nodiscard]] bool task_goes_on() const noexcept;
   void on_events(Events events) noexcept;
@@ -107,12 +142,13 @@ class StreamCore final : private TurnEnd {
   void read_on_later();
   void retry_connect() noexcept;
   void connect_later() noexcept;
+  bool receive_for(ReadWait& wait);
   /// One read of the descriptor. False if there is nothing now.
   bool receive();
   void discard();
   bool grant(ReadWait& wait);
   bool grant_until(ReadWait& wait, std::size_t end);
-  [[nodiscard]] std::size_t find_end(ReadWait& wait);
+  [[nodiscard]] std::size_t find_end(ReadEnd& end);
   void end_input(std::error_code error) noexcept;
   /// Whether a read is told of the end: what was written is sent first, since the task
   /// of the read may end, and the stream with it.
@@ -123,7 +159,13 @@ class StreamCore final : private TurnEnd {
   void send_queued() noexcept;
   std::size_t send_now(std::span<const Bytes> pieces) noexcept;
   std::size_t send_with_queued(Bytes bytes) noexcept;
+  std::uint64_t write(std::string_view bytes);
   void queue(Bytes bytes, bool half_sent);
+  void leave_together(TaskScheduler& tasks) noexcept;
+  void drop_queued() noexcept {
+    out_.clear();
+    gather_room_ = 0;
+  }
   void settle_waits() noexcept;
   void go_on(StreamWait& wait, Resume resume = &StreamWait::resume) noexcept;
   void note(std::error_code error) noexcept;
@@ -153,7 +195,9 @@ class StreamCore final : private TurnEnd {
   UniqueFd fd_;
   std::shared_ptr<StreamTransport> transport_;
   StreamFilter* filter_ = nullptr;  // the transport, if it is one
-  const StreamOptions options_;
+  const std::size_t max_buffer_size_;
+  const std::size_t max_write_buffer_size_;
+  const std::size_t write_room_;
   ReadBuffer in_;
   WriteQueue out_;
   List<StreamWait> waits_;  // in the order in which they were made
@@ -164,13 +208,15 @@ class StreamCore final : private TurnEnd {
     TimeoutHandle again;
   };
   std::unique_ptr<Attempt> connecting_;  // null once it has ended
-  Callback on_close_;
+  std::unique_ptr<Callback> on_close_;   // most streams have none
   std::error_code error_;
   std::uint64_t written_ = 0;
   std::uint64_t sent_ = 0;
   std::uint32_t gathering_since_ = 0;  // in milliseconds
+  std::uint32_t gather_room_ = 0;      // of gather(), while bytes wait to leave
   std::size_t searched_ = 0;           // in the buffer, without the delimiter
   Events interest_ = Events::none;
+  const bool half_open_;
   bool registered_ = false;
   bool full_ = false;     // the kernel takes no more
   bool drained_ = false;  // the kernel had no more: an event tells of the next
@@ -186,6 +232,55 @@ class StreamCore final : private TurnEnd {
 
 /// Sends what was written and the end of output, within the limits, and closes.
 Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits);
+
+inline constexpr Delay never = (std::chrono::nanoseconds::max)();
+
+StreamWait::StreamWait(StreamCore& core, StreamAct act,
+                       const std::optional<Delay>& timeout) noexcept
+    : core_(&core), timeout_(timeout ? *timeout : never), act_(act) {
+  core.add(*this);
+}
+
+ReadWait::ReadWait(StreamCore& core, StreamAct act, std::size_t most,
+                   const std::optional<Delay>& timeout) noexcept
+    : StreamWait(core, act, timeout), count_(most) {}
+
+ReadEnd behind(std::string_view delimiter);
+
+ReadWait::ReadWait(StreamCore& core, std::string_view end, std::size_t most,
+                   const std::optional<Delay>& timeout)
+    : StreamWait(core, StreamAct::read_until, timeout), count_(most) {
+  if (end.size() == 1) {
+    auto& brief = end_.emplace<ShortDelimiter>();
+    brief.bytes[0] = end[0];
+    brief.size = 1;
+  } else {
+    end_ = behind(end);
+  }
+}
+
+ReadWait::ReadWait(StreamCore& core, std::unique_ptr<ReadMatcher> end, std::size_t most,
+                   const std::optional<Delay>& timeout) noexcept
+    : StreamWait(core, StreamAct::read_until_match, timeout),
+      count_(most),
+      end_(std::move(end)) {}
+
+IntoRead::IntoRead(StreamCore& core, std::span<char> room,
+                   const std::optional<Delay>& timeout) noexcept
+    : ReadWait(core, StreamAct::read_into, room.size(), timeout), into_(room.data()) {}
+
+SentWait::SentWait(StreamCore& core, StreamAct act, std::uint64_t target,
+                   const std::optional<Delay>& timeout) noexcept
+    : StreamWait(core, act, timeout), target_(target) {}
+
+SentWait::SentWait(StreamCore& core) noexcept
+    : SentWait(core, StreamAct::write, 0, {}) {
+  state_ = State::granted;
+}
+
+ConnectWait::ConnectWait(StreamCore& core, const std::optional<Delay>& timeout,
+                         StreamAct act) noexcept
+    : StreamWait(core, act, timeout) {}
 
 }  // namespace detail
 }  // namespace tornado

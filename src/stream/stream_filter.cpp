@@ -72,6 +72,7 @@ bool StreamCore::held() const noexcept {
 
 void StreamCore::end_filter_output() noexcept {
   last_written_ = true;
+  gather_room_ = 0;
   if (filter_ && fd_) filter_->end_output(fileno());
   update_interest_or_close();
 }

@@ -17,24 +17,153 @@ constexpr std::size_t direct_size = 4096;  // from here on bytes leave without a
 
 // Reading.
 
-void StreamCore::start_read(ReadWait& wait) {
+ReadEnd behind(std::string_view delimiter) {
+  if (delimiter.empty()) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "read_until: the delimiter is empty");
+  }
+  ShortDelimiter brief{};
+  if (delimiter.size() > brief.bytes.size()) {
+    return std::make_unique<std::string>(delimiter);
+  }
+  delimiter.copy(brief.bytes.data(), delimiter.size());
+  brief.size = static_cast<std::uint8_t>(delimiter.size());
+  return brief;
+}
+
+/// npos: there are too few bytes.
+inline std::size_t StreamCore::find_end(ReadEnd& end) {
+  const std::string_view there = in_.view();
+  std::string_view delimiter;
+  if (const auto* brief = std::get_if<ShortDelimiter>(&end)) {
+    delimiter = {brief->bytes.data(), brief->size};
+  } else if (auto* matcher = std::get_if<std::unique_ptr<ReadMatcher>>(&end)) {
+    return there.empty() ? there.npos : (**matcher)(there);
+  } else {
+    delimiter = *std::get<std::unique_ptr<std::string>>(end);
+  }
+  const std::size_t found = delimiter.size() == 1
+                                ? there.find(delimiter.front(), searched_)
+                                : there.find(delimiter, searched_);
+  if (found != there.npos) return found + delimiter.size();
+  // The beginning of the delimiter may be there.
+  const std::size_t begun = delimiter.size() - 1;
+  searched_ = there.size() > begun ? there.size() - begun : 0;
+  return there.npos;
+}
+
+inline bool StreamCore::grant_until(ReadWait& wait, std::size_t end) {
+  const bool found = end <= in_.size();  // npos is more than any buffer has
+  if (found && end <= wait.count_) {
+    wait.count_ = end;
+    wait.state_ = StreamWait::State::granted;
+    return true;
+  }
+  if (!found && in_.size() < wait.count_) return false;
+  close(Errc::unsatisfiable_read);
+  wait.state_ = StreamWait::State::failed;
+  return true;
+}
+
+inline bool StreamCore::grant(ReadWait& wait) {
+  const std::size_t there = in_.size();
+  switch (wait.act_) {
+    case StreamAct::read_until:
+    case StreamAct::read_until_match:
+      return grant_until(wait, find_end(wait.end_));
+    case StreamAct::read_until_close:
+      if (!tells_end() || error_) return false;
+      wait.count_ = there;
+      break;
+    case StreamAct::read_some:
+    case StreamAct::finish:
+      if (there == 0 && wait.count_ > 0) return false;
+      wait.count_ = (std::min)(there, wait.count_);
+      break;
+    default:
+      if (there < wait.count_) return false;
+  }
+  wait.state_ = StreamWait::State::granted;
+  return true;
+}
+
+inline void StreamCore::start_read(ReadWait& wait) {
   if (reader_ && reader_ != &wait) {
-    throw_error(std::make_error_code(std::errc::operation_in_progress), wait.act_);
+    throw_error(std::make_error_code(std::errc::operation_in_progress),
+                name_of(wait.act_));
   }
   if (filter_ && !filter_->started) start_handshake();
   reader_ = &wait;
+  wait.engaged_ = true;
   searched_ = 0;
 }
 
-bool StreamCore::try_read(ReadWait& wait) {
+inline bool StreamCore::try_read(ReadWait& wait) {
+  return grant(wait) || receive_for(wait);
+}
+
+inline void ReadWait::prepare() {
+  StreamCore::of(*this).start_read(*this);
+}
+
+inline bool StreamCore::grant_line(ReadWait& wait) noexcept {
+  const auto* const end = std::get_if<ShortDelimiter>(&wait.end_);
+  if (!end || end->size != 1 || reader_ || !made_here() || !runs(*wait.frame)) {
+    return false;
+  }
+  const std::string_view there = in_.view();
+  const std::size_t found = there.find(end->bytes[0]);
+  if (found >= (std::min)(there.size(), wait.count_)) return false;
+  reader_ = &wait;
+  wait.engaged_ = true;
+  wait.count_ = found + 1;
+  wait.state_ = StreamWait::State::granted;
+  return true;
+}
+
+bool ReadWait::ready() {
+  if (core_ && core_->grant_line(*this)) return true;
+  ReadWait::prepare();
+  return core_->try_read(*this);
+}
+
+bool ReadWait::try_now() noexcept {
+  try {
+    return core_->try_read(*this);
+  } catch (...) {
+    end_ = std::current_exception();
+    state_ = State::failed;
+    return true;
+  }
+}
+
+std::string_view ReadWait::take() {
+  if (core_) core_->end_read(*this);
+  check_granted();
+  return core_->take(count_);
+}
+
+void ReadWait::throw_failure() const {
+  if (const auto* failure = std::get_if<std::exception_ptr>(&end_)) {
+    std::rethrow_exception(*failure);
+  }
+  StreamWait::throw_failure();
+}
+
+void ReadWait::release_memory() noexcept {
+  core_->release_memory();
+}
+
+bool StreamCore::receive_for(ReadWait& wait) {
+  if (wait.frame) wait.frame->scope->scheduler()->spend();
   for (int reads = 0;; ++reads) {
-    if (grant(wait)) return true;
+    if (reads > 0 && grant(wait)) return true;
     if (tells_end()) {
       wait.state_ = StreamWait::State::failed;
       return true;
     }
     if (input_ended_) return false;
-    if (in_.size() >= options_.max_buffer_size) {
+    if (in_.size() >= max_buffer_size_) {
       close(Errc::buffer_full);
     } else if (connecting_ || drained_) {
       return false;
@@ -49,7 +178,7 @@ bool StreamCore::try_read(ReadWait& wait) {
 
 bool StreamCore::receive() {
   std::span<std::byte> room = in_.room();
-  const std::size_t most = options_.max_buffer_size - in_.size();
+  const std::size_t most = max_buffer_size_ - in_.size();
   if (room.size() > most) room = room.first(most);
   const Moved got = transport_->read(fileno(), room);
   const bool blocked = got.would_block();
@@ -69,97 +198,61 @@ void StreamCore::discard() {
   }
 }
 
-bool StreamCore::grant(ReadWait& wait) {
-  const ReadRequest& asked = wait.request_;
-  const std::size_t there = in_.size();
-  switch (asked.kind) {
-    case ReadRequest::Kind::bytes:
-      if (there < asked.bytes && !(asked.partial && there > 0)) return false;
-      wait.granted_ = (std::min)(there, asked.bytes);
-      break;
-    case ReadRequest::Kind::until_close:
-      if (!tells_end() || error_) return false;
-      wait.granted_ = there;
-      break;
-    case ReadRequest::Kind::until:
-    case ReadRequest::Kind::matching:
-      return grant_until(wait, find_end(wait));
-  }
-  wait.state_ = StreamWait::State::granted;
-  return true;
-}
-
-std::size_t StreamCore::find_end(ReadWait& wait) {
-  ReadRequest& asked = wait.request_;
-  const std::string_view there = in_.view();
-  if (asked.kind == ReadRequest::Kind::matching) {
-    return there.empty() ? there.npos : asked.matcher(there);
-  }
-  const std::size_t found = asked.delimiter.size() == 1
-                                ? there.find(asked.delimiter.front(), searched_)
-                                : there.find(asked.delimiter, searched_);
-  if (found != there.npos) return found + asked.delimiter.size();
-  // The beginning of the delimiter may be there.
-  const std::size_t begun = asked.delimiter.size() - 1;
-  searched_ = there.size() > begun ? there.size() - begun : 0;
-  return there.npos;
-}
-
-bool StreamCore::grant_until(ReadWait& wait, std::size_t end) {
-  const std::size_t most = wait.request_.max_bytes;
-  const bool found = end <= in_.size();  // npos is more than any buffer has
-  if (found && end <= most) {
-    wait.granted_ = end;
-    wait.state_ = StreamWait::State::granted;
-    return true;
-  }
-  if (!found && in_.size() < most) return false;
-  close(Errc::unsatisfiable_read);
-  wait.state_ = StreamWait::State::failed;
-  return true;
-}
-
-std::string_view StreamCore::take(std::size_t count) noexcept {
-  const std::string_view bytes = in_.view().substr(0, count);
-  in_.consume(count);
-  if (discards_ || (on_close_ && in_.size() == 0)) update_interest_or_close();
-  return bytes;
-}
-
 // What was written goes out before the descriptor is closed.
 void StreamCore::end_input(std::error_code error) noexcept {
   input_ended_ = true;
   if (error) return close(error);
-  if (options_.half_open) return;
+  if (half_open_) return;
   closing_ = true;
   send_queued();
 }
 
 // Writing.
 
-std::uint64_t StreamCore::write(std::string_view bytes) {
+SentWait StreamCore::send(std::string_view bytes, const std::optional<Delay>& timeout) {
+  const std::uint64_t written = write(bytes);
+  const std::uint64_t target = written > write_room_ ? written - write_room_ : 0;
+  return {*this, StreamAct::write, target, timeout};
+}
+
+inline std::uint64_t StreamCore::write(std::string_view bytes) {
   TaskScheduler& tasks = check("write");
+  tasks.spend();
   if (closed() || last_written_) throw StreamClosedError(error_);
-  if (bytes.size() > options_.max_write_buffer_size - out_.size()) {
+  if (bytes.size() > max_write_buffer_size_ - out_.size()) {
     throw StreamBufferFullError();
   }
   if (filter_ && !filter_->started) start_handshake();
+  gather_room_ = 0;
   const bool may_send = !connecting_ && !full_;
   const Bytes all = std::as_bytes(std::span(bytes));
   const std::size_t done =
       may_send && all.size() >= direct_size ? send_with_queued(all) : 0;
   queue(all.subspan(done), done > 0);
   written_ += all.size();
+  if (held()) update_interest_or_close();
   if (out_.size() == 0 || !may_send) return written_;
   if (full_) {
     update_interest_or_close();
-  } else if (out_.size() >= options_.write_room) {
+  } else if (out_.size() >= write_room_) {
     send_queued();
-  } else if (!linked()) {
+  } else {
+    leave_together(tasks);
+  }
+  return written_;
+}
+
+void StreamCore::leave_together(TaskScheduler& tasks) noexcept {
+  if (!linked()) {
     gathering_since_ = tasks.now();
     tasks.at_turn_end(*this);
   }
-  return written_;
+  // What the filter holds counts only before the first byte was sent.
+  if (filter_ && sent_ == 0) return;
+  const std::size_t most = (std::min)(write_room_, max_write_buffer_size_);
+  const std::size_t room =
+      (std::min)(most - (std::min)(most, out_.size()), out_.room_in_place());
+  gather_room_ = static_cast<std::uint32_t>((std::min)(room, direct_size));
 }
 
 // A task that let the loop look in the middle of its input is about to write more.
@@ -176,8 +269,9 @@ void StreamCore::on_turn_end() noexcept {
 bool StreamCore::task_goes_on() const noexcept {
   for (auto* link = waits_.next; link != &waits_; link = link->next) {
     const auto& wait = static_cast<const StreamWait&>(*link);
-    if (wait.over && wait.state_ == StreamWait::State::granted && !wait.call_)
+    if (wait.over && wait.state_ == StreamWait::State::granted && wait.frame) {
       return true;
+    }
   }
   return false;
 }
@@ -216,6 +310,7 @@ std::size_t StreamCore::send_now(std::span<const Bytes> pieces) noexcept {
 
 void StreamCore::send_queued() noexcept {
   unlink();
+  gather_room_ = 0;
   if (connecting_) return;
   while (unsent() && !full_ && !output_ended_) {
     std::array<Bytes, most_pieces> pieces;
@@ -231,9 +326,9 @@ void StreamCore::send_queued() noexcept {
 void StreamCore::end_output(std::error_code error) noexcept {
   note(error);
   last_written_ = output_ended_ = true;
-  out_.clear();
+  drop_queued();
   try {
-    while (fd_ && !input_ended_ && in_.size() < options_.max_buffer_size && receive()) {
+    while (fd_ && !input_ended_ && in_.size() < max_buffer_size_ && receive()) {
     }
   } catch (const std::bad_alloc&) {
   }
@@ -253,6 +348,7 @@ bool StreamCore::try_sent(SentWait& wait) noexcept {
 
 std::error_code StreamCore::stop_sending() noexcept {
   last_written_ = output_ended_ = true;
+  gather_room_ = 0;
   const std::error_code error = tornado::stop_sending(fileno());
   if (error != std::errc::not_a_socket) return error;
   close({});  // the end of output of a pipe

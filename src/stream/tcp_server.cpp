@@ -96,7 +96,8 @@ Task<void> TCPServer::run(Connection connection, IOStream stream, SocketAddress 
     co_await connection.handler()(std::move(stream), std::move(peer));
     // It counts as open until what the handler wrote is sent.
     if (const auto rest = core->rest()) {
-      co_await detail::SentWait(*rest, "drain", rest->written(), std::nullopt);
+      co_await detail::SentWait(*rest, detail::StreamAct::drain, rest->written(),
+                                std::nullopt);
     }
   } catch (const StreamClosedError&) {
   }

@@ -6,23 +6,7 @@
 #include <new>
 #include <utility>
 
-#include "stream/block_pool.h"
-
 namespace tornado {
-
-/// The head of a block, with its bytes behind it.
-struct WriteQueue::Chunk {
-  static constexpr std::size_t header = 32;
-  static constexpr std::size_t room = block_size - header;
-
-  [[nodiscard]] std::byte* bytes() noexcept {
-    return reinterpret_cast<std::byte*>(this) + header;
-  }
-
-  Chunk* next = nullptr;
-  std::size_t begin = 0;
-  std::size_t end = 0;
-};
 
 WriteQueue::Chunk* WriteQueue::new_chunk() {
   static_assert(sizeof(Chunk) <= Chunk::header);
@@ -33,18 +17,10 @@ void WriteQueue::free_chunk(Chunk* chunk) noexcept {
   free_block(reinterpret_cast<std::byte*>(chunk));
 }
 
-void WriteQueue::append_to_last(Bytes bytes) noexcept {
-  if (!bytes.empty()) {
-    std::memcpy(last_->bytes() + last_->end, bytes.data(), bytes.size());
-  }
-  last_->end += bytes.size();
-  size_ += bytes.size();
-}
-
 // All chunks are there before the first byte is copied.
 void WriteQueue::append(Bytes bytes) {
-  const std::size_t fits = last_ ? Chunk::room - last_->end : 0;
-  if (last_ && bytes.size() <= fits) return append_to_last(bytes);
+  const std::size_t fits = room_in_place();
+  if (last_ && bytes.size() <= fits) return append_in_place(bytes);
   WriteQueue more;
   for (std::size_t left = bytes.size(); left > fits;) {
     Chunk* const chunk = new_chunk();

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <utility>
 
 #include "net/socket_calls.h"
+#include "stream/block_pool.h"
 
 namespace tornado {
 
@@ -18,6 +20,17 @@ class WriteQueue {
   ~WriteQueue() { clear(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// How much append_in_place() has room for.
+  [[nodiscard]] std::size_t room_in_place() const noexcept {
+    return last_ ? Chunk::room - last_->end : 0;
+  }
+  void append_in_place(Bytes bytes) noexcept {
+    if (!bytes.empty()) {
+      std::memcpy(last_->bytes() + last_->end, bytes.data(), bytes.size());
+    }
+    last_->end += bytes.size();
+    size_ += bytes.size();
+  }
   /// Copies all of `bytes`, or throws std::bad_alloc and has copied nothing.
   void append(Bytes bytes);
   /// The first pieces, as many as there is room for.
@@ -31,9 +44,20 @@ class WriteQueue {
   }
 
  private:
-  struct Chunk;
+  /// The head of a block, with its bytes behind it.
+  struct Chunk {
+    static constexpr std::size_t header = 32;
+    static constexpr std::size_t room = block_size - header;
 
-  void append_to_last(Bytes bytes) noexcept;
+    [[nodiscard]] std::byte* bytes() noexcept {
+      return reinterpret_cast<std::byte*>(this) + header;
+    }
+
+    Chunk* next = nullptr;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+
   static Chunk* new_chunk();
   static void free_chunk(Chunk* chunk) noexcept;
 
