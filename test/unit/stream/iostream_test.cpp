@@ -122,6 +122,19 @@ TEST_P(EachStream, is_as_before_after_a_read_that_timed_out) {
   });
 }
 
+TEST_P(EachStream, reads_up_to_a_delimiter_of_any_length) {
+  connect();
+  play([this]() -> Task<void> {
+    for (std::size_t size = 1; size <= 40; ++size) {
+      const std::string delimiter = std::string(size - 1, '-') + ";";
+      second->write("one" + delimiter + "two");
+      EXPECT_EQ(co_await in_form(first->read_until(delimiter)), "one" + delimiter);
+      second->write(delimiter);
+      EXPECT_EQ(co_await in_form(first->read_until(delimiter)), "two" + delimiter);
+    }
+  });
+}
+
 TEST_P(EachStream, refuses_a_second_read) {
   connect();
   play([this]() -> Task<void> {
