@@ -92,28 +92,28 @@ void refuse_to_linger(const IOStream& stream) {
 
 enum class Cut { end, reset };
 
-enum class ReadBy { close, until, until_view, match, bytes, some, into };
+enum class WayToRead { close, until, until_view, match, bytes, some, into };
 constexpr int ways_to_read = 7;
 
 /// Up to a line of ten bytes, or the rest.
-Task<std::string> read_by(ReadBy way, IOStream& stream) {
+Task<std::string> read_by(WayToRead way, IOStream& stream) {
   switch (way) {
-    case ReadBy::close:
+    case WayToRead::close:
       co_return co_await stream.read_until_close();
-    case ReadBy::until:
+    case WayToRead::until:
       co_return co_await stream.read_until("\n");
-    case ReadBy::until_view: {
+    case WayToRead::until_view: {
       const std::string_view got = co_await stream.read_until_view("\n");
       co_return std::string(got);
     }
-    case ReadBy::match:
+    case WayToRead::match:
       co_return co_await stream.read_until_match([](std::string_view there) {
         const std::size_t found = there.find('\n');
         return found == there.npos ? found : found + 1;
       });
-    case ReadBy::bytes:
+    case WayToRead::bytes:
       co_return co_await stream.read_bytes(10);
-    case ReadBy::some:
+    case WayToRead::some:
       co_return co_await stream.read_some();
     default: {
       std::string room(10, '\0');
@@ -140,7 +140,7 @@ class TLSCut : public testing::TestWithParam<std::tuple<TLSVersion, Cut>> {
     return lines;
   }
 
-  Outcome play(std::size_t most, ReadBy way) {
+  Outcome play(std::size_t most, WayToRead way) {
     SCOPED_TRACE(testing::Message() << "cut after " << most << " bytes, read by "
                                     << static_cast<int>(way));
     ++cuts;
@@ -158,7 +158,7 @@ class TLSCut : public testing::TestWithParam<std::tuple<TLSVersion, Cut>> {
   int cuts = 0;
 
  private:
-  Task<void> converse(Wire& wire, std::size_t most, ReadBy way, Outcome& outcome) {
+  Task<void> converse(Wire& wire, std::size_t most, WayToRead way, Outcome& outcome) {
     TaskGroup ends(loop);
     ends.start(serve(SSLIOStream(std::move(wire.server), loop, of_server)));
     ends.start(forward_all(*wire.at_client, *wire.at_server));
@@ -191,12 +191,12 @@ class TLSCut : public testing::TestWithParam<std::tuple<TLSVersion, Cut>> {
     outcome.whole = withheld.empty();
   }
 
-  static Task<void> read(SSLIOStream stream, ReadBy way, Outcome& outcome) {
+  static Task<void> read(SSLIOStream stream, WayToRead way, Outcome& outcome) {
     try {
       bool more = true;
       while (more) {
         outcome.got += co_await read_by(way, stream);
-        more = way != ReadBy::close;
+        more = way != WayToRead::close;
       }
       outcome.clean = true;
     } catch (const StreamClosedError& error) {
@@ -228,11 +228,11 @@ TEST_P(TLSCut, is_never_taken_for_the_end) {
   int whole = 0;
   // The length differs by a few bytes, as signatures do.
   for (std::size_t most = 0; whole < 10; most += step) {
-    const Outcome outcome = play(most, static_cast<ReadBy>(most % ways_to_read));
+    const Outcome outcome = play(most, static_cast<WayToRead>(most % ways_to_read));
     if (outcome.whole) ++whole;
     for (int i = 1; (outcome.established || all_ways) && i < ways_to_read; ++i) {
       play(most,
-           static_cast<ReadBy>((most + static_cast<std::size_t>(i)) % ways_to_read));
+           static_cast<WayToRead>((most + static_cast<std::size_t>(i)) % ways_to_read));
     }
     ASSERT_LT(most, 10000u);
     if (HasFailure()) return;
