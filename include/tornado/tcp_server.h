@@ -67,9 +67,9 @@ class TORNADO_API TCPServer {
   /// Stops accepting and closes the listening sockets. Connections go on. Idempotent,
   /// also within a connection's task; listen() and the like begin again.
   void stop() noexcept;
-  /// Accepts the clients that wait already, within ServerLimits, stops, and waits until
-  /// the last connection has ended and what it wrote is sent. stop() alone makes the
-  /// kernel reset those that wait.
+  /// Accepts the clients that wait already, within ServerLimits, and stops. Then waits
+  /// until the last connection has ended and what it wrote is sent. stop() alone makes
+  /// the kernel reset those that wait.
   [[nodiscard]] Task<void> drain();
   /// Cancels the tasks of all connections. New ones begin only after drain().
   void cancel_connections() noexcept;

@@ -15,6 +15,9 @@
 #include "support/scale.h"
 #include "support/wait.h"
 #include "tornado/tornado.h"
+#if defined(TORNADO_TLS_ENDS)
+#include "tls_ends.h"
+#endif
 
 namespace tornado::test {
 namespace {
@@ -82,9 +85,53 @@ Task<void> send_unless_reset(IOStream& stream, const Part& part) {
   }
 }
 
-Task<void> ask(Conversation& talk, std::uint32_t index, std::uint16_t port) {
-  IOStream stream =
-      co_await TCPClient().connect("127.0.0.1", port, {.stream = half_open});
+enum class Over { plain, tls1_2, tls1_3 };
+
+#if defined(TORNADO_TLS_ENDS)
+constexpr Over each_kind[] = {Over::plain, Over::tls1_2, Over::tls1_3};
+
+Task<IOStream> connect(Over over, std::uint16_t port) {
+  static const SSLContext clients = SSLContext::for_client(client_options());
+  const ConnectOptions options{.stream = half_open};
+  TCPClient client;
+  if (over == Over::plain) {
+    IOStream plain = co_await client.connect("127.0.0.1", port, options);
+    co_return plain;
+  }
+  SSLIOStream stream =
+      co_await connect_tls(client, "127.0.0.1", port, clients, options);
+  co_return std::move(stream);
+}
+
+/// The certificate names the address.
+TCPServer::Handler over(Over kind, TCPServer::Handler handler) {
+  if (kind == Over::plain) return handler;
+  SSLOptions options =
+      server_options(kind == Over::tls1_2 ? TLSVersion::tls1_2 : TLSVersion::tls1_3);
+  options.certificate_file = Certificates::of_process().issue(
+      "loopback", CertificateOptions{.names = {"IP:127.0.0.1"}});
+  return with_tls(SSLContext::for_server(options),
+                  [shared = std::make_shared<TCPServer::Handler>(std::move(handler))](
+                      SSLIOStream stream, SocketAddress peer) {
+                    return (*shared)(std::move(stream), std::move(peer));
+                  });
+}
+#else
+constexpr Over each_kind[] = {Over::plain};
+
+Task<IOStream> connect(Over, std::uint16_t port) {
+  TCPClient client;
+  IOStream plain = co_await client.connect("127.0.0.1", port, {.stream = half_open});
+  co_return plain;
+}
+
+TCPServer::Handler over(Over, TCPServer::Handler handler) {
+  return handler;
+}
+#endif
+
+Task<void> ask(Conversation& talk, std::uint32_t index, std::uint16_t port, Over kind) {
+  IOStream stream = co_await connect(kind, port);
   stream.write(std::to_string(index) + "\n");
   TaskGroup sending;
   sending.start(send_unless_reset(stream, talk.question));
@@ -101,13 +148,13 @@ Task<void> answer(std::vector<Conversation>& talks, IOStream stream) {
   co_await sending.join();
 }
 
-Task<void> hold_all(std::vector<Conversation>& talks, std::uint16_t port) {
+Task<void> hold_all(std::vector<Conversation>& talks, std::uint16_t port, Over kind) {
   Semaphore room(at_a_time);
   TaskGroup clients;
   for (std::uint32_t i = 0; i < talks.size(); ++i) {
-    clients.start([&talks, &room, i, port]() -> Task<void> {
+    clients.start([&talks, &room, i, port, kind]() -> Task<void> {
       const SemaphorePermit permit = co_await room.acquire();
-      co_await ask(talks[i], i, port);
+      co_await ask(talks[i], i, port, kind);
     });
   }
   co_await clients.join();
@@ -122,17 +169,26 @@ void expect_exact(const Part& sent, const Seen& seen, bool other_resets) {
   if (!sent.resets && !other_resets) EXPECT_TRUE(seen.ended);
 }
 
-TEST(ProxyChain, passes_every_byte_or_tells_of_the_reset) {
+class ProxyChain : public testing::TestWithParam<Over> {};
+std::string name_of(const testing::TestParamInfo<Over>& test) {
+  if (test.param == Over::plain) return "plain";
+  return test.param == Over::tls1_2 ? "tls1_2" : "tls1_3";
+}
+INSTANTIATE_TEST_SUITE_P(, ProxyChain, testing::ValuesIn(each_kind), name_of);
+
+TEST_P(ProxyChain, passes_every_byte_or_tells_of_the_reset) {
   const std::uint64_t seed = test_seed();
   Random random(seed);
-  std::vector<Conversation> talks(scaled(1000));
+  std::vector<Conversation> talks(scaled(GetParam() == Over::plain ? 1000 : 300));
   for (Conversation& talk : talks) {
     talk.question = random_part(random);
     talk.answer = random_part(random);
   }
   IOLoop loop;
-  TCPServer server([&talks](IOStream stream,
-                            SocketAddress) { return answer(talks, std::move(stream)); },
+  TCPServer server(over(GetParam(),
+                        [&talks](IOStream stream, SocketAddress) {
+                          return answer(talks, std::move(stream));
+                        }),
                    half_open);
   server.listen(0, {.address = "127.0.0.1"});
   const auto to = [](std::uint16_t port) {
@@ -141,7 +197,7 @@ TEST(ProxyChain, passes_every_byte_or_tells_of_the_reset) {
   Program third("proxy", invalid_fd, {}, to(server.addresses().front().port()));
   Program second("proxy", invalid_fd, {}, to(port_of(third)));
   Program first("proxy", invalid_fd, {}, to(port_of(second)));
-  loop.run_sync(hold_all(talks, port_of(first)), patience);
+  loop.run_sync(hold_all(talks, port_of(first), GetParam()), patience);
   loop.run_sync(server.drain(), patience);
   for (const Conversation& talk : talks) {
     expect_exact(talk.question, talk.by_server, talk.answer.resets);

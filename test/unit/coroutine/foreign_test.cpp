@@ -336,6 +336,7 @@ TEST(Signals, come_to_the_next_task_when_the_first_is_destroyed) {
   const auto waits = [](Task<int> task) -> Task<> { (void)co_await std::move(task); };
   auto group = std::make_unique<TaskGroup>(loop);
   group->start(waits(hears()));
+  loop.run_sync([]() -> Task<> { co_await moment(); });  // the task waits from now on
   // Runs after the signal was told, and before the task goes on.
   const auto destroys = [&] {
     std::raise(SIGUSR1);

@@ -42,16 +42,6 @@ TEST_P(EachStream, sends_what_was_written_before_close) {
   });
 }
 
-/// Writes until the kernel takes no more. The number of bytes.
-std::size_t fill(IOStream& stream) {
-  std::size_t written = 0;
-  for (const std::string part(1 << 20, 'x'); !stream.writing();) {
-    stream.write(part);
-    written += part.size();
-  }
-  return written;
-}
-
 TEST_P(EachStream, sends_the_rest_when_it_is_gone) {
   connect();
   play([this]() -> Task<void> {
@@ -79,21 +69,6 @@ TEST_P(EachStream, ends_its_own_waits_at_a_close_and_then_sends_the_rest) {
     co_await moment();
     EXPECT_TRUE(told);
     EXPECT_EQ((co_await in_form(first->read_until_close())).size(), written);
-  });
-}
-
-TEST_P(EachStream, shows_no_end_when_its_loop_drops_the_rest) {
-  if (std::get<0>(GetParam()) != Link::tcp) GTEST_SKIP() << "nothing else has a reset";
-  FdPair ends = open_tcp_pair();
-  {
-    IOLoop brief;
-    IOStream stream(std::move(ends.first), brief);
-    fill(stream);
-  }
-  first = std::make_unique<IOStream>(std::move(ends.second), loop);
-  play([this]() -> Task<void> {
-    (void)co_await outcome_of([this] { return first->read_until_close(); });
-    EXPECT_EQ(first->error(), std::errc::connection_reset);
   });
 }
 

@@ -150,6 +150,16 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
   std::unique_ptr<IOStream> second;
 };
 
+/// Writes until the kernel takes no more. The number of bytes.
+inline std::size_t fill(IOStream& stream) {
+  std::size_t written = 0;
+  for (const std::string part(1 << 20, 'x'); !stream.writing();) {
+    stream.write(part);
+    written += part.size();
+  }
+  return written;
+}
+
 /// Other files, under numbers that were free.
 class NumbersTaken {
  public:

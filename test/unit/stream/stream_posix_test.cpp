@@ -55,6 +55,21 @@ TEST_P(PosixStreams, tell_a_reset_from_an_end) {
   });
 }
 
+TEST_P(PosixStreams, show_no_end_when_their_loop_drops_the_rest) {
+  if (std::get<0>(GetParam()) != Link::tcp) GTEST_SKIP() << "nothing else has a reset";
+  FdPair ends = open_tcp_pair();
+  {
+    IOLoop brief;
+    IOStream stream(std::move(ends.first), brief);
+    fill(stream);
+  }
+  first = std::make_unique<IOStream>(std::move(ends.second), loop);
+  play([this]() -> Task<void> {
+    (void)co_await outcome_of([this] { return first->read_until_close(); });
+    EXPECT_EQ(first->error(), std::errc::connection_reset);
+  });
+}
+
 TEST_P(PosixStreams, end_a_pipe_by_the_end_of_output) {
   if (both_ways()) GTEST_SKIP() << "a socket goes on reading";
   connect();
