@@ -63,6 +63,20 @@ TEST_P(AcceptorTest, gives_the_connection_and_its_peer) {
   EXPECT_EQ(peer, local_address(client.get()));
 }
 
+TEST_P(AcceptorTest, takes_many_clients_in_a_turn_and_lets_the_loop_go_on) {
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 100; ++i) clients.push_back(connect());
+  int accepted = 0;
+  int by_the_next_callback = 0;
+  const Acceptor acceptor(loop, listener.get(), [&](UniqueFd, SocketAddress) {
+    if (++accepted == 1) loop.add_callback([&] { by_the_next_callback = accepted; });
+    if (accepted == 100) loop.stop();
+  });
+  loop.start();
+  EXPECT_GT(by_the_next_callback, 1);
+  EXPECT_LT(by_the_next_callback, 100);
+}
+
 TEST_P(AcceptorTest, stops_in_its_own_callback) {
   int accepted = 0;
   Acceptor acceptor;

@@ -137,6 +137,20 @@ TEST(StreamOptionsOf, keepalive_are_those_of_the_socket) {
   EXPECT_EQ(value(IPPROTO_TCP, keepalive_probes), 4);
 }
 
+TEST(StreamOptionsOf, nodelay_is_that_of_the_socket) {
+  IOLoop loop;
+  for (const bool on : {true, false}) {
+    FdPair ends = open_tcp_pair();
+    int result = 0;
+    socklen_t size = sizeof result;
+    ::setsockopt(ends.first.get(), IPPROTO_TCP, TCP_NODELAY, &result, size);
+    const IOStream stream(std::move(ends.first), loop, {.nodelay = on});
+    EXPECT_EQ(::getsockopt(stream.fileno(), IPPROTO_TCP, TCP_NODELAY, &result, &size),
+              0);
+    EXPECT_EQ(result != 0, on);
+  }
+}
+
 TEST(TCPClients, refuse_to_be_their_own_peer) {
   IOLoop loop;
   const auto own = [] { return bind_sockets(0, {.address = "127.0.0.1"}); };
