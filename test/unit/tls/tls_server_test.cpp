@@ -197,7 +197,8 @@ TEST(TLSServer, bounds_the_memory_of_silent_clients_and_leaves_nothing_of_them) 
     }
   };
   {
-    IOLoop loop;
+    IOLoop loop(
+        LoopOptions{.poller = PollerKind::poll});  // select has no room for them
     loop.run_sync(play(), patience);
   }
   EXPECT_EQ(open_numbers(), open_before);
