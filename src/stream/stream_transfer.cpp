@@ -102,7 +102,7 @@ inline bool StreamCore::try_read(ReadWait& wait) {
   return grant(wait) || receive_for(wait);
 }
 
-inline void ReadWait::prepare() {
+void ReadWait::prepare() {
   StreamCore::of(*this).start_read(*this);
 }
 
