@@ -21,6 +21,7 @@
 #include "affinity.h"
 #include "call_count.h"
 #include "harness.h"
+#include "stream_load.h"
 
 namespace tornado::bench {
 
@@ -151,6 +152,22 @@ void measure(Round& round, std::size_t operations, Serve serve, Client client) {
   round.set("rate", all / seen.seconds / 1000);
   round.set("cpu", seen.cpu / all);
   round.set_operations(operations);
+}
+
+/// Measures `serve(sockets)`, which sends each message of `size` bytes back.
+template <class Socket, class Serve>
+void measure_echo(Round& round, std::size_t messages, std::size_t connections,
+                  std::size_t size, Serve serve) {
+  Connections both(connections);
+  measure(
+      round, messages, [&] { serve(both.servers_alone()); },
+      [&](Meter& meter) {
+        EchoClient<Socket> client(both.open_clients<Socket>(), size);
+        client.begin();
+        meter.begin();
+        client.run(messages);
+        meter.end();
+      });
 }
 
 }  // namespace tornado::bench

@@ -8,7 +8,6 @@
 
 #include "client_process.h"
 #include "harness.h"
-#include "stream_load.h"
 #include "wakeable.h"
 
 namespace tornado::bench {
@@ -185,17 +184,8 @@ void asio_server(std::vector<UniqueFd>& fds) {
 #endif
 
 void echo(Round& round, Server server, std::size_t connections, std::size_t usual) {
-  const std::size_t messages = round.times(usual);
-  Connections both(connections);
-  measure(
-      round, messages, [&] { server(both.servers_alone()); },
-      [&](Meter& meter) {
-        EchoClient<PlainSocket> client(both.open_clients<PlainSocket>(), message_size);
-        client.begin();
-        meter.begin();
-        client.run(messages);
-        meter.end();
-      });
+  measure_echo<PlainSocket>(round, round.times(usual), connections, message_size,
+                            server);
 }
 
 Contest contest(std::size_t connections, std::size_t messages) {

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "client_process.h"
-#include "stream_load.h"
 #include "stream_servers.h"
 
 namespace tornado::bench {
@@ -58,16 +57,9 @@ class StreamContests {
   static void echo(Round& round, const StreamServer& server, std::size_t connections,
                    std::size_t size, std::size_t usual) {
     const std::size_t messages = std::max(round.times(usual), connections);
-    Connections both(connections);
-    measure(
-        round, messages, [&] { server.echo(both.servers_alone(), size); },
-        [&](Meter& meter) {
-          EchoClient<Socket> client(both.open_clients<Socket>(), size);
-          client.begin();
-          meter.begin();
-          client.run(messages);
-          meter.end();
-        });
+    measure_echo<Socket>(
+        round, messages, connections, size,
+        [&](std::vector<UniqueFd>& sockets) { server.echo(sockets, size); });
   }
 
   static void lines(Round& round, const StreamServer& server, void (*serve)(UniqueFd)) {
