@@ -2,6 +2,7 @@
 #include "tornado/tcp_server.h"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <utility>
 
@@ -90,17 +91,26 @@ void TCPServer::accept_within_limits() noexcept {
   }
 }
 
-Task<void> TCPServer::run(Connection connection, IOStream stream, SocketAddress peer) {
-  const std::shared_ptr<detail::StreamCore> core = stream.core_;
+// A connection counts as open until what its handler wrote is sent.
+static Task<void> until_sent(std::shared_ptr<detail::StreamCore> rest) {
   try {
-    co_await connection.handler()(std::move(stream), std::move(peer));
-    // It counts as open until what the handler wrote is sent.
-    if (const auto rest = core->rest()) {
-      co_await detail::SentWait(*rest, detail::StreamAct::drain, rest->written(),
-                                std::nullopt);
-    }
+    co_await detail::SentWait(*rest, detail::StreamAct::drain, rest->written(),
+                              std::nullopt);
   } catch (const StreamClosedError&) {
   }
+}
+
+Task<void> TCPServer::run(Connection connection, IOStream stream, SocketAddress peer) {
+  const std::shared_ptr<detail::StreamCore> core = stream.core_;
+  std::exception_ptr failure;
+  try {
+    co_await connection.handler()(std::move(stream), std::move(peer));
+  } catch (const StreamClosedError&) {
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (auto rest = core->rest()) co_await until_sent(std::move(rest));
+  if (failure) std::rethrow_exception(failure);
 }
 
 void TCPServer::bind(std::uint16_t port, const BindOptions& options) {

@@ -172,26 +172,26 @@ TEST_P(TCPServerTest, drains_the_connections_that_it_has) {
 }
 
 TEST_P(TCPServerTest, counts_a_connection_until_what_it_wrote_is_sent) {
-  std::size_t written = 0;
-  TCPServer server([&written](IOStream stream, SocketAddress) -> Task<void> {
-    for (const std::string part(1 << 20, 'x'); !stream.writing();) {
-      stream.write(part);
-      written += part.size();
-    }
-    co_return;
-  });
-  server.listen(0, {.address = "127.0.0.1"});
-  play([&]() -> Task<void> {
-    IOStream client = co_await connect(server);
-    EXPECT_EQ(co_await client.read_bytes(1), "x");
-    TaskGroup draining(loop);
-    draining.start(server.drain());
-    co_await moment();
-    EXPECT_EQ(server.connections(), 1u);
-    EXPECT_EQ((co_await client.read_until_close()).size(), written - 1);
-    client.close();
-    co_await draining.join();
-  });
+  for (const bool fails : {false, true}) {
+    std::size_t written = 0;
+    TCPServer server([&written, fails](IOStream stream, SocketAddress) -> Task<void> {
+      written = fill(stream);
+      if (fails) throw StreamClosedError();
+      co_return;
+    });
+    server.listen(0, {.address = "127.0.0.1"});
+    play([&]() -> Task<void> {
+      IOStream client = co_await connect(server);
+      EXPECT_EQ(co_await client.read_bytes(1), "x");
+      TaskGroup draining(loop);
+      draining.start(server.drain());
+      co_await moment();
+      EXPECT_EQ(server.connections(), 1u);
+      EXPECT_EQ((co_await client.read_until_close()).size(), written - 1);
+      client.close();
+      co_await draining.join();
+    });
+  }
 }
 
 TEST_P(TCPServerTest, serves_the_clients_that_wait_when_it_drains) {
