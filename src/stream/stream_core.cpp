@@ -209,6 +209,7 @@ void StreamCore::on_timeout(StreamWait& wait) noexcept {
 // Events.
 
 void StreamCore::on_events(Events events) noexcept {
+  if (is_rest_ && forked()) return abort({});  // the parent sends it
   or_close([this, events] {
     if (connecting_) {
       finish_connect();
@@ -290,7 +291,7 @@ void StreamCore::close(std::error_code error) noexcept {
   closing_ = true;
   note(error);
   // A forked child has a copy of what its parent sends.
-  if (!error && epoch_ == fork_epoch()) send_queued();
+  if (!error && !forked()) send_queued();
   close_descriptor();
   settle_waits();
 }
@@ -313,12 +314,12 @@ void StreamCore::close_once_sent() noexcept {
 // A peer that misses bytes must not see an end.
 void StreamCore::end_whole_output() noexcept {
   const bool whole = !error_ && !output_ended_ && out_.size() == 0;
-  if (whole && epoch_ == fork_epoch()) filter_->end_output(fileno());
+  if (whole && !forked()) filter_->end_output(fileno());
 }
 
 // Not in a forked child, whose parent has the same socket.
 void StreamCore::reset_at_close() noexcept {
-  if (epoch_ != fork_epoch()) return;
+  if (forked()) return;
   const linger at_once{1, 0};
   (void)set_option(fileno(), SOL_SOCKET, SO_LINGER,
                    std::as_bytes(std::span(&at_once, 1)));
@@ -360,15 +361,12 @@ Task<void> send_rest(std::shared_ptr<StreamCore> core) {
 bool StreamCore::leave_rest() noexcept {
   IOLoop* const loop = loop_.loop();
   if (!loop || is_rest_ || error_ || output_ended_ || connecting() || !unsent() ||
-      epoch_ != fork_epoch()) {
+      forked()) {
     return false;
   }
   try {
-    const StreamOptions limits{.max_buffer_size = max_buffer_size_,
-                               .max_write_buffer_size = max_write_buffer_size_,
-                               .write_room = write_room_,
-                               .half_open = half_open_};
-    auto rest = std::make_shared<StreamCore>(UniqueFd(), *loop, transport_, limits);
+    auto rest = std::make_shared<StreamCore>(UniqueFd(), *loop, transport_,
+                                             StreamOptions{.half_open = true});
     rest->is_rest_ = true;
     if (!loop->spawn_callback(send_rest(rest))) return false;
     // The task begins in the loop's next turn.

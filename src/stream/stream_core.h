@@ -121,6 +121,8 @@ class StreamCore final : private TurnEnd {
     const auto* const mark = fork_mark.load(std::memory_order_acquire);
     return mark && mark->load(std::memory_order_acquire) == epoch_;
   }
+  /// Whether this is a forked child's copy: the socket is its parent's.
+  [[nodiscard]] bool forked() const noexcept { return epoch_ != fork_epoch(); }
   [[nodiscard]] bool here_as_before() const noexcept {
     return made_here() && loop_.mailbox_->runs_here();
   }

@@ -107,6 +107,9 @@ class StreamEnds : public testing::TestWithParam<std::tuple<Link, PollerKind, Fo
     const Link link = std::get<0>(GetParam());
     return link != Link::local && link != Link::pipe;
   }
+  [[nodiscard]] static bool over_tls() {
+    return over_tcp() && std::get<0>(GetParam()) != Link::tcp;
+  }
 
   /// `first` reads what `second` writes.
   void connect(const StreamOptions& options = {}) {

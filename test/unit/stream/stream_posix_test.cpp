@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Streams and servers in forked children; resets, which Wine sends as ends; and pipes,
 // which are sockets on Windows.
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,6 +40,36 @@ TEST_P(PosixStreams, send_nothing_twice_from_a_forked_child) {
     second->close();
     EXPECT_EQ(co_await in_form(first->read_until_close()), "once");
   });
+}
+
+TEST_P(PosixStreams, send_their_rest_from_their_own_process_alone) {
+  if (under_thread_sanitizer()) GTEST_SKIP() << "the sanitizer is not fork-safe";
+  if (over_tls()) GTEST_SKIP() << "the child would read what is for TLS";
+  for (const bool begun : {false, true}) {
+    connect();
+    const std::size_t written = fill(*second);
+    second.reset();
+    if (begun) play(moment);
+    int there = 0;
+    ASSERT_EQ(::ioctl(first->fileno(), FIONREAD, &there), 0);
+    const auto by_child = static_cast<std::size_t>(there);
+    EXPECT_TRUE(passes_in_child([&] {
+      loop.after_fork();
+      std::string bytes(by_child, ' ');
+      for (std::size_t n = 0; n < by_child;) {
+        const ssize_t got = ::read(first->fileno(), bytes.data(), by_child - n);
+        ASSERT_GT(got, 0);
+        n += static_cast<std::size_t>(got);
+      }
+      play([]() -> Task<void> {  // there is room for more now
+        for (int i = 0; i < 20; ++i) co_await moment();
+      });
+    }));
+    play([&]() -> Task<void> {
+      const std::string left = co_await in_form(first->read_until_close());
+      EXPECT_EQ(left.size(), written - by_child);
+    });
+  }
 }
 
 TEST_P(PosixStreams, tell_a_reset_from_an_end) {
