@@ -46,12 +46,10 @@ class ShortMoves final : public StreamTransport {
 
 #if defined(TORNADO_TLS_ENDS)
 std::shared_ptr<StreamFilter> filter_for(StreamLink link, int end) {
-  static const std::map<StreamLink, SSLContext> servers = {
-      {StreamLink::tls1_2,
-       SSLContext::for_server(test::server_options(TLSVersion::tls1_2))},
-      {StreamLink::tls1_3, SSLContext::for_server(test::server_options())}};
-  static const SSLContext clients = SSLContext::for_client(test::client_options());
-  const SSLContext& context = end == 0 ? servers.at(link) : clients;
+  const TLSVersion version =
+      link == StreamLink::tls1_2 ? TLSVersion::tls1_2 : TLSVersion::tls1_3;
+  const SSLContext& context =
+      end == 0 ? test::server_context(version) : test::client_context();
   return std::make_shared<detail::TLSFilter>(context, "localhost");
 }
 #endif

@@ -91,7 +91,6 @@ enum class Over { plain, tls1_2, tls1_3 };
 constexpr Over each_kind[] = {Over::plain, Over::tls1_2, Over::tls1_3};
 
 Task<IOStream> connect(Over over, std::uint16_t port) {
-  static const SSLContext clients = SSLContext::for_client(client_options());
   const ConnectOptions options{.stream = half_open};
   TCPClient client;
   if (over == Over::plain) {
@@ -99,7 +98,7 @@ Task<IOStream> connect(Over over, std::uint16_t port) {
     co_return plain;
   }
   SSLIOStream stream =
-      co_await connect_tls(client, "127.0.0.1", port, clients, options);
+      co_await connect_tls(client, "127.0.0.1", port, client_context(), options);
   co_return std::move(stream);
 }
 

@@ -370,34 +370,24 @@ Task<> serves(Simulation& simulation) {
 }
 
 #if defined(TORNADO_TLS_ENDS)
-const SSLContext& servers(TLSVersion version) {
-  static const SSLContext contexts[] = {
-      SSLContext::for_server(server_options(TLSVersion::tls1_2)),
-      SSLContext::for_server(server_options())};
-  return contexts[static_cast<int>(version)];
-}
-const SSLContext& clients() {
-  static const SSLContext context = SSLContext::for_client(client_options());
-  return context;
-}
 template <TLSVersion version>
 Task<> converses_over_tls(Simulation&) {
   FdPair pair = make_socket_pair();
   return converse(
-      SSLIOStream(std::move(pair.first), clients(), "localhost", small_room),
-      SSLIOStream(std::move(pair.second), servers(version), {}, small_room));
+      SSLIOStream(std::move(pair.first), client_context(), "localhost", small_room),
+      SSLIOStream(std::move(pair.second), server_context(version), {}, small_room));
 }
 Task<> asks_for_tls(IOStream plain) {
   const Local local;
   plain.write("begin\n");
-  SSLIOStream stream = co_await start_tls(std::move(plain), clients(), "localhost");
+  SSLIOStream stream =
+      co_await start_tls(std::move(plain), client_context(), "localhost");
   co_await asks(stream);
 }
 Task<> answers_with_tls(IOStream plain) {
   const Local local;
   EXPECT_EQ(co_await plain.read_until("\n", {.timeout = 10ms}), "begin\n");
-  SSLIOStream stream =
-      co_await start_tls(std::move(plain), servers(TLSVersion::tls1_3));
+  SSLIOStream stream = co_await start_tls(std::move(plain), server_context());
   co_await stream.wait_for_handshake();
   co_await answers(std::move(stream));
 }

@@ -146,6 +146,18 @@ SSLOptions client_options() {
   return options;
 }
 
+const SSLContext& server_context(TLSVersion most) {
+  static const std::map<TLSVersion, SSLContext> contexts = {
+      {TLSVersion::tls1_2, SSLContext::for_server(server_options(TLSVersion::tls1_2))},
+      {TLSVersion::tls1_3, SSLContext::for_server(server_options())}};
+  return contexts.at(most);
+}
+
+const SSLContext& client_context() {
+  static const SSLContext context = SSLContext::for_client(client_options());
+  return context;
+}
+
 namespace {
 
 Task<void> both_handshakes(SSLIOStream& server, SSLIOStream& client) {
@@ -170,13 +182,10 @@ Task<void> note_outcome(SSLIOStream& stream, std::string& text) {
 
 std::pair<IOStream, IOStream> open_tls_pair(IOLoop& loop, const StreamOptions& options,
                                             TLSVersion version) {
-  static const std::map<TLSVersion, SSLContext> servers = {
-      {TLSVersion::tls1_2, SSLContext::for_server(server_options(TLSVersion::tls1_2))},
-      {TLSVersion::tls1_3, SSLContext::for_server(server_options())}};
-  static const SSLContext clients = SSLContext::for_client(client_options());
   FdPair ends = open_tcp_pair();
-  SSLIOStream server(std::move(ends.first), loop, servers.at(version), {}, options);
-  SSLIOStream client(std::move(ends.second), loop, clients, "localhost", options);
+  SSLIOStream server(std::move(ends.first), loop, server_context(version), {}, options);
+  SSLIOStream client(std::move(ends.second), loop, client_context(), "localhost",
+                     options);
   loop.run_sync(both_handshakes(server, client), patience);
   return {std::move(server), std::move(client)};
 }

@@ -53,6 +53,9 @@ class Certificates {
 
 SSLOptions server_options(TLSVersion most = TLSVersion::tls1_3);
 SSLOptions client_options();
+/// Contexts with these options, which the process keeps.
+const SSLContext& server_context(TLSVersion most = TLSVersion::tls1_3);
+const SSLContext& client_context();
 
 /// Two connected streams after their handshake: a server's and a client's.
 std::pair<IOStream, IOStream> open_tls_pair(IOLoop& loop, const StreamOptions& options,
