@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <map>
 #include <mutex>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -228,12 +229,15 @@ void make_set_anew(int number, Queue& queue) {
 
 class Telling {
  public:
-  Telling(int number, struct kevent* events) : number_(number), next_(events) {}
+  Telling(int number, std::span<struct kevent> events)
+      : number_(number), next_(events.data()), end_(next_ + events.size()) {}
 
   void tell(const epoll_event& event) {
     const std::uint64_t mark = event.data.u64 & ~std::uint64_t{0xffff'ffff};
     const auto ident = static_cast<int>(static_cast<std::uint32_t>(event.data.u64));
-    if (mark == user_mark) {
+    if (next_ == end_) {
+      keep(mark, ident);
+    } else if (mark == user_mark) {
       *next_++ = {0, EVFILT_USER, EV_CLEAR, 0, 0, nullptr};
     } else if (mark == child_mark) {
       const struct kevent change {
@@ -262,7 +266,20 @@ class Telling {
           broken || event.events & EPOLLRDHUP);
     }
     if (knote.write && (broken || event.events & EPOLLOUT)) {
+      if (next_ == end_) return keep(0, fd);
       add(fd, EVFILT_WRITE, knote.write, knote.write_data, broken);
+    }
+  }
+
+  /// For the next call, since this one has no more room. epoll does not repeat an edge.
+  void keep(std::uint64_t mark, int fd) {
+    if (mark == user_mark) {
+      (void)control(number_, EPOLL_CTL_MOD, always_readable(), EPOLLIN | EPOLLONESHOT,
+                    user_mark);
+    } else if (mark != child_mark) {
+      const auto found = queues[number_].knotes.find(fd);
+      if (found == queues[number_].knotes.end()) return;
+      (void)put_into_set(number_, fd, found->second, true);
     }
   }
 
@@ -285,6 +302,7 @@ class Telling {
 
   int number_;
   struct kevent* next_;
+  struct kevent* end_;
   bool orphan_ = false;
 };
 
@@ -309,8 +327,7 @@ void add_always_ready(int number, std::vector<epoll_event>& events, std::size_t 
 }
 
 int tell_events(int number, struct kevent* events, int count, const timespec* timeout) {
-  // Either filter of a descriptor needs room.
-  std::vector<epoll_event> ready(static_cast<std::size_t>(std::max(count / 2, 1)));
+  std::vector<epoll_event> ready(static_cast<std::size_t>(count));
   const std::size_t room = ready.size();
   const timespec at_once{};
   {
@@ -326,7 +343,7 @@ int tell_events(int number, struct kevent* events, int count, const timespec* ti
   ready.resize(static_cast<std::size_t>(n));
   const std::lock_guard lock(mutex);
   add_always_ready(number, ready, room);
-  Telling telling(number, events);
+  Telling telling(number, {events, room});
   for (const epoll_event& event : ready) telling.tell(event);
   telling.finish();
   return static_cast<int>(telling.next() - events);
