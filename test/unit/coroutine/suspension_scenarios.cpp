@@ -18,6 +18,7 @@
 #include "tornado/async_generator.h"
 #include "tornado/channel.h"
 #include "tornado/executor.h"
+#include "tornado/fd.h"
 #include "tornado/gen.h"
 #include "tornado/iostream.h"
 #include "tornado/locks.h"
@@ -37,18 +38,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Pipe {
-  Pipe() {
-    if (::pipe(ends) != 0) throw std::runtime_error("pipe");
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    ::close(ends[0]);
-    ::close(ends[1]);
-  }
-  int ends[2] = {-1, -1};
-};
+;
 
 Task<int> naps(int times) {
   const Local local;
@@ -107,7 +97,7 @@ Task<> reads_pipe(int fd) {
   const Local local;
   char byte = 0;
   co_await readable(fd);
-  (void)!::read(fd, &byte, 1);
+  (void)!::read(fd, &byte, 1);  // a forked process may have taken it
 }
 Task<> writes_pipe(int fd) {
   const Local local;
@@ -117,8 +107,8 @@ Task<> writes_pipe(int fd) {
 }
 Task<> waits_for_descriptors(Simulation&) {
   const Local local;
-  const Pipe pipe;
-  (void)co_await multi(reads_pipe(pipe.ends[0]), writes_pipe(pipe.ends[1]));
+  const FdPair pipe = make_pipe();
+  (void)co_await multi(reads_pipe(pipe.first.get()), writes_pipe(pipe.second.get()));
 }
 Task<> holds(Lock& lock) {
   const Local local;
