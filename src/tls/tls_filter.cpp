@@ -93,24 +93,22 @@ OwnedBio make_bio(TLSFilter& filter) {
 
 TLSFilter::TLSFilter(const SSLContext& context, const std::string& host,
                      std::uint16_t port)
-    : generation_(TLSState::of(context).current()),
-      peer_(host + ' ' + std::to_string(port)) {
+    : generation_(TLSState::of(context).current()) {
   handshake_timeout = generation_->options.handshake_timeout;
   forget_tls_errors();
   ssl_.reset(SSL_new(generation_->context.get()));
   if (!ssl_) throw_tls_error("SSL_new");
   BIO* const bio = make_bio(*this).release();
   SSL_set_bio(ssl(), bio, bio);
-  SSL_set_app_data(ssl(), this);
   if (TLSState::of(context).side() == TLSSide::client) {
-    set_up_client(host);
+    set_up_client(host, port);
   } else {
     SSL_set_accept_state(ssl());
   }
 }
 
 TLSFilter& TLSFilter::of(const SSL* ssl) noexcept {
-  return *static_cast<TLSFilter*>(SSL_get_app_data(ssl));
+  return *static_cast<TLSFilter*>(BIO_get_data(SSL_get_rbio(ssl)));
 }
 
 // A certificate names neither the zone of an address nor the dot that ends a full name.
@@ -131,7 +129,7 @@ bool TLSFilter::expect_host(const std::string& host) {
           X509_VERIFY_PARAM_set1_host(rules, name.data(), name.size()) == 1);
 }
 
-void TLSFilter::set_up_client(const std::string& host) {
+void TLSFilter::set_up_client(const std::string& host, std::uint16_t port) {
   SSL_set_connect_state(ssl());
   if (!expect_host(host)) {
     forget_tls_errors();
@@ -142,20 +140,31 @@ void TLSFilter::set_up_client(const std::string& host) {
   SSL_set_alpn_protos(ssl(), reinterpret_cast<const unsigned char*>(alpn.data()),
                       static_cast<unsigned>(alpn.size()));
   if (host.empty()) return;  // of which server the sessions are is not known
-  if (const OwnedSession session = generation_->sessions.take(peer_)) {
+  peer_ = std::make_unique<const std::string>(host + ' ' + std::to_string(port));
+  if (const OwnedSession session = generation_->sessions.take(*peer_)) {
     SSL_set_session(ssl(), session.get());
   }
 }
 
 void TLSFilter::start(std::shared_ptr<StreamTransport> inner, Bytes read) {
-  incoming_.assign(read.begin(), read.end());
+  add(incoming_, read);
   inner_ = std::move(inner);
+}
+
+void TLSFilter::add(WaitingBytes& to, Bytes bytes) {
+  if (bytes.empty()) return;
+  if (!to) to = std::make_unique<Waiting>();
+  to->bytes.insert(to->bytes.end(), bytes.begin(), bytes.end());
+}
+
+void TLSFilter::take(WaitingBytes& from, std::size_t count) noexcept {
+  from->taken += count;
+  if (from->rest().empty()) from.reset();
 }
 
 void TLSFilter::begin(NativeFd fd) noexcept {
   fd_ = fd;
   empty_ = false;
-  forget_tls_errors();
 }
 
 // A failure is final. OpenSSL would forget it.
@@ -169,33 +178,34 @@ Moved TLSFilter::call(F act) noexcept {
   return done;
 }
 
-/// No error for a close_notify.
+/// No error for a close_notify. SSL_get_error() does not tell it from a failure while
+/// the queue has an error, be it of other code in this thread.
 std::error_code TLSFilter::error_of(int result) noexcept {
-  const int kind = SSL_get_error(ssl(), result);
-  // Then OpenSSL's queue is empty.
-  if (kind == SSL_ERROR_WANT_READ && !failure_) return would_block();
-  const bool by_certificate =
-      ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
-  const std::error_code first = take_tls_error();
+  const bool blocked = SSL_want_read(ssl()) && BIO_should_read(SSL_get_rbio(ssl()));
+  if (blocked && !failure_) return would_block();
+  const unsigned long last = ERR_peek_last_error();
+  ERR_clear_error();
   if (failure_) return failure_;  // below OpenSSL
-  if (kind == SSL_ERROR_ZERO_RETURN) return {};
+  if (SSL_get_error(ssl(), result) == SSL_ERROR_ZERO_RETURN) return {};
   if (input_ended_) {
     if (established_ && generation_->options.ignore_missing_close_notify) return {};
     return TLSErrc::truncated;
   }
-  return by_certificate ? verify_error(SSL_get_verify_result(ssl())) : first;
+  return ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED
+             ? verify_error(SSL_get_verify_result(ssl()))
+             : tls_error(last);
 }
 
 // At the begin of a handshake OpenSSL allocates three buffers of a record, 51 KB. A
 // server begins with the first bytes, so that silent clients do not cost it as much.
 // True also for a failure.
 bool TLSFilter::has_first_bytes() noexcept {
-  if (!incoming_.empty()) return true;
+  if (incoming_) return true;
   std::array<std::byte, 2048> room;
   const int got = receive(room);
   if (got < 0) return static_cast<bool>(failure_);
   try {
-    incoming_.assign(room.begin(), room.begin() + got);
+    add(incoming_, Bytes(room).first(static_cast<std::size_t>(got)));
   } catch (const std::bad_alloc&) {
     failure_ = std::make_error_code(std::errc::not_enough_memory);
   }
@@ -204,6 +214,7 @@ bool TLSFilter::has_first_bytes() noexcept {
 
 Moved TLSFilter::handshake(NativeFd fd) noexcept {
   begin(fd);
+  forget_tls_errors();
   const std::error_code unsent = flush();
   if (unsent == would_block()) return {0, unsent};
   if (SSL_in_before(ssl()) && SSL_is_server(ssl()) && !has_first_bytes()) {
@@ -223,7 +234,7 @@ Moved TLSFilter::handshake(NativeFd fd) noexcept {
 
 // What a failure has left unsent counts as held, until the stream hears of it.
 Events TLSFilter::wants() const noexcept {
-  if (!outgoing_.empty() || (output_failure_ && !output_ended_)) {
+  if (outgoing_ || (output_failure_ && !output_ended_)) {
     return established_ && listens_ ? Events::read | Events::write : Events::write;
   }
   return listens_ ? Events::read : Events::none;
@@ -273,7 +284,7 @@ Moved TLSFilter::write(NativeFd fd, std::span<const Bytes> pieces) noexcept {
               done.error ? done.error : std::make_error_code(std::errc::broken_pipe)};
     }
     all += done.bytes;
-    if (!outgoing_.empty()) return {all, would_block()};
+    if (outgoing_) return {all, would_block()};
     records.consume(done.bytes);
   }
   return {all};
@@ -294,8 +305,9 @@ void TLSFilter::close() noexcept {
 // What OpenSSL asks for.
 
 void TLSFilter::keep_session(OwnedSession session) noexcept {
+  if (!peer_) return;
   try {
-    generation_->sessions.put(peer_, std::move(session));
+    generation_->sessions.put(*peer_, std::move(session));
   } catch (const std::bad_alloc&) {  // the next connection does without
   }
 }
@@ -307,12 +319,11 @@ void TLSFilter::count_message() noexcept {
 }
 
 int TLSFilter::receive(std::span<std::byte> room) noexcept {
-  if (incoming_read_ < incoming_.size()) {
-    const std::size_t count =
-        (std::min)(room.size(), incoming_.size() - incoming_read_);
-    std::memcpy(room.data(), incoming_.data() + incoming_read_, count);
-    incoming_read_ += count;
-    if (incoming_read_ == incoming_.size()) incoming_ = {};
+  if (incoming_) {
+    const Bytes rest = incoming_->rest();
+    const std::size_t count = (std::min)(room.size(), rest.size());
+    std::memcpy(room.data(), rest.data(), count);
+    take(incoming_, count);
     return static_cast<int>(count);
   }
   if (input_ended_ && !failure_) return 0;
@@ -327,13 +338,13 @@ int TLSFilter::receive(std::span<std::byte> room) noexcept {
 // What a step of the handshake has to send leaves in one call.
 void TLSFilter::send(Bytes bytes) noexcept {
   if (output_ended_ || output_failure_) return;
-  if (outgoing_.empty() && established_) {
+  if (!outgoing_ && established_) {
     const Moved done = inner_->write(fd_, std::span(&bytes, 1));
     if (done.error && !done.would_block()) return fail_output(done.error);
     bytes = bytes.subspan(done.bytes);
   }
   try {
-    outgoing_.insert(outgoing_.end(), bytes.begin(), bytes.end());
+    add(outgoing_, bytes);
   } catch (const std::bad_alloc&) {
     fail_output(std::make_error_code(std::errc::not_enough_memory));
   }
@@ -341,21 +352,19 @@ void TLSFilter::send(Bytes bytes) noexcept {
 
 void TLSFilter::fail_output(std::error_code error) noexcept {
   output_failure_ = error;
-  outgoing_ = {};
+  outgoing_.reset();
 }
 
 std::error_code TLSFilter::flush() noexcept {
-  if (outgoing_.empty()) return output_failure_;
-  const Bytes all(outgoing_);
-  const Moved done = inner_->write(fd_, std::span(&all, 1));
+  if (!outgoing_) return output_failure_;
+  const Bytes rest = outgoing_->rest();
+  const Moved done = inner_->write(fd_, std::span(&rest, 1));
   if (done.error && !done.would_block()) {
     fail_output(done.error);
     return output_failure_;
   }
-  outgoing_.erase(outgoing_.begin(), outgoing_.begin() + static_cast<long>(done.bytes));
-  if (!outgoing_.empty()) return would_block();
-  outgoing_ = {};
-  return {};
+  take(outgoing_, done.bytes);
+  return outgoing_ ? would_block() : std::error_code();
 }
 
 int TLSFilter::bio_read(BIO* bio, char* to, int size) noexcept {

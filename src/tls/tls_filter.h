@@ -45,7 +45,18 @@ class TLSFilter final : public StreamFilter {
   static long bio_control(BIO* bio, int command, long, void*) noexcept;
 
  private:
-  void set_up_client(const std::string& host);
+  /// Bytes that wait. There is none while no byte does.
+  struct Waiting {
+    [[nodiscard]] Bytes rest() const noexcept { return Bytes(bytes).subspan(taken); }
+
+    std::vector<std::byte> bytes;
+    std::size_t taken = 0;
+  };
+  using WaitingBytes = std::unique_ptr<Waiting>;
+
+  static void add(WaitingBytes& to, Bytes bytes);
+  static void take(WaitingBytes& from, std::size_t count) noexcept;
+  void set_up_client(const std::string& host, std::uint16_t port);
   [[nodiscard]] bool expect_host(const std::string& host);
   void begin(NativeFd fd) noexcept;
   template <class F>
@@ -61,12 +72,11 @@ class TLSFilter final : public StreamFilter {
   const std::shared_ptr<TLSGeneration> generation_;
   OwnedSsl ssl_;
   std::shared_ptr<StreamTransport> inner_;
-  std::string peer_;                 // in the cache of sessions
-  std::vector<std::byte> incoming_;  // received before the filter
-  std::vector<std::byte> outgoing_;  // records that are not sent yet
-  std::error_code failure_;          // of the input, or of the connection
-  std::error_code output_failure_;   // what has arrived can still be read
-  std::size_t incoming_read_ = 0;
+  std::unique_ptr<const std::string> peer_;  // of a client: in the cache of sessions
+  WaitingBytes incoming_;                    // received before the filter
+  WaitingBytes outgoing_;                    // records that are not sent yet
+  std::error_code failure_;                  // of the input, or of the connection
+  std::error_code output_failure_;           // what has arrived can still be read
   NativeFd fd_ = invalid_fd;
   int messages_ = 0;  // of the protocol, since the last bytes
   bool established_ = false;

@@ -60,8 +60,8 @@ class TLSState {
 /// Of ASCII, as the names of hosts are compared.
 std::string lower_case(std::string name);
 
-/// The callbacks of OpenSSL that a context has. They find the connection by
-/// SSL_get_app_data().
+/// The callbacks of OpenSSL that a context has. They find the connection by its
+/// BIO.
 void set_tls_callbacks(SSL_CTX* context, TLSSide side);
 
 }  // namespace tornado::detail

@@ -227,6 +227,24 @@ TEST_P(TLSHandshake, leaves_no_error_in_the_queue_of_openssl) {
   EXPECT_EQ(ERR_peek_error(), 0u);
 }
 
+TEST_P(TLSHandshake, ends_in_streams_that_ignore_errors_of_other_code) {
+  auto [server, client] = open_tls_pair(loop, {}, GetParam());
+  loop.run_sync(
+      [](IOStream& from, IOStream& to) -> Task<void> {
+        ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+        from.write("message");
+        const std::string got = co_await to.read_bytes(7);  // waits at first
+        EXPECT_EQ(got, "message");
+        from.close();
+        ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+        const std::string rest = co_await to.read_until_close();
+        EXPECT_EQ(rest, "");
+        EXPECT_EQ(to.error(), std::error_code());
+      }(server, client),
+      patience);
+  ERR_clear_error();
+}
+
 TEST_P(TLSHandshake, that_lasts_too_long_closes_the_stream) {
   FdPair ends = open_tcp_pair();
   SSLOptions options = server();
