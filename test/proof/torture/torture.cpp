@@ -31,12 +31,15 @@ struct Wanted {
   bool list = false;
 };
 
-// A call that is made while it waits for others may be made any number of times.
+// A call that is made while it waits for others may be made any number of times. Of
+// more than these the seed chooses every second, third and so on.
 constexpr std::uint32_t most_of_one_call = 600;
 
 void add_faults(std::vector<Trial>& trials, const Scenario& scenario, std::size_t call,
-                std::uint32_t count) {
-  for (std::uint32_t nth = 1; nth <= std::min(count, most_of_one_call); ++nth) {
+                std::uint32_t count, std::uint64_t seed) {
+  const std::uint32_t step = 1 + (count - std::min(count, 1U)) / most_of_one_call;
+  const auto first = static_cast<std::uint32_t>(1 + seed % step);
+  for (std::uint32_t nth = first; nth <= count; nth += step) {
     for (const int error : calls[call].errors) {
       if (error == 0) break;
       for (const bool for_ever : {false, true}) {
@@ -61,7 +64,7 @@ int run_many(const std::vector<Scenario>& all, const Wanted& wanted) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     for (std::size_t call = 0; call < calls.size(); ++call) {
       if (!wanted.call.empty() && wanted.call != calls[call].name) continue;
-      add_faults(trials, all[i], call, counts[i][call]);
+      add_faults(trials, all[i], call, counts[i][call], wanted.seed);
     }
   }
   const std::size_t faults = trials.size();
@@ -70,13 +73,11 @@ int run_many(const std::vector<Scenario>& all, const Wanted& wanted) {
     for (const Limit& limit : limits()) trials.push_back({&scenario, {}, limit});
   }
   std::cout << all.size() << " scenarios, " << faults << " fault points, "
-            << trials.size() - faults << " under limits" << std::endl;
+            << trials.size() - faults << " under limits, seed " << wanted.seed
+            << std::endl;
   // Also when all are run: trials that wait are spread out.
   shuffle(trials, wanted.seed);
-  if (wanted.points > 0) {
-    trials.resize(std::min(trials.size(), wanted.points));
-    std::cout << "seed " << wanted.seed << std::endl;
-  }
+  if (wanted.points > 0) trials.resize(std::min(trials.size(), wanted.points));
   const Tally tally = run_all(trials, wanted.jobs);
   std::cout << trials.size() << " run:";
   for (std::size_t i = 0; i < verdict_count; ++i) {
