@@ -28,6 +28,7 @@ using std::chrono::milliseconds;
 
 /// What a child says of itself.
 struct Report {
+  bool struck;
   char text[512];
 };
 
@@ -102,8 +103,11 @@ Verdict run_armed(const Trial& trial, milliseconds patience) {
   return verdict;
 }
 
+/// A run that lost something without a fault had too little time.
 Verdict struck_or(Verdict verdict, const Trial& trial) {
-  return trial.fault.error != 0 && faults::struck() == 0 ? never_struck : verdict;
+  report().struck = faults::struck() > 0;
+  const bool unharmed = trial.fault.error != 0 && !report().struck;
+  return unharmed && verdict != wrong ? never_struck : verdict;
 }
 
 /// State that the process keeps is there after the first time, and does not grow.
@@ -141,7 +145,7 @@ bool ends_within(milliseconds time, pid_t pid) {
 }
 
 Verdict run_in_child(const Trial& trial, milliseconds patience, milliseconds deadline) {
-  report().text[0] = '\0';
+  report() = {};
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid == -1) throw std::system_error(errno, std::generic_category(), "fork");
@@ -173,7 +177,7 @@ bool is_healthy(const Fault& fault) {
 bool is_bad(Verdict verdict, const Trial& trial) {
   const bool unharmed = trial.fault.error == 0 && trial.limit.kind == Limit::none;
   return verdict == leaked || verdict == crashed || verdict == hung ||
-         (verdict == wrong && is_healthy(trial.fault)) ||
+         (verdict == wrong && (is_healthy(trial.fault) || !report().struck)) ||
          (verdict == reported && unharmed);
 }
 
@@ -198,7 +202,7 @@ std::string to_string(const Trial& trial) {
 Judgement judge(const Trial& trial) {
   Verdict verdict = run_in_child(trial, 150ms, 4s);
   faults::disarm();  // a child that was killed could not
-  if (is_bad(verdict, trial)) verdict = run_in_child(trial, 3s, 20s);
+  if (is_bad(verdict, trial)) verdict = run_in_child(trial, 10s, 60s);
   faults::disarm();
   return {verdict, is_bad(verdict, trial), report().text};
 }
