@@ -7,7 +7,12 @@
 // that goes on, or a posted callback. Each wait ends once, with bytes, with the end or
 // with an error. An end is told after the bytes, and after all is sent. No byte is lost
 // or doubled. The close callback is called once, after the descriptor has closed.
-// Nothing that was freed is touched. MUTANT is one of these wrong streams.
+// Nothing that was freed is touched.
+//
+// close() leaves what it could not send to the loop: the rest, which has the descriptor.
+// A forked child has a copy of it. The peer gets the byte once, or sees a reset, and the
+// descriptor closes once. A server counts the connection until then. MUTANT is one of
+// these wrong streams.
 
 #define RESUMES_AT_ONCE 1      // a wait goes on inside the stream's own work
 #define FORGETS_AT_CLOSE 2     // close() does not settle the waits
@@ -21,6 +26,10 @@
 #define CLOSES_UNSENT 10       // end of input closes before all is sent
 #define TIMES_OUT_LATE 11      // a timeout ends a wait that has its result
 #define TELLS_UNSENT 12        // a read is told of the end before all is sent
+#define CHILD_SENDS_TOO 13     // a forked child sends its copy of the rest
+#define COUNTS_DOWN_EARLY 14   // a connection counts as ended before its rest is sent
+#define KEEPS_THE_NUMBER 15    // the stream closes the descriptor that its rest has
+#define ENDS_UNSENT 16         // the close of the loop drops the rest without a reset
 
 #ifndef MUTANT
 #define MUTANT 0
@@ -61,7 +70,37 @@ bool freed;           // the read's task, with its wait
 byte dropped;         // bytes that the program has given up by close()
 bool cut;             // it gave up the write, too
 
+// The rest that the loop sends, in this process and in a forked child.
+bool rest, copied;
+bool server = true;   // it counts the connection
+bool rest_reset;      // the peer sees a reset instead of an end
+bool loop_closed;
+byte got;             // how often the peer got the byte of the write
+byte closings;        // of the descriptor in this process
+
 inline touch() { assert(!destroyed) }
+inline deliver() { delivered = true; got++; assert(got == 1 && !rest_reset) }
+
+inline end_rest() {
+  rest = false;
+  closings++
+}
+
+// Instead of closing the descriptor at once. An error leaves nothing to send.
+inline leave_rest() {
+  if
+  :: unsent && !error && !reset && !loop_closed ->
+     rest = true;
+#if MUTANT == KEEPS_THE_NUMBER
+     closings++
+#else
+     skip
+#endif
+  :: else ->
+     rest_reset = (unsent -> true : rest_reset);
+     closings++
+  fi
+}
 
 // A task of the program goes on: it may do anything to the stream.
 inline program_acts() {
@@ -121,6 +160,7 @@ inline close_descriptor() {
   if
   :: !closed ->
      closed = true;
+     leave_rest();
      // What it knows of the waits is settled by its caller.
      if
 #if MUTANT == CALLS_BACK_AT_ONCE
@@ -140,7 +180,7 @@ inline close_stream(by_program) {
   :: !closed && !destroyed ->
      busy = true;
      if
-     :: by_program && unsent && room -> unsent = false; delivered = true
+     :: by_program && unsent && room -> unsent = false; deliver()
      :: else
      fi;
      dropped = dropped + kernel;
@@ -236,7 +276,7 @@ inline send_queued() {
      input_ended = true;
      close_descriptor()
   :: !reset && unsent && room ->
-     unsent = false; delivered = true;
+     unsent = false; deliver();
      if
      :: closing -> close_descriptor()
      :: else
@@ -268,6 +308,20 @@ inline reader_goes_on() {
   :: else -> assert(false)
   fi;
   reader = none
+}
+
+// It has the socket as well. Its copy of the rest ends when its loop sees it.
+proctype child() {
+  atomic {
+#if MUTANT == CHILD_SENDS_TOO
+    if
+    :: room && !reset -> deliver()
+    :: else
+    fi
+#else
+    skip
+#endif
+  }
 }
 
 active proctype peer() {
@@ -311,6 +365,27 @@ active proctype loop() {
   :: atomic { !destroyed && !closed && on_close && reader == none && buffer == 0 && (kernel > 0 || ((ended || reset) && !input_ended)) ->
        busy = true; receive(); settle_waits(); busy = false }
   :: atomic { !destroyed && !closed && unsent && (room || reset) -> busy = true; send_queued(); busy = false }
+  // The rest is sent, or ends by the reset of the peer. Its limit of time ends it as well.
+  :: atomic { rest && room && !reset -> deliver(); end_rest() }
+  :: atomic { rest && reset -> rest_reset = true; end_rest() }
+  :: atomic { rest && acts > 0 -> acts--; rest_reset = true; end_rest() }
+  :: atomic { rest && !copied && acts > 0 -> acts--; copied = true; run child() }
+  // The loop closes, and the stream with it.
+  :: atomic { acts > 0 && !loop_closed -> acts--; loop_closed = true; destroy_stream();
+     if
+#if MUTANT == ENDS_UNSENT
+     :: rest -> end_rest()
+#else
+     :: rest -> rest_reset = true; end_rest()
+#endif
+     :: else
+     fi }
+  // A server that drains waits for the connection.
+#if MUTANT == COUNTS_DOWN_EARLY
+  :: atomic { server && closed -> server = false; assert(!rest) }
+#else
+  :: atomic { server && closed && !rest -> server = false; assert(closings == 1) }
+#endif
   :: timeout -> break
   od;
   // Nothing can go on: each wait that could end has ended.
@@ -318,5 +393,8 @@ active proctype loop() {
   assert(writer == none || (writer == waits && unsent && !closed));
   assert(called == ((set && closed) -> 1 : 0));
   assert(taken + buffer + kernel + dropped == sent);
-  assert(!accepted || delivered || unsent || error || cut)
+  assert(!accepted || delivered || unsent || error || cut);
+  // The peer got the byte, or knows that it misses it.
+  assert(!closed || !accepted || got == 1 || rest_reset || reset);
+  assert(closings == (closed -> 1 : 0) && !rest && server == !closed)
 }
