@@ -18,7 +18,7 @@ namespace tornado::test {
 struct CertificateOptions {
   std::vector<std::string> names = {"localhost"};  ///< "IP:127.0.0.1" for an address
   long begins = -3600;                             ///< in seconds from now
-  long ends = 3600;
+  long ends = 24 * 3600;
   bool rsa = false;  ///< a key of RSA
 };
 
