@@ -186,7 +186,10 @@ std::error_code TLSFilter::error_of(int result) noexcept {
   const unsigned long last = ERR_peek_last_error();
   ERR_clear_error();
   if (failure_) return failure_;  // below OpenSSL
-  if (SSL_get_error(ssl(), result) == SSL_ERROR_ZERO_RETURN) return {};
+  // Without its error in the queue a fatal alert looks like a close_notify.
+  const bool alert =
+      ERR_GET_LIB(last) == ERR_LIB_SSL && ERR_GET_REASON(last) >= SSL_AD_REASON_OFFSET;
+  if (!alert && SSL_get_error(ssl(), result) == SSL_ERROR_ZERO_RETURN) return {};
   if (input_ended_) {
     if (established_ && generation_->options.ignore_missing_close_notify) return {};
     return TLSErrc::truncated;

@@ -344,6 +344,19 @@ TEST_P(TLSWire, tells_a_missing_close_notify_from_an_end) {
   });
 }
 
+TEST_P(TLSWire, tells_a_fatal_alert_from_an_end) {
+  connect();
+  play([this]() -> Task<void> {
+    const std::string forged = "\x17\x03\x03" + std::string(1, '\0') + " " +
+                               std::string(32, 'x');  // a record that nobody sealed
+    EXPECT_EQ(::send(server->fileno(), forged.data(), forged.size(), 0),
+              static_cast<ssize_t>(forged.size()));
+    EXPECT_TRUE(co_await end_of(*client));
+    const std::error_code alert = co_await end_of(*server);
+    EXPECT_EQ(alert.message(), "sslv3 alert bad record mac");
+  });
+}
+
 TEST_P(TLSWire, takes_a_missing_close_notify_for_the_end_where_that_is_asked_for) {
   SSLOptions options = client_options();
   options.ignore_missing_close_notify = true;
