@@ -28,10 +28,10 @@ class HandlerTable {
     std::uint32_t generation = 0;
     Events interest = Events::none;  // none: paused, or a one_shot that has fired
     Events applied = Events::none;   // what the poller was told
-    bool changed = false;            // listed
-    bool owed = false;               // an edge was left out: the poller must look again
-    bool closes_itself = false;      // a file object, when called with none
     std::uint8_t unwatched = 0;      // the look after which the poller was told none
+    bool changed : 1 = false;        // listed
+    bool owed : 1 = false;           // an edge was left out: the poller must look again
+    bool closes_itself : 1 = false;  // a file object, when called with none
     enum class State : std::uint8_t { free, live, removed } state = State::free;
   };
 
@@ -57,7 +57,9 @@ class HandlerTable {
 
   /// Lists an entry whose interest is to be applied before the next look.
   void note_change(Entry& entry) noexcept {
-    if (!std::exchange(entry.changed, true)) changed_.push_back(slot_of(entry));
+    if (entry.changed) return;
+    entry.changed = true;
+    changed_.push_back(slot_of(entry));
   }
   [[nodiscard]] bool has_changes() const noexcept { return !changed_.empty(); }
   /// Takes one from the list; null if that entry was removed.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "stream/block_pool.h"
 
@@ -20,46 +21,50 @@ std::byte* allocate_bytes(std::size_t capacity) {
 }  // namespace
 
 std::span<std::byte> ReadBuffer::room() {
-  if (begin_ == end_) begin_ = end_ = 0;
-  if (capacity_ - end_ < least_room) {
+  if (!memory_) move_to(allocate_block(), block_size);
+  if (memory_->begin == memory_->end) memory_->begin = memory_->end = sizeof(Memory);
+  if (memory_->capacity - memory_->end < least_room) {
     const std::size_t bytes = size();
-    if (capacity_ >= block_size && bytes <= capacity_ / 2) {
-      std::memmove(memory_, memory_ + begin_, bytes);
-      begin_ = 0;
-      end_ = bytes;
+    const std::size_t capacity = memory_->capacity;
+    if (capacity >= block_size && bytes <= capacity / 2) {
+      std::memmove(at(sizeof(Memory)), at(memory_->begin), bytes);
+      memory_->begin = sizeof(Memory);
+      memory_->end = sizeof(Memory) + bytes;
     } else {
-      const std::size_t more = (std::max)(block_size, 2 * capacity_);
+      const std::size_t more = (std::max)(block_size, 2 * capacity);
       move_to(allocate_bytes(more), more);
     }
   }
-  return {memory_ + end_, capacity_ - end_};
+  return {at(memory_->end), memory_->capacity - memory_->end};
 }
 
 void ReadBuffer::settle() noexcept {
+  if (!memory_) return;
   const std::size_t bytes = size();
   if (bytes == 0) return release();
-  if (bytes > capacity_ / 2) return;
-  auto* const smaller = static_cast<std::byte*>(::operator new(bytes, std::nothrow));
-  if (smaller) move_to(smaller, bytes);
+  const std::size_t capacity = sizeof(Memory) + bytes;
+  if (capacity > memory_->capacity / 2) return;
+  auto* const smaller = static_cast<std::byte*>(::operator new(capacity, std::nothrow));
+  if (smaller) move_to(smaller, capacity);
 }
 
-void ReadBuffer::move_to(std::byte* memory, std::size_t capacity) noexcept {
-  const std::size_t bytes = size();
-  if (bytes > 0) std::memcpy(memory, memory_ + begin_, bytes);
+void ReadBuffer::move_to(std::byte* place, std::size_t capacity) noexcept {
+  auto* const memory = ::new (place) Memory(capacity);
+  const std::string_view bytes = view();
+  bytes.copy(reinterpret_cast<char*>(place + memory->end), bytes.size());
+  memory->end += bytes.size();
+  memory->searched = searched();
   release();
   memory_ = memory;
-  capacity_ = capacity;
-  end_ = bytes;
 }
 
-void ReadBuffer::release() noexcept {
-  if (capacity_ == block_size) {
-    free_block(memory_);
+void ReadBuffer::free_memory() noexcept {
+  auto* const memory = reinterpret_cast<std::byte*>(std::exchange(memory_, nullptr));
+  if (reinterpret_cast<Memory*>(memory)->capacity == block_size) {
+    free_block(memory);
   } else {
-    ::operator delete(memory_);
+    ::operator delete(memory);
   }
-  memory_ = nullptr;
-  capacity_ = begin_ = end_ = 0;
 }
 
 }  // namespace tornado

@@ -17,27 +17,58 @@ class ReadBuffer {
   ReadBuffer& operator=(const ReadBuffer&) = delete;
   ~ReadBuffer() { release(); }
 
-  [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
+  [[nodiscard]] std::size_t size() const noexcept {
+    return memory_ ? memory_->end - memory_->begin : 0;
+  }
   [[nodiscard]] std::string_view view() const noexcept {
-    return {reinterpret_cast<const char*>(memory_) + begin_, size()};
+    if (!memory_) return {};
+    return {reinterpret_cast<const char*>(memory_) + memory_->begin, size()};
   }
   /// Where to put the next bytes. Moves what is there.
   [[nodiscard]] std::span<std::byte> room();
-  void commit(std::size_t count) noexcept { end_ += count; }
+  void commit(std::size_t count) noexcept { memory_->end += count; }
+  /// The first bytes, at most `count`, which are consumed then.
+  std::string_view take(std::size_t count) noexcept {
+    const std::string_view bytes = view().substr(0, count);
+    consume(bytes.size());
+    return bytes;
+  }
   /// The memory of what is consumed stays until the next room() or settle().
-  void consume(std::size_t count) noexcept { begin_ += count; }
+  void consume(std::size_t count) noexcept {
+    if (memory_) memory_->begin += count;
+  }
+  /// How many of the bytes a search has passed over.
+  [[nodiscard]] std::size_t searched() const noexcept {
+    return memory_ ? memory_->searched : 0;
+  }
+  void set_searched(std::size_t count) noexcept {
+    if (memory_) memory_->searched = count;
+  }
   /// The stream waits: gives back what memory it can. Without memory for that it keeps
   /// what it has.
   void settle() noexcept;
 
  private:
-  void release() noexcept;
+  /// The head of the memory, with the bytes behind it.
+  struct Memory {
+    explicit Memory(std::size_t size) noexcept : capacity(size) {}
+
+    std::size_t capacity;  // in all; block_size: of the pool
+    std::size_t begin = sizeof(Memory);
+    std::size_t end = sizeof(Memory);
+    std::size_t searched = 0;
+  };
+
+  [[nodiscard]] std::byte* at(std::size_t place) const noexcept {
+    return reinterpret_cast<std::byte*>(memory_) + place;
+  }
+  void release() noexcept {
+    if (memory_) free_memory();
+  }
+  void free_memory() noexcept;
   void move_to(std::byte* memory, std::size_t capacity) noexcept;
 
-  std::byte* memory_ = nullptr;
-  std::size_t capacity_ = 0;  // block_size: of the pool
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  Memory* memory_ = nullptr;
 };
 
 }  // namespace tornado

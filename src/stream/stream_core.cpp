@@ -41,13 +41,28 @@ constexpr std::chrono::milliseconds connect_again{10};
 StreamCore::StreamCore(UniqueFd fd, IOLoop& loop,
                        std::shared_ptr<StreamTransport> transport,
                        const StreamOptions& options)
-    : loop_(loop.handle()),
-      fd_(std::move(fd)),
-      transport_(std::move(transport)),
-      max_buffer_size_(options.max_buffer_size),
-      max_write_buffer_size_(options.max_write_buffer_size),
-      write_room_(options.write_room),
-      half_open_(options.half_open) {}
+    : loop_(loop.handle()), fd_(std::move(fd)), half_open_(options.half_open) {
+  const StreamExtras::Limits limits{options.max_buffer_size,
+                                    options.max_write_buffer_size, options.write_room};
+  if (limits != usual_limits) extras().limits = limits;
+  set_transport(std::move(transport));
+}
+
+StreamExtras& StreamCore::extras() {
+  if (!extras_) extras_ = std::make_unique<StreamExtras>();
+  return *extras_;
+}
+
+std::shared_ptr<StreamTransport> StreamCore::shared_transport() const noexcept {
+  if (extras_ && extras_->transport) return extras_->transport;
+  return {std::shared_ptr<void>(), transport_};
+}
+
+void StreamCore::set_transport(std::shared_ptr<StreamTransport> transport) {
+  const bool has_owner = transport.use_count() > 0;
+  transport_ = transport.get();
+  if (has_owner || extras_) extras().transport = std::move(transport);
+}
 
 StreamCore::~StreamCore() {
   end();
@@ -99,7 +114,8 @@ void StreamCore::connect(const SocketAddress& address) {
     throw_error(std::make_error_code(std::errc::connection_already_in_progress),
                 act_on("connect", fileno()));
   }
-  connecting_ = std::make_unique<Attempt>(Attempt{address, {}});
+  extras().attempt.reset(new StreamExtras::Attempt{address, {}});
+  connecting_ = true;
   retry_connect();
   update_interest_or_close();
 }
@@ -107,9 +123,9 @@ void StreamCore::connect(const SocketAddress& address) {
 // A Unix socket whose peer has no room for the connection says EAGAIN, and would be
 // reported as writable at once.
 void StreamCore::retry_connect() noexcept {
-  const std::error_code error = begin_connect(fileno(), connecting_->peer);
+  const std::error_code error = begin_connect(fileno(), extras_->attempt->peer);
   if (error == std::errc::resource_unavailable_try_again &&
-      connecting_->peer.family() == AddressFamily::local) {
+      extras_->attempt->peer.family() == AddressFamily::local) {
     connect_later();
   } else if (error && error != std::errc::operation_in_progress) {
     close(error);
@@ -122,8 +138,8 @@ void StreamCore::connect_later() noexcept {
   IOLoop* const loop = loop_.loop();
   if (!loop) return;
   or_close([this, loop] {
-    connecting_->again = loop->call_later(connect_again, [this] {
-      connecting_->again = {};
+    extras_->attempt->again = loop->call_later(connect_again, [this] {
+      extras_->attempt->again = {};
       retry_connect();
       update_interest_or_close();
     });
@@ -131,28 +147,35 @@ void StreamCore::connect_later() noexcept {
 }
 
 bool StreamCore::try_connect(ConnectWait& wait) noexcept {
-  if (filter_ && !filter_->started) start_handshake();
+  if (filtered_ && !filter().started) start_handshake();
   if (connecting_) return false;
   wait.state_ = fd_ ? StreamWait::State::granted : StreamWait::State::failed;
   return true;
 }
 
 void StreamCore::finish_connect() noexcept {
-  if (filter_ && filter_->started) return continue_handshake();
+  if (filtered_ && filter().started) return continue_handshake();
   if (const std::error_code error = end_connect(fileno())) return close(error);
   connected();
 }
 
 void StreamCore::connected() noexcept {
-  if (filter_) return or_close([this] { begin_handshake(); });
-  connecting_.reset();
+  if (filtered_) return or_close([this] { begin_handshake(); });
+  end_attempt();
   send_queued();
+}
+
+void StreamCore::end_attempt() noexcept {
+  if (!connecting_) return;
+  stop_timer(extras_->attempt->again);
+  extras_->attempt.reset();
+  connecting_ = false;
 }
 
 // Waits.
 
 void StreamCore::watch() {
-  if (out_.size() > 0 && !full_) send_queued();
+  if (queued() > 0 && !full_) send_what_fits();
   if (in_.size() < block_size) in_.settle();
   update_interest();
 }
@@ -234,9 +257,10 @@ void StreamCore::on_readable() {
     }
   } else if (discards_ && !reader_) {
     discard();
-  } else if (on_close_ && in_.size() == 0 && !input_ended_) {
+  } else if (tells_close_ && in_.size() == 0 && !input_ended_) {
     receive();  // to notice the end
-  } else if (!filter_ || !filter_->skim(fileno())) {
+    in_.settle();
+  } else if (!filtered_ || !filter().skim(fileno())) {
     interest_ = interest_ & ~Events::read;  // no read waits for it
     if (registered_) loop_.loop()->update_handler(fileno(), interest_);
   }
@@ -251,9 +275,9 @@ void StreamCore::update_interest() {
   if (!loop || !fd_) return;
   Events wanted = Events::none;
   if (connecting_) {
-    if (filter_ && filter_->started) {
-      wanted = filter_->wants();
-    } else if (!connecting_->again) {
+    if (filtered_ && filter().started) {
+      wanted = filter().wants();
+    } else if (!extras_->attempt->again) {
       wanted = Events::write;
     }
   } else {
@@ -261,12 +285,13 @@ void StreamCore::update_interest() {
     // another read.
     const bool waits =
         reader_ && reader_->begun_ && reader_->state_ == StreamWait::State::waits;
-    const bool listens = !input_ended_ && (discards_ || (on_close_ && in_.size() == 0));
+    const bool listens =
+        !input_ended_ && (discards_ || (tells_close_ && in_.size() == 0));
     if (listens && !drained_) read_on_later();
     if (waits || listens || has(interest_, Events::read)) wanted |= Events::read;
-    if (filter_) wanted |= filter_->wants();
+    if (filtered_) wanted |= filter().wants();
     if (input_ended_) wanted &= ~Events::read;
-    if (out_.size() > 0 && full_) wanted |= Events::write;
+    if (queued() > 0 && full_) wanted |= Events::write;
   }
   if (wanted == interest_) return;
   if (registered_) {
@@ -307,14 +332,14 @@ void StreamCore::abort(std::error_code error) noexcept {
 }
 
 void StreamCore::close_once_sent() noexcept {
-  if (filter_) end_whole_output();
+  if (filtered_) end_whole_output();
   if (!held()) close_descriptor();
 }
 
 // A peer that misses bytes must not see an end.
 void StreamCore::end_whole_output() noexcept {
-  const bool whole = !error_ && !output_ended_ && out_.size() == 0;
-  if (whole && !forked()) filter_->end_output(fileno());
+  const bool whole = !error_ && !output_ended_ && queued() == 0;
+  if (whole && !forked()) filter().end_output(fileno());
 }
 
 // Not in a forked child, whose parent has the same socket.
@@ -327,23 +352,23 @@ void StreamCore::reset_at_close() noexcept {
 
 void StreamCore::close_descriptor() noexcept {
   if (!fd_) return;
-  unlink();
+  if (output_) output_->unlink();
   IOLoop* const loop = loop_.loop();
-  if (filter_) stop_timer(filter_->go_on);
+  if (filtered_) stop_timer(filter().go_on);
   if (loop && registered_) loop->remove_handler(fileno());
-  if (connecting_) stop_timer(connecting_->again);
   registered_ = false;
   if (!leave_rest()) {
     if (unsent()) reset_at_close();
-    if (filter_) end_whole_output();
+    if (filtered_) end_whole_output();
     drop_queued();
     transport_->close();
     fd_.reset();
   }
-  connecting_.reset();
-  if (!on_close_) return;
-  if (loop) (void)loop->add_callback(std::move(*on_close_));
-  on_close_.reset();
+  end_attempt();
+  if (!tells_close_) return;
+  tells_close_ = false;
+  if (loop) (void)loop->add_callback(std::move(extras_->on_close));
+  extras_->on_close.reset();
 }
 
 namespace {
@@ -365,20 +390,22 @@ bool StreamCore::leave_rest() noexcept {
     return false;
   }
   try {
-    auto rest = std::make_shared<StreamCore>(UniqueFd(), *loop, transport_,
+    auto rest = std::make_shared<StreamCore>(UniqueFd(), *loop, shared_transport(),
                                              StreamOptions{.half_open = true});
     rest->is_rest_ = true;
+    WriteQueue& queue = rest->output().queue;
+    extras().rest = rest;
     if (!loop->spawn_callback(send_rest(rest))) return false;
     // The task begins in the loop's next turn.
     rest->fd_ = std::move(fd_);
-    rest->filter_ = std::exchange(filter_, nullptr);
-    rest->out_.swap(out_);
+    rest->filtered_ = filtered_;
+    filtered_ = false;
+    if (output_) queue.swap(output_->queue);
     gather_room_ = 0;
     rest->written_ = written_;
     rest->sent_ = sent_;
     rest->full_ = full_;
     rest->input_ended_ = input_ended_;
-    rest_ = rest;
     return true;
   } catch (const std::exception&) {  // no memory, or the loop closes
     return false;
@@ -387,7 +414,9 @@ bool StreamCore::leave_rest() noexcept {
 
 void StreamCore::set_close_callback(Callback callback) {
   check("set_close_callback");
-  on_close_ = callback ? std::make_unique<Callback>(std::move(callback)) : nullptr;
+  const bool tells = static_cast<bool>(callback);
+  if (tells || extras_) extras().on_close = std::move(callback);
+  tells_close_ = tells;
   update_interest();
 }
 

@@ -24,10 +24,50 @@ namespace detail {
 
 const char* name_of(StreamAct act) noexcept;
 
+class StreamCore;
+
+/// What a stream has while bytes wait to be sent.
+class StreamOutput final : public TurnEnd {
+ public:
+  explicit StreamOutput(StreamCore& stream) noexcept : core(stream) {}
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* output, std::size_t size) noexcept {
+    free_frame(output, size);
+  }
+
+  void on_turn_end() noexcept override;
+  [[nodiscard]] bool is_over() const noexcept { return queue.size() == 0 && !linked(); }
+
+  StreamCore& core;
+  WriteQueue queue;
+  std::uint32_t gathering_since = 0;  // in milliseconds
+};
+
+/// What most streams do not have.
+struct StreamExtras {
+  struct Attempt {
+    SocketAddress peer;
+    // When the peer has no room for it now. Within a handshake: its deadline.
+    TimeoutHandle again;
+  };
+  struct Limits {
+    std::size_t max_buffer_size = StreamOptions().max_buffer_size;
+    std::size_t max_write_buffer_size = StreamOptions().max_write_buffer_size;
+    std::size_t write_room = StreamOptions().write_room;
+    friend bool operator==(const Limits&, const Limits&) noexcept = default;
+  };
+
+  Limits limits;
+  std::shared_ptr<StreamTransport> transport;  // that has an owner
+  std::unique_ptr<Attempt> attempt;
+  Callback on_close;
+  std::weak_ptr<StreamCore> rest;
+};
+
 /// A stream's descriptor, its buffers, and the operations that wait for them. Of its
 /// user's code it runs matchers alone: waits go on in the loop's next step, and
 /// callbacks are posted. So it is not destroyed in the middle of its own work.
-class StreamCore final : private TurnEnd {
+class StreamCore final {
  public:
   StreamCore(UniqueFd fd, IOLoop& loop, std::shared_ptr<StreamTransport> transport,
              const StreamOptions& options);
@@ -54,9 +94,8 @@ class StreamCore final : private TurnEnd {
     wait.engaged_ = wait.begun_;
   }
   std::string_view take(std::size_t count) noexcept {
-    const std::string_view bytes = in_.view().substr(0, count);
-    in_.consume(count);
-    if (discards_ || (on_close_ && in_.size() == 0)) update_interest_or_close();
+    const std::string_view bytes = in_.take(count);
+    if (discards_ || (tells_close_ && in_.size() == 0)) update_interest_or_close();
     return bytes;
   }
   void release_memory() noexcept {
@@ -66,7 +105,7 @@ class StreamCore final : private TurnEnd {
   /// first of them found of the stream and its loop still holds.
   bool gather(std::string_view bytes) noexcept {
     if (bytes.size() >= gather_room_ || !here_as_before()) return false;
-    out_.append_in_place(std::as_bytes(std::span(bytes)));
+    output_->queue.append_in_place(std::as_bytes(std::span(bytes)));
     gather_room_ -= static_cast<std::uint32_t>(bytes.size());
     written_ += bytes.size();
     return true;
@@ -88,7 +127,7 @@ class StreamCore final : private TurnEnd {
   void abort(std::error_code error) noexcept;
   /// What still sends the bytes of this closed stream. Null: they are sent, or lost.
   [[nodiscard]] std::shared_ptr<StreamCore> rest() const noexcept {
-    return rest_.lock();
+    return extras_ ? extras_->rest.lock() : nullptr;
   }
 
   /// From now on the bytes go through `filter`. What was read before is its input.
@@ -110,26 +149,33 @@ class StreamCore final : private TurnEnd {
   [[nodiscard]] bool reading() const noexcept { return reader_ != nullptr; }
   [[nodiscard]] bool writing() const noexcept { return sent_ < written_ || held(); }
   [[nodiscard]] bool connecting() const noexcept {
-    return connecting_ || (filter_ && !filter_->started);
+    return connecting_ || (filtered_ && !filter().started);
   }
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
  private:
+  friend class StreamOutput;
   [[noreturn]] void refuse(StreamAct act) const;
   [[nodiscard]] bool made_here() const noexcept {
     const auto* const mark = fork_mark.load(std::memory_order_acquire);
-    return mark && mark->load(std::memory_order_acquire) == epoch_;
+    return mark && in_short(mark->load(std::memory_order_acquire)) == epoch_;
   }
   /// Whether this is a forked child's copy: the socket is its parent's.
-  [[nodiscard]] bool forked() const noexcept { return epoch_ != fork_epoch(); }
+  [[nodiscard]] bool forked() const noexcept {
+    return epoch_ != in_short(fork_epoch());
+  }
+  /// Epochs are counted from 1, and 0 is that of a child that has not asked yet.
+  static std::uint32_t in_short(std::uint64_t epoch) noexcept {
+    return static_cast<std::uint32_t>(epoch);
+  }
   [[nodiscard]] bool here_as_before() const noexcept {
     return made_here() && loop_.mailbox_->runs_here();
   }
   [[nodiscard]] bool runs(const TaskFrame& task) const noexcept {
     return &task.scope->scheduler()->loop() == loop_.mailbox_->owner();
   }
-  void on_turn_end() noexcept override;
+  void on_turn_end() noexcept;
   [[nodiscard]] bool task_goes_on() const noexcept;
   void on_events(Events events) noexcept;
   void on_readable();
@@ -140,7 +186,27 @@ class StreamCore final : private TurnEnd {
   void continue_handshake() noexcept;
   /// The filter has taken bytes that are not sent yet.
   [[nodiscard]] bool held() const noexcept;
-  [[nodiscard]] bool unsent() const noexcept { return out_.size() > 0 || held(); }
+  [[nodiscard]] bool unsent() const noexcept { return queued() > 0 || held(); }
+  [[nodiscard]] std::size_t queued() const noexcept {
+    return output_ ? output_->queue.size() : 0;
+  }
+  StreamOutput& output() {
+    if (!output_) output_ = std::make_unique<StreamOutput>(*this);
+    return *output_;
+  }
+  void settle_output() noexcept {
+    if (output_ && output_->is_over()) output_.reset();
+  }
+  StreamExtras& extras();
+  [[nodiscard]] const StreamExtras::Limits& limits() const noexcept {
+    return extras_ ? extras_->limits : usual_limits;
+  }
+  [[nodiscard]] StreamFilter& filter() const noexcept {
+    return static_cast<StreamFilter&>(*transport_);
+  }
+  [[nodiscard]] std::shared_ptr<StreamTransport> shared_transport() const noexcept;
+  void set_transport(std::shared_ptr<StreamTransport> transport);
+  void end_attempt() noexcept;
   void read_on_later();
   void retry_connect() noexcept;
   void connect_later() noexcept;
@@ -158,14 +224,18 @@ class StreamCore final : private TurnEnd {
     return !fd_ || (input_ended_ && !closing_);
   }
   void end_output(std::error_code error) noexcept;
-  void send_queued() noexcept;
+  void send_queued() noexcept {
+    send_what_fits();
+    if (!connecting_) update_interest_or_close();
+  }
+  void send_what_fits() noexcept;
   std::size_t send_now(std::span<const Bytes> pieces) noexcept;
   std::size_t send_with_queued(Bytes bytes) noexcept;
   std::uint64_t write(std::string_view bytes);
   void queue(Bytes bytes, bool half_sent);
   void leave_together(TaskScheduler& tasks) noexcept;
   void drop_queued() noexcept {
-    out_.clear();
+    if (output_) output_->queue.clear();
     gather_room_ = 0;
   }
   void settle_waits() noexcept;
@@ -193,44 +263,40 @@ class StreamCore final : private TurnEnd {
   }
   void stop_timer(TimeoutHandle& timer) noexcept;
 
+  static constexpr StreamExtras::Limits usual_limits{};
+
   LoopHandle loop_;
   UniqueFd fd_;
-  std::shared_ptr<StreamTransport> transport_;
-  StreamFilter* filter_ = nullptr;  // the transport, if it is one
-  const std::size_t max_buffer_size_;
-  const std::size_t max_write_buffer_size_;
-  const std::size_t write_room_;
+  const std::uint32_t epoch_ = in_short(fork_epoch());
+  StreamTransport* transport_ = nullptr;  // its owner is in the extras, if it has one
+  std::unique_ptr<StreamExtras> extras_;
+  std::unique_ptr<StreamOutput> output_;
   ReadBuffer in_;
-  WriteQueue out_;
   List<StreamWait> waits_;  // in the order in which they were made
   ReadWait* reader_ = nullptr;
-  struct Attempt {
-    SocketAddress peer;
-    // When the peer has no room for it now. Within a handshake: its deadline.
-    TimeoutHandle again;
-  };
-  std::unique_ptr<Attempt> connecting_;  // null once it has ended
-  std::unique_ptr<Callback> on_close_;   // most streams have none
   std::error_code error_;
   std::uint64_t written_ = 0;
   std::uint64_t sent_ = 0;
-  std::uint32_t gathering_since_ = 0;  // in milliseconds
-  std::uint32_t gather_room_ = 0;      // of gather(), while bytes wait to leave
-  std::size_t searched_ = 0;           // in the buffer, without the delimiter
+  std::uint32_t gather_room_ = 0;  // of gather(), while bytes wait to leave
   Events interest_ = Events::none;
-  const bool half_open_;
-  bool registered_ = false;
-  bool full_ = false;     // the kernel takes no more
-  bool drained_ = false;  // the kernel had no more: an event tells of the next
-  bool input_ended_ = false;
-  bool last_written_ = false;
-  bool output_ended_ = false;
-  bool closing_ = false;  // when all is sent
-  bool discards_ = false;
-  bool is_rest_ = false;
-  const std::uint64_t epoch_ = fork_epoch();
-  std::weak_ptr<StreamCore> rest_;
+  const bool half_open_ : 1;
+  bool filtered_ : 1 = false;    // the transport is a filter
+  bool connecting_ : 1 = false;  // or in a handshake: the extras have an attempt
+  bool tells_close_ : 1 = false;
+  bool registered_ : 1 = false;
+  bool full_ : 1 = false;     // the kernel takes no more
+  bool drained_ : 1 = false;  // the kernel had no more: an event tells of the next
+  bool input_ended_ : 1 = false;
+  bool last_written_ : 1 = false;
+  bool output_ended_ : 1 = false;
+  bool closing_ : 1 = false;  // when all is sent
+  bool discards_ : 1 = false;
+  bool is_rest_ : 1 = false;
 };
+
+inline void StreamOutput::on_turn_end() noexcept {
+  core.on_turn_end();
+}
 
 /// Sends what was written and the end of output, within the limits, and closes.
 Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits);

@@ -12,21 +12,23 @@ namespace detail {
 void StreamCore::set_filter(std::shared_ptr<StreamFilter> filter) {
   check("start_tls");
   if (closed() || output_ended_) throw StreamClosedError(error_);
-  if (filter_ || reader_ || unsent()) {
+  if (filtered_ || reader_ || unsent()) {
     throw_error(std::make_error_code(std::errc::operation_in_progress),
                 act_on("start_tls", fileno()));
   }
-  filter->start(transport_, std::as_bytes(std::span(in_.view())));
+  (void)extras();  // with room for the filter
+  filter->start(shared_transport(), std::as_bytes(std::span(in_.view())));
   in_.consume(in_.size());
   in_.settle();
-  filter_ = filter.get();
-  transport_ = std::move(filter);
+  set_transport(std::move(filter));
+  filtered_ = true;
 }
 
 void StreamCore::start_handshake() noexcept {
   if (connecting_ || closed()) return;
   or_close([this] {
-    connecting_ = std::make_unique<Attempt>();
+    extras().attempt = std::make_unique<StreamExtras::Attempt>();
+    connecting_ = true;
     begin_handshake();
     update_interest();
   });
@@ -34,20 +36,20 @@ void StreamCore::start_handshake() noexcept {
 
 void StreamCore::begin_handshake() {
   IOLoop& loop = loop_.open_loop("handshake");
-  filter_->started = true;
-  connecting_->again = loop.call_later(filter_->handshake_timeout, [this] {
-    connecting_->again = {};
+  filter().started = true;
+  auto& deadline = extras_->attempt->again;
+  deadline = loop.call_later(filter().handshake_timeout, [this] {
+    extras_->attempt->again = {};
     close(Errc::timed_out);
   });
   continue_handshake();
 }
 
 void StreamCore::continue_handshake() noexcept {
-  const Moved done = filter_->handshake(fileno());
+  const Moved done = filter().handshake(fileno());
   if (done.would_block()) return;
   if (done.error) return close(done.error);
-  stop_timer(connecting_->again);
-  connecting_.reset();
+  end_attempt();
   full_ = false;
   send_queued();
   // Bytes may have come with the end of the handshake.
@@ -56,9 +58,9 @@ void StreamCore::continue_handshake() noexcept {
 
 // Bytes within the filter wake no poller.
 void StreamCore::read_on_later() {
-  if (!filter_ || filter_->go_on) return;
-  filter_->go_on = loop_.open_loop("read").call_later(std::chrono::seconds(0), [this] {
-    filter_->go_on = {};
+  if (!filtered_ || filter().go_on) return;
+  filter().go_on = loop_.open_loop("read").call_later(std::chrono::seconds(0), [this] {
+    filter().go_on = {};
     or_close([this] {
       on_readable();
       update_interest();
@@ -67,13 +69,13 @@ void StreamCore::read_on_later() {
 }
 
 bool StreamCore::held() const noexcept {
-  return filter_ && has(filter_->wants(), Events::write);
+  return filtered_ && has(filter().wants(), Events::write);
 }
 
 void StreamCore::end_filter_output() noexcept {
   last_written_ = true;
   gather_room_ = 0;
-  if (filter_ && fd_) filter_->end_output(fileno());
+  if (filtered_ && fd_) filter().end_output(fileno());
   update_interest_or_close();
 }
 

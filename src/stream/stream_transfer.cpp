@@ -11,7 +11,8 @@ namespace tornado::detail {
 namespace {
 
 constexpr int most_reads_in_a_turn = 16;
-constexpr std::size_t direct_size = 4096;  // from here on bytes leave without a copy
+constexpr std::size_t direct_size = 4096;   // from here on bytes leave without a copy
+constexpr std::size_t pieces_at_once = 16;  // a MiB: more than most sockets take
 
 }  // namespace
 
@@ -34,6 +35,7 @@ ReadEnd behind(std::string_view delimiter) {
 /// npos: there are too few bytes.
 inline std::size_t StreamCore::find_end(ReadEnd& end) {
   const std::string_view there = in_.view();
+  const std::size_t searched = in_.searched();
   std::string_view delimiter;
   if (const auto* brief = std::get_if<ShortDelimiter>(&end)) {
     delimiter = {brief->bytes.data(), brief->size};
@@ -43,12 +45,12 @@ inline std::size_t StreamCore::find_end(ReadEnd& end) {
     delimiter = *std::get<std::unique_ptr<std::string>>(end);
   }
   const std::size_t found = delimiter.size() == 1
-                                ? there.find(delimiter.front(), searched_)
-                                : there.find(delimiter, searched_);
+                                ? there.find(delimiter.front(), searched)
+                                : there.find(delimiter, searched);
   if (found != there.npos) return found + delimiter.size();
   // The beginning of the delimiter may be there.
   const std::size_t begun = delimiter.size() - 1;
-  searched_ = there.size() > begun ? there.size() - begun : 0;
+  in_.set_searched(there.size() > begun ? there.size() - begun : 0);
   return there.npos;
 }
 
@@ -92,10 +94,10 @@ inline void StreamCore::start_read(ReadWait& wait) {
     throw_error(std::make_error_code(std::errc::operation_in_progress),
                 name_of(wait.act_));
   }
-  if (filter_ && !filter_->started) start_handshake();
+  if (filtered_ && !filter().started) start_handshake();
   reader_ = &wait;
   wait.engaged_ = true;
-  searched_ = 0;
+  in_.set_searched(0);
 }
 
 inline bool StreamCore::try_read(ReadWait& wait) {
@@ -163,7 +165,7 @@ bool StreamCore::receive_for(ReadWait& wait) {
       return true;
     }
     if (input_ended_) return false;
-    if (in_.size() >= max_buffer_size_) {
+    if (in_.size() >= limits().max_buffer_size) {
       close(Errc::buffer_full);
     } else if (connecting_ || drained_) {
       return false;
@@ -178,11 +180,11 @@ bool StreamCore::receive_for(ReadWait& wait) {
 
 bool StreamCore::receive() {
   std::span<std::byte> room = in_.room();
-  const std::size_t most = max_buffer_size_ - in_.size();
+  const std::size_t most = limits().max_buffer_size - in_.size();
   if (room.size() > most) room = room.first(most);
   const Moved got = transport_->read(fileno(), room);
   const bool blocked = got.would_block();
-  drained_ = filter_ ? blocked : got.bytes < room.size();
+  drained_ = filtered_ ? blocked : got.bytes < room.size();
   in_.commit(got.bytes);
   if (held()) update_interest();
   if (blocked) return got.bytes > 0;
@@ -211,7 +213,8 @@ void StreamCore::end_input(std::error_code error) noexcept {
 
 SentWait StreamCore::send(std::string_view bytes, const std::optional<Delay>& timeout) {
   const std::uint64_t written = write(bytes);
-  const std::uint64_t target = written > write_room_ ? written - write_room_ : 0;
+  const std::size_t room = limits().write_room;
+  const std::uint64_t target = written > room ? written - room : 0;
   return {*this, StreamAct::write, target, timeout};
 }
 
@@ -219,10 +222,10 @@ inline std::uint64_t StreamCore::write(std::string_view bytes) {
   TaskScheduler& tasks = check("write");
   tasks.spend();
   if (closed() || last_written_) throw StreamClosedError(error_);
-  if (bytes.size() > max_write_buffer_size_ - out_.size()) {
+  if (bytes.size() > limits().max_write_buffer_size - queued()) {
     throw StreamBufferFullError();
   }
-  if (filter_ && !filter_->started) start_handshake();
+  if (filtered_ && !filter().started) start_handshake();
   gather_room_ = 0;
   const bool may_send = !connecting_ && !full_;
   const Bytes all = std::as_bytes(std::span(bytes));
@@ -231,10 +234,10 @@ inline std::uint64_t StreamCore::write(std::string_view bytes) {
   queue(all.subspan(done), done > 0);
   written_ += all.size();
   if (held()) update_interest_or_close();
-  if (out_.size() == 0 || !may_send) return written_;
+  if (queued() == 0 || !may_send) return written_;
   if (full_) {
     update_interest_or_close();
-  } else if (out_.size() >= write_room_) {
+  } else if (queued() >= limits().write_room) {
     send_queued();
   } else {
     leave_together(tasks);
@@ -243,15 +246,17 @@ inline std::uint64_t StreamCore::write(std::string_view bytes) {
 }
 
 void StreamCore::leave_together(TaskScheduler& tasks) noexcept {
-  if (!linked()) {
-    gathering_since_ = tasks.now();
-    tasks.at_turn_end(*this);
+  if (!output_->linked()) {
+    output_->gathering_since = tasks.now();
+    tasks.at_turn_end(*output_);
   }
   // What the filter holds counts only before the first byte was sent.
-  if (filter_ && sent_ == 0) return;
-  const std::size_t most = (std::min)(write_room_, max_write_buffer_size_);
+  if (filtered_ && sent_ == 0) return;
+  const std::size_t most =
+      (std::min)(limits().write_room, limits().max_write_buffer_size);
+  const WriteQueue& out = output_->queue;
   const std::size_t room =
-      (std::min)(most - (std::min)(most, out_.size()), out_.room_in_place());
+      (std::min)(most - (std::min)(most, out.size()), out.room_in_place());
   gather_room_ = static_cast<std::uint32_t>((std::min)(room, direct_size));
 }
 
@@ -260,7 +265,9 @@ void StreamCore::on_turn_end() noexcept {
   IOLoop* const loop = loop_.loop();
   if (loop && task_goes_on()) {
     TaskScheduler& tasks = TaskScheduler::of(*loop);
-    if (tasks.now() - gathering_since_ <= 1) return tasks.at_turn_end(*this);
+    if (tasks.now() - output_->gathering_since <= 1) {
+      return tasks.at_turn_end(*output_);
+    }
   }
   send_queued();
 }
@@ -279,19 +286,22 @@ bool StreamCore::task_goes_on() const noexcept {
 /// In one call with what waits. The number of the new bytes that were sent.
 std::size_t StreamCore::send_with_queued(Bytes bytes) noexcept {
   std::array<Bytes, most_pieces> pieces;
-  const std::size_t count = out_.pieces(std::span(pieces).first(most_pieces - 1));
-  const std::size_t queued = out_.size();
+  WriteQueue none;
+  WriteQueue& out = output_ ? output_->queue : none;
+  const std::size_t count = out.pieces(std::span(pieces).first(most_pieces - 1));
+  const std::size_t queued = out.size();
   pieces[count] = bytes;
   const std::size_t sent = send_now(std::span(pieces).first(count + 1));
   if (output_ended_) return bytes.size();  // there is nothing more to do for them
-  out_.consume((std::min)(sent, queued));
+  out.consume((std::min)(sent, queued));
   return sent > queued ? sent - queued : 0;
 }
 
 /// Half a write cannot be taken back: without memory for the rest the stream ends.
 void StreamCore::queue(Bytes bytes, bool half_sent) {
+  if (bytes.empty()) return;
   try {
-    out_.append(bytes);
+    output().queue.append(bytes);
   } catch (const std::bad_alloc&) {
     if (half_sent) close(std::make_error_code(std::errc::not_enough_memory));
     throw;
@@ -308,18 +318,19 @@ std::size_t StreamCore::send_now(std::span<const Bytes> pieces) noexcept {
   return done.bytes;
 }
 
-void StreamCore::send_queued() noexcept {
-  unlink();
+void StreamCore::send_what_fits() noexcept {
+  if (output_) output_->unlink();
   gather_room_ = 0;
   if (connecting_) return;
   while (unsent() && !full_ && !output_ended_) {
-    std::array<Bytes, most_pieces> pieces;
-    const std::size_t count = out_.pieces(pieces);
-    out_.consume(send_now(std::span(pieces).first(count)));
+    std::array<Bytes, pieces_at_once> pieces;
+    const std::size_t count = output_ ? output_->queue.pieces(pieces) : 0;
+    const std::size_t sent = send_now(std::span(pieces).first(count));
+    if (output_) output_->queue.consume(sent);
   }
+  settle_output();
   if (closing_ && !unsent()) close_once_sent();
   settle_waits();
-  update_interest_or_close();
 }
 
 // The connection is of no use any more. What has arrived is kept, and can be read.
@@ -328,7 +339,7 @@ void StreamCore::end_output(std::error_code error) noexcept {
   last_written_ = output_ended_ = true;
   drop_queued();
   try {
-    while (fd_ && !input_ended_ && in_.size() < max_buffer_size_ && receive()) {
+    while (fd_ && !input_ended_ && in_.size() < limits().max_buffer_size && receive()) {
     }
   } catch (const std::bad_alloc&) {
   }
