@@ -53,17 +53,6 @@ StreamExtras& StreamCore::extras() {
   return *extras_;
 }
 
-std::shared_ptr<StreamTransport> StreamCore::shared_transport() const noexcept {
-  if (extras_ && extras_->transport) return extras_->transport;
-  return {std::shared_ptr<void>(), transport_};
-}
-
-void StreamCore::set_transport(std::shared_ptr<StreamTransport> transport) {
-  const bool has_owner = transport.use_count() > 0;
-  transport_ = transport.get();
-  if (has_owner || extras_) extras().transport = std::move(transport);
-}
-
 StreamCore::~StreamCore() {
   end();
 }
@@ -163,13 +152,6 @@ void StreamCore::connected() noexcept {
   if (filtered_) return or_close([this] { begin_handshake(); });
   end_attempt();
   send_queued();
-}
-
-void StreamCore::end_attempt() noexcept {
-  if (!connecting_) return;
-  stop_timer(extras_->attempt->again);
-  extras_->attempt.reset();
-  connecting_ = false;
 }
 
 // Waits.
@@ -334,12 +316,6 @@ void StreamCore::abort(std::error_code error) noexcept {
 void StreamCore::close_once_sent() noexcept {
   if (filtered_) end_whole_output();
   if (!held()) close_descriptor();
-}
-
-// A peer that misses bytes must not see an end.
-void StreamCore::end_whole_output() noexcept {
-  const bool whole = !error_ && !output_ended_ && queued() == 0;
-  if (whole && !forked()) filter().end_output(fileno());
 }
 
 // Not in a forked child, whose parent has the same socket.

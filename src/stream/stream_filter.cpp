@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams whose bytes go through a filter, such as TLS.
+// Streams whose bytes go through a transport of their own, or a filter such as TLS.
 #include "platform/system_error.h"
 #include "stream/stream_core.h"
 
@@ -8,6 +8,17 @@ namespace tornado {
 StreamTransport::~StreamTransport() = default;
 
 namespace detail {
+
+std::shared_ptr<StreamTransport> StreamCore::shared_transport() const noexcept {
+  if (extras_ && extras_->transport) return extras_->transport;
+  return {std::shared_ptr<void>(), transport_};
+}
+
+void StreamCore::set_transport(std::shared_ptr<StreamTransport> transport) {
+  const bool has_owner = transport.use_count() > 0;
+  transport_ = transport.get();
+  if (has_owner || extras_) extras().transport = std::move(transport);
+}
 
 void StreamCore::set_filter(std::shared_ptr<StreamFilter> filter) {
   check("start_tls");
@@ -32,6 +43,13 @@ void StreamCore::start_handshake() noexcept {
     begin_handshake();
     update_interest();
   });
+}
+
+void StreamCore::end_attempt() noexcept {
+  if (!connecting_) return;
+  stop_timer(extras_->attempt->again);
+  extras_->attempt.reset();
+  connecting_ = false;
 }
 
 void StreamCore::begin_handshake() {
@@ -70,6 +88,12 @@ void StreamCore::read_on_later() {
 
 bool StreamCore::held() const noexcept {
   return filtered_ && has(filter().wants(), Events::write);
+}
+
+// A peer that misses bytes must not see an end.
+void StreamCore::end_whole_output() noexcept {
+  const bool whole = !error_ && !output_ended_ && queued() == 0;
+  if (whole && !forked()) filter().end_output(fileno());
 }
 
 void StreamCore::end_filter_output() noexcept {

@@ -7,9 +7,11 @@
 
 std::atomic<std::uint64_t> tornado::test::allocations{0};
 std::atomic<std::uint64_t> tornado::test::deallocations{0};
+std::atomic<std::uint64_t> tornado::test::allocated_bytes{0};
 
 void* operator new(std::size_t size) {
   tornado::test::allocations.fetch_add(1, std::memory_order_relaxed);
+  tornado::test::allocated_bytes.fetch_add(size, std::memory_order_relaxed);
   if (void* const block = std::malloc(size)) return block;
   throw std::bad_alloc();
 }

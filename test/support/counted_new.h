@@ -10,5 +10,7 @@ namespace tornado::test {
 /// counted_new.cpp among their sources: it replaces both operators.
 extern std::atomic<std::uint64_t> allocations;
 extern std::atomic<std::uint64_t> deallocations;
+/// What was asked of operator new in all.
+extern std::atomic<std::uint64_t> allocated_bytes;
 
 }  // namespace tornado::test

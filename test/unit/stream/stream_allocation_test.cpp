@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages through a stream allocate nothing once it has run for a while.
+// Messages through a stream allocate nothing once it has run for a while, and a stream
+// that waits has allocated little.
 #include <functional>
+#include <vector>
 
+#include "loop/handler_table.h"
 #include "stream_ends.h"
 #include "support/counted_new.h"
 
@@ -79,6 +82,49 @@ TEST_P(StreamAllocations, are_none_for_lines_that_arrive_together) {
   for (int i = 0; i < rounds; ++i) second->write("line\n");
   line();
   expect_none();
+}
+
+/// What is asked of operator new for a stream that waits, and what the loop keeps of
+/// its descriptor. `wait_on` begins a read.
+template <class F>
+std::uint64_t bytes_at_rest(IOLoop& loop, F wait_on) {
+  constexpr std::size_t streams = 100;
+  std::vector<FdPair> ends;
+  for (std::size_t i = 0; i <= streams; ++i) ends.push_back(open_tcp_pair());
+  wait_on(IOStream(std::move(ends.back().first), loop));
+  const auto turn = [&] {
+    loop.add_callback([&] { loop.stop(); });
+    loop.start();
+  };
+  turn();
+  const std::uint64_t before = allocated_bytes;
+  for (std::size_t i = 0; i < streams; ++i) {
+    wait_on(IOStream(std::move(ends[i].first), loop));
+  }
+  turn();
+  return (allocated_bytes - before) / streams + sizeof(HandlerTable::Entry);
+}
+
+TEST(StreamAtRest, takes_few_bytes_with_a_task) {
+  IOLoop loop;
+  TaskGroup group(loop);
+  const std::uint64_t bytes = bytes_at_rest(loop, [&](IOStream stream) {
+    group.start([](IOStream own) -> Task<> {
+      for (;;) co_await own.write(co_await own.read_some_view());
+    }(std::move(stream)));
+  });
+  EXPECT_LE(bytes, 600u);
+}
+
+TEST(StreamAtRest, takes_few_bytes_with_a_callback) {
+  IOLoop loop;
+  std::vector<IOStream> all;
+  all.reserve(200);
+  const std::uint64_t bytes = bytes_at_rest(loop, [&](IOStream stream) {
+    all.push_back(std::move(stream));
+    all.back().read_some_view().call([](Result<std::string_view>) {});
+  });
+  EXPECT_LE(bytes, 390u);
 }
 
 }  // namespace
