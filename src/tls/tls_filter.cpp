@@ -171,6 +171,7 @@ void TLSFilter::begin(NativeFd fd) noexcept {
 template <class F>
 Moved TLSFilter::call(F act) noexcept {
   if (failure_) return {0, failure_};
+  BIO_clear_retry_flags(SSL_get_rbio(ssl()));  // of an earlier call
   const int result = act();
   if (result > 0) return {static_cast<std::size_t>(result)};
   const Moved done{0, error_of(result)};
