@@ -35,7 +35,12 @@ std::string text_of(const std::string& host,
     text += &attempt == &attempts.front() ? " (" : "; ";
     text += to_string(attempt.address) + ": " + attempt.error.message();
   }
-  return attempts.empty() ? text : text + ')';
+  return text + (attempts.empty() ? " (the resolver found no address)" : ")");
+}
+
+std::error_code last_of(const std::vector<ConnectError::Attempt>& attempts) {
+  if (!attempts.empty()) return attempts.back().error;
+  return std::make_error_code(std::errc::address_not_available);
 }
 
 /// IPv6 and IPv4 in turn, in the order of each, from the first on.
@@ -132,8 +137,7 @@ Task<IOStream> look_up_and_connect(Resolver& resolver, std::string host,
 }  // namespace
 
 ConnectError::ConnectError(const std::string& host, std::vector<Attempt> attempts)
-    : std::system_error(attempts.empty() ? std::error_code() : attempts.back().error,
-                        text_of(host, attempts)),
+    : std::system_error(last_of(attempts), text_of(host, attempts)),
       attempts_(std::move(attempts)) {}
 
 Task<IOStream> TCPClient::connect(std::string host, std::uint16_t port,

@@ -452,6 +452,20 @@ TEST_P(TCPClientTest, keeps_the_error_of_each_address) {
   });
 }
 
+TEST_P(TCPClientTest, says_that_a_resolver_found_no_address) {
+  ScriptedResolver resolver;
+  play([&]() -> Task<void> {
+    std::error_code code;
+    try {
+      TCPClient tcp(resolver);
+      (void)co_await tcp.connect("name", 1);
+    } catch (const ConnectError& error) {
+      code = error.code();
+    }
+    EXPECT_EQ(code, std::errc::address_not_available);
+  });
+}
+
 TEST(ThreadedResolverTest, test_localhost) {
   IOLoop loop;
   ThreadedResolver resolver;
