@@ -30,8 +30,6 @@ using OwnedSession = Owned<SSL_SESSION, SSL_SESSION_free>;
 using OwnedSsl = Owned<SSL, SSL_free>;
 using OwnedX509 = Owned<X509, X509_free>;
 
-/// For an error of OpenSSL's queue. 0: unknown.
-std::error_code tls_error(unsigned long error) noexcept;
 /// What OpenSSL's queue says first, which is emptied.
 std::error_code take_tls_error() noexcept;
 /// The same for `result`, one of X509_V_ERR_.

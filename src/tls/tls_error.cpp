@@ -87,22 +87,18 @@ std::error_code verify_error(long result) noexcept {
 }
 
 // The system's errors have a bit of their own.
-std::error_code tls_error(unsigned long error) noexcept {
-  if (ERR_GET_LIB(error) == ERR_LIB_SYS) {
-    return {ERR_GET_REASON(error), std::system_category()};
-  }
-  if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
-      ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
-    return TLSErrc::no_certificate;
-  }
-  if (error == 0) return std::make_error_code(std::errc::protocol_error);
-  return {static_cast<int>(error), tls_category()};
-}
-
 std::error_code take_tls_error() noexcept {
   const unsigned long first = ERR_peek_error();
   ERR_clear_error();
-  return tls_error(first);
+  if (ERR_GET_LIB(first) == ERR_LIB_SYS) {
+    return {ERR_GET_REASON(first), std::system_category()};
+  }
+  if (ERR_GET_LIB(first) == ERR_LIB_SSL &&
+      ERR_GET_REASON(first) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+    return TLSErrc::no_certificate;
+  }
+  if (first == 0) return std::make_error_code(std::errc::protocol_error);
+  return {static_cast<int>(first), tls_category()};
 }
 
 void throw_tls_error(std::string_view act) {

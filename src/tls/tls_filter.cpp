@@ -165,6 +165,7 @@ void TLSFilter::take(WaitingBytes& from, std::size_t count) noexcept {
 void TLSFilter::begin(NativeFd fd) noexcept {
   fd_ = fd;
   empty_ = false;
+  forget_tls_errors();
 }
 
 // A failure is final. OpenSSL would forget it.
@@ -179,25 +180,21 @@ Moved TLSFilter::call(F act) noexcept {
   return done;
 }
 
-/// No error for a close_notify. SSL_get_error() does not tell it from a failure while
-/// the queue has an error, be it of other code in this thread.
+/// No error for a close_notify.
 std::error_code TLSFilter::error_of(int result) noexcept {
-  const bool blocked = SSL_want_read(ssl()) && BIO_should_read(SSL_get_rbio(ssl()));
-  if (blocked && !failure_) return would_block();
-  const unsigned long last = ERR_peek_last_error();
-  ERR_clear_error();
+  const int kind = SSL_get_error(ssl(), result);
+  // Then OpenSSL's queue is empty.
+  if (kind == SSL_ERROR_WANT_READ && !failure_) return would_block();
+  const bool by_certificate =
+      ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+  const std::error_code first = take_tls_error();
   if (failure_) return failure_;  // below OpenSSL
-  // Without its error in the queue a fatal alert looks like a close_notify.
-  const bool alert =
-      ERR_GET_LIB(last) == ERR_LIB_SSL && ERR_GET_REASON(last) >= SSL_AD_REASON_OFFSET;
-  if (!alert && SSL_get_error(ssl(), result) == SSL_ERROR_ZERO_RETURN) return {};
+  if (kind == SSL_ERROR_ZERO_RETURN) return {};
   if (input_ended_) {
     if (established_ && generation_->options.ignore_missing_close_notify) return {};
     return TLSErrc::truncated;
   }
-  return ERR_GET_REASON(last) == SSL_R_CERTIFICATE_VERIFY_FAILED
-             ? verify_error(SSL_get_verify_result(ssl()))
-             : tls_error(last);
+  return by_certificate ? verify_error(SSL_get_verify_result(ssl())) : first;
 }
 
 // At the begin of a handshake OpenSSL allocates three buffers of a record, 51 KB. A
@@ -218,7 +215,6 @@ bool TLSFilter::has_first_bytes() noexcept {
 
 Moved TLSFilter::handshake(NativeFd fd) noexcept {
   begin(fd);
-  forget_tls_errors();
   const std::error_code unsent = flush();
   if (unsent == would_block()) return {0, unsent};
   if (SSL_in_before(ssl()) && SSL_is_server(ssl()) && !has_first_bytes()) {

@@ -235,14 +235,15 @@ TEST_P(TLSHandshake, ends_in_streams_that_ignore_errors_of_other_code) {
         from.write("message");
         const std::string got = co_await to.read_bytes(7);  // waits at first
         EXPECT_EQ(got, "message");
+        EXPECT_EQ(ERR_peek_error(), 0u);
         from.close();
         ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
         const std::string rest = co_await to.read_until_close();
         EXPECT_EQ(rest, "");
         EXPECT_EQ(to.error(), std::error_code());
+        EXPECT_EQ(ERR_peek_error(), 0u);
       }(server, client),
       patience);
-  ERR_clear_error();
 }
 
 TEST_P(TLSHandshake, that_lasts_too_long_closes_the_stream) {
