@@ -26,8 +26,8 @@ struct Moved {
   std::error_code error = {};
 
   [[nodiscard]] bool would_block() const noexcept {
-    return error == std::errc::operation_would_block ||
-           error == std::errc::resource_unavailable_try_again;
+    return error && (error == std::errc::operation_would_block ||
+                     error == std::errc::resource_unavailable_try_again);
   }
 };
 

@@ -11,6 +11,7 @@ namespace {
 struct Blocks {
   std::array<std::byte*, 8> kept;
   std::size_t count;
+  bool end_with_thread;
   bool closed;
 };
 constinit thread_local Blocks blocks{};
@@ -40,7 +41,10 @@ void free_block(std::byte* block) noexcept {
     ::operator delete(block);
     return;
   }
-  free_blocks_at_thread_end.touch();
+  if (!blocks.end_with_thread) {
+    free_blocks_at_thread_end.touch();
+    blocks.end_with_thread = true;
+  }
   blocks.kept[blocks.count++] = block;
 }
 

@@ -19,8 +19,10 @@ void WriteQueue::free_chunk(Chunk* chunk) noexcept {
 
 // All chunks are there before the first byte is copied.
 void WriteQueue::append(Bytes bytes) {
+  if (bytes.empty()) return;
+  if (!last_ && bytes.size() <= Chunk::room) first_ = last_ = new_chunk();
   const std::size_t fits = room_in_place();
-  if (last_ && bytes.size() <= fits) return append_in_place(bytes);
+  if (bytes.size() <= fits) return append_in_place(bytes);
   WriteQueue more;
   for (std::size_t left = bytes.size(); left > fits;) {
     Chunk* const chunk = new_chunk();
