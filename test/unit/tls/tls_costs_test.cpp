@@ -82,7 +82,7 @@ long blocks_at_rest(IOLoop& loop, long pairs, F open_pair) {
   return blocks;
 }
 
-TEST_P(TLSCosts, of_ends_at_rest_are_a_filter_each_and_a_name) {
+TEST_P(TLSCosts, of_ends_at_rest_are_two_blocks_each_and_a_name) {
   constexpr long pairs = 32;
   for (const TLSVersion version : {TLSVersion::tls1_2, TLSVersion::tls1_3}) {
     const auto open_protected = [&] { return open_tls_pair(loop, {}, version); };
@@ -94,7 +94,9 @@ TEST_P(TLSCosts, of_ends_at_rest_are_a_filter_each_and_a_name) {
     blocks_at_rest(loop, pairs, open_protected);  // what all have in common
     const long plain = blocks_at_rest(loop, pairs, open_plain);
     const long over_tls = blocks_at_rest(loop, pairs, open_protected);
-    EXPECT_LE(over_tls - plain, pairs * 3 + pairs / 2);
+    // The filter, what a stream with a filter has beside its core, and the client's
+    // name for its sessions.
+    EXPECT_LE(over_tls - plain, pairs * 5 + pairs / 2);
   }
   static_assert(sizeof(detail::TLSFilter) <= 144);
 }
