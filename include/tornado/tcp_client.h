@@ -31,8 +31,8 @@ struct ConnectOptions {
   StreamOptions stream = {};
 };
 
-/// No address could be connected to. code() is the error of the last attempt to fail. If
-/// the resolver found no address, it is std::errc::address_not_available.
+/// No address could be connected to. code() is the error of the last attempt to fail.
+/// If the resolver found no address, it is std::errc::address_not_available.
 class TORNADO_API ConnectError : public std::system_error {
  public:
   struct Attempt {
