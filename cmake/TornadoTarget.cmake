@@ -17,8 +17,8 @@ function(tornado_target target)
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
   # At -O3, g++ 12 warns of what cannot be in its own std::string (its bug 105651) and
   # std::optional. At -O2 it does not, and is listened to.
-  # Of a unity build it takes the sources for headers, whose types should have a name
-  # in other sources, too. Other builds do not merge sources.
+  # In a unity build it takes each source for a header, and warns of its anonymous
+  # namespaces.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(${target} PRIVATE
       "$<$<CONFIG:Release>:-Wno-restrict;-Wno-maybe-uninitialized;-Wno-subobject-linkage>")
