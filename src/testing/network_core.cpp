@@ -82,15 +82,15 @@ void NetworkCore::heal() {
 std::size_t NetworkCore::reset(std::string_view ip) {
   const Host* const host = find_host(key_of(ip));
   if (!host) throw_invalid("reset: no host " + std::string(ip));
-  std::set<SimulatedSocket*> found;
+  std::vector<SimulatedSocket*> found;  // in the order of their numbers
   for (const auto& [fd, socket] : sockets_) {
     const bool touches =
         find_host(socket->local()) == host || find_host(socket->peer()) == host;
-    if (socket->connected() && !socket->broken() && touches) found.insert(socket.get());
+    if (socket->connected() && touches) found.push_back(socket.get());
   }
   std::size_t count = 0;
   for (SimulatedSocket* const socket : found) {
-    if (socket->broken()) continue;
+    if (socket->broken()) continue;  // a peer, or a duplicate, of one before
     socket->break_off();
     ++count;
   }

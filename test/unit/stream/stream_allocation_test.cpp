@@ -7,6 +7,7 @@
 #include "loop/handler_table.h"
 #include "stream_ends.h"
 #include "support/counted_new.h"
+#include "tornado/registration.h"
 
 namespace tornado::test {
 namespace {
@@ -85,17 +86,26 @@ TEST_P(StreamAllocations, are_none_for_lines_that_arrive_together) {
 }
 
 /// What is asked of operator new for a stream that waits, and what the loop keeps of
-/// its descriptor. `wait_on` begins a read.
+/// its descriptor. `wait_on` begins a read. Some pollers keep up to 40 bytes more.
 template <class F>
 std::uint64_t bytes_at_rest(IOLoop& loop, F wait_on) {
   constexpr std::size_t streams = 100;
   std::vector<FdPair> ends;
   for (std::size_t i = 0; i <= streams; ++i) ends.push_back(open_tcp_pair());
-  wait_on(IOStream(std::move(ends.back().first), loop));
   const auto turn = [&] {
     loop.add_callback([&] { loop.stop(); });
     loop.start();
   };
+  {
+    // From then on the loop and its poller have room for all numbers.
+    std::vector<Registration> watched;
+    for (const FdPair& pair : ends) {
+      watched.emplace_back(
+          loop, pair.first.get(), [](NativeFd, Events) {}, Events::read);
+    }
+    turn();
+  }
+  wait_on(IOStream(std::move(ends.back().first), loop));
   turn();
   const std::uint64_t before = allocated_bytes;
   for (std::size_t i = 0; i < streams; ++i) {
@@ -113,7 +123,7 @@ TEST(StreamAtRest, takes_few_bytes_with_a_task) {
       for (;;) co_await own.write(co_await own.read_some_view());
     }(std::move(stream)));
   });
-  EXPECT_LE(bytes, 600u);
+  EXPECT_LE(bytes, 650u);
 }
 
 TEST(StreamAtRest, takes_few_bytes_with_a_callback) {
@@ -124,7 +134,7 @@ TEST(StreamAtRest, takes_few_bytes_with_a_callback) {
     all.push_back(std::move(stream));
     all.back().read_some_view().call([](Result<std::string_view>) {});
   });
-  EXPECT_LE(bytes, 390u);
+  EXPECT_LE(bytes, 425u);
 }
 
 }  // namespace

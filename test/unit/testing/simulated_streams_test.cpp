@@ -202,15 +202,18 @@ TEST_F(SimulatedStreams, lose_no_byte_and_tell_each_end_in_random_networks) {
   EXPECT_GT(whole, rounds / 10);
 }
 
-TEST_F(SimulatedStreams, repeat_a_conversation_exactly) {
-  const std::uint64_t seed = test_seed();
-  std::vector<std::string> traces[2];
-  for (auto& trace : traces) {
-    Conversation conversation(seed);
-    conversation.run();
-    trace = conversation.trace();
+TEST_F(SimulatedStreams, repeat_each_conversation_exactly) {
+  const std::uint64_t first = test_seed();
+  for (std::uint64_t i = 0; i < scaled(30) && !HasFailure(); ++i) {
+    SCOPED_TRACE("TORNADO_TEST_SEED=" + std::to_string(first + i));
+    std::vector<std::string> traces[2];
+    for (auto& trace : traces) {
+      Conversation conversation(first + i);
+      conversation.run();
+      trace = conversation.trace();
+    }
+    EXPECT_EQ(traces[0], traces[1]);
   }
-  EXPECT_EQ(traces[0], traces[1]);
 }
 
 }  // namespace
