@@ -242,7 +242,7 @@ void StreamCore::on_readable() {
   } else if (tells_close_ && in_.size() == 0 && !input_ended_) {
     receive();  // to notice the end
     in_.settle();
-  } else if (!filtered_ || !filter().skim(fileno())) {
+  } else if (!filtered_ || forked() || !filter().skim(fileno())) {
     interest_ = interest_ & ~Events::read;  // no read waits for it
     if (registered_) loop_.loop()->update_handler(fileno(), interest_);
   }
