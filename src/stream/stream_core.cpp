@@ -72,18 +72,15 @@ void StreamCore::end() noexcept {
   }
 }
 
-TaskScheduler& StreamCore::check(const char* act) const {
-  IOLoop* const loop = loop_.loop();
-  if (!loop) throw_error(Errc::loop_closed, act);
-  TaskScheduler& tasks = TaskScheduler::of(*loop);
-  tasks.check_thread(act);
-  return tasks;
+void StreamCore::check_all(const char* act) const {
+  TaskScheduler::of(loop_.open_loop(act)).check_thread(act);
 }
 
 StreamCore& StreamCore::of(const StreamWait& wait) {
   StreamCore* const core = wait.core_;
   if (!core) throw StreamClosedError();
-  if (!core->usable_here() || (wait.frame && !core->runs(*wait.frame))) {
+  const bool usable = core->here_as_before() || core->usable_here();
+  if (!usable || (wait.frame && !core->runs(*wait.frame))) {
     core->refuse(wait.act_);
   }
   return *core;
@@ -162,10 +159,8 @@ void StreamCore::watch() {
   update_interest();
 }
 
-void StreamCore::stop_timer(TimeoutHandle& timer) noexcept {
-  IOLoop* const loop = loop_.loop();
-  const TimeoutHandle set = std::exchange(timer, {});
-  if (loop && set) loop->remove_timeout(set);
+void StreamCore::remove_timer(TimeoutHandle timer) noexcept {
+  if (IOLoop* const loop = loop_.loop()) loop->remove_timeout(timer);
 }
 
 void StreamCore::complete(StreamWait& wait, Resume resume) noexcept {
@@ -192,7 +187,7 @@ void StreamCore::settle_waits() noexcept {
 }
 
 void StreamCore::forget(StreamWait& wait) noexcept {
-  if (wait.timer_) stop_timer(wait.timer_);
+  stop_timer(wait.timer_);
   if (reader_ == &wait) reader_ = nullptr;
   static_cast<ListLink<StreamWait>&>(wait).unlink();
   if (held()) update_interest_or_close();
@@ -252,7 +247,7 @@ void StreamCore::update_interest_or_close() noexcept {
   or_close([this] { update_interest(); });
 }
 
-void StreamCore::update_interest() {
+void StreamCore::change_interest() {
   IOLoop* const loop = loop_.loop();
   if (!loop || !fd_) return;
   Events wanted = Events::none;

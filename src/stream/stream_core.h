@@ -80,7 +80,10 @@ class StreamCore final {
     return loop_.mailbox_->usable_here();
   }
   /// Throws unless this thread may use the stream now.
-  TaskScheduler& check(const char* act) const;
+  TaskScheduler& check(const char* act) const {
+    if (!here_as_before()) check_all(act);
+    return TaskScheduler::of(*loop_.mailbox_->owner());
+  }
   /// The stream of `wait`. The same, and unless a task that waits is of its loop.
   static StreamCore& of(const StreamWait& wait);
 
@@ -156,6 +159,7 @@ class StreamCore final {
 
  private:
   friend class StreamOutput;
+  void check_all(const char* act) const;
   [[noreturn]] void refuse(StreamAct act) const;
   [[nodiscard]] bool made_here() const noexcept {
     const auto* const mark = fork_mark.load(std::memory_order_acquire);
@@ -185,7 +189,9 @@ class StreamCore final {
   void begin_handshake();
   void continue_handshake() noexcept;
   /// The filter has taken bytes that are not sent yet.
-  [[nodiscard]] bool held() const noexcept;
+  [[nodiscard]] bool held() const noexcept {
+    return filtered_ && has(filter().wants(), Events::write);
+  }
   [[nodiscard]] bool unsent() const noexcept { return queued() > 0 || held(); }
   [[nodiscard]] std::size_t queued() const noexcept {
     return output_ ? output_->queue.size() : 0;
@@ -229,6 +235,7 @@ class StreamCore final {
     if (!connecting_) update_interest_or_close();
   }
   void send_what_fits() noexcept;
+  std::size_t send_some() noexcept;
   std::size_t send_now(std::span<const Bytes> pieces) noexcept;
   std::size_t send_with_queued(Bytes bytes) noexcept;
   std::uint64_t write(std::string_view bytes);
@@ -248,7 +255,15 @@ class StreamCore final {
   /// Passes the descriptor with what is unsent to a core of the loop.
   bool leave_rest() noexcept;
   void reset_at_close() noexcept;
-  void update_interest();
+  void update_interest() {
+    if (!listens_as_usual()) change_interest();
+  }
+  void change_interest();
+  /// Most streams, most of the time: nothing is to be changed.
+  [[nodiscard]] bool listens_as_usual() const noexcept {
+    return interest_ == Events::read && !full_ && !filtered_ && !connecting_ &&
+           !input_ended_ && !tells_close_ && !discards_;
+  }
   void update_interest_or_close() noexcept;
   /// What `act` throws closes the stream.
   template <class F>
@@ -261,7 +276,10 @@ class StreamCore final {
       close(error.code());
     }
   }
-  void stop_timer(TimeoutHandle& timer) noexcept;
+  void stop_timer(TimeoutHandle& timer) noexcept {
+    if (timer) remove_timer(std::exchange(timer, {}));
+  }
+  void remove_timer(TimeoutHandle timer) noexcept;
 
   static constexpr StreamExtras::Limits usual_limits{};
 

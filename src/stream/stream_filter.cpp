@@ -86,10 +86,6 @@ void StreamCore::read_on_later() {
   });
 }
 
-bool StreamCore::held() const noexcept {
-  return filtered_ && has(filter().wants(), Events::write);
-}
-
 // A peer that misses bytes must not see an end.
 void StreamCore::end_whole_output() noexcept {
   const bool whole = !error_ && !output_ended_ && queued() == 0;

@@ -214,6 +214,7 @@ void StreamCore::end_input(std::error_code error) noexcept {
 SentWait StreamCore::send(std::string_view bytes, const std::optional<Delay>& timeout) {
   const std::uint64_t written = write(bytes);
   const std::size_t room = limits().write_room;
+  if (queued() <= room && !held()) return SentWait(*this);
   const std::uint64_t target = written > room ? written - room : 0;
   return {*this, StreamAct::write, target, timeout};
 }
@@ -318,15 +319,23 @@ std::size_t StreamCore::send_now(std::span<const Bytes> pieces) noexcept {
   return done.bytes;
 }
 
+std::size_t StreamCore::send_some() noexcept {
+  if (queued() > 0 && output_->queue.is_one_piece()) {
+    const Bytes all = output_->queue.first_piece();
+    return send_now({&all, 1});
+  }
+  std::array<Bytes, pieces_at_once> pieces;
+  const std::size_t count = output_ ? output_->queue.pieces(pieces) : 0;
+  return send_now(std::span(pieces).first(count));
+}
+
 void StreamCore::send_what_fits() noexcept {
   if (output_) output_->unlink();
   gather_room_ = 0;
   if (connecting_) return;
   while (unsent() && !full_ && !output_ended_) {
-    std::array<Bytes, pieces_at_once> pieces;
-    const std::size_t count = output_ ? output_->queue.pieces(pieces) : 0;
-    const std::size_t sent = send_now(std::span(pieces).first(count));
-    if (output_) output_->queue.consume(sent);
+    const std::size_t sent = send_some();
+    if (output_) output_->queue.consume(sent);  // a failure drops it
   }
   settle_output();
   if (closing_ && !unsent()) close_once_sent();

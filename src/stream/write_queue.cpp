@@ -18,11 +18,8 @@ void WriteQueue::free_chunk(Chunk* chunk) noexcept {
 }
 
 // All chunks are there before the first byte is copied.
-void WriteQueue::append(Bytes bytes) {
-  if (bytes.empty()) return;
-  if (!last_ && bytes.size() <= Chunk::room) first_ = last_ = new_chunk();
+void WriteQueue::append_in_chunks(Bytes bytes) {
   const std::size_t fits = room_in_place();
-  if (bytes.size() <= fits) return append_in_place(bytes);
   WriteQueue more;
   for (std::size_t left = bytes.size(); left > fits;) {
     Chunk* const chunk = new_chunk();
@@ -48,7 +45,7 @@ void WriteQueue::append(Bytes bytes) {
 std::size_t WriteQueue::pieces(std::span<Bytes> out) const noexcept {
   std::size_t count = 0;
   for (Chunk* chunk = first_; chunk && count < out.size(); chunk = chunk->next) {
-    out[count++] = {chunk->bytes() + chunk->begin, chunk->end - chunk->begin};
+    out[count++] = chunk->piece();
   }
   return count;
 }

@@ -32,7 +32,15 @@ class WriteQueue {
     size_ += bytes.size();
   }
   /// Copies all of `bytes`, or throws std::bad_alloc and has copied nothing.
-  void append(Bytes bytes);
+  void append(Bytes bytes) {
+    if (bytes.empty()) return;
+    if (!last_ && bytes.size() <= Chunk::room) first_ = last_ = new_chunk();
+    if (bytes.size() > room_in_place()) return append_in_chunks(bytes);
+    append_in_place(bytes);
+  }
+  /// Of a queue that is not empty.
+  [[nodiscard]] bool is_one_piece() const noexcept { return first_ == last_; }
+  [[nodiscard]] Bytes first_piece() const noexcept { return first_->piece(); }
   /// The first pieces, as many as there is room for.
   [[nodiscard]] std::size_t pieces(std::span<Bytes> out) const noexcept;
   void consume(std::size_t count) noexcept;
@@ -52,12 +60,14 @@ class WriteQueue {
     [[nodiscard]] std::byte* bytes() noexcept {
       return reinterpret_cast<std::byte*>(this) + header;
     }
+    [[nodiscard]] Bytes piece() noexcept { return {bytes() + begin, end - begin}; }
 
     Chunk* next = nullptr;
     std::size_t begin = 0;
     std::size_t end = 0;
   };
 
+  void append_in_chunks(Bytes bytes);
   static Chunk* new_chunk();
   static void free_chunk(Chunk* chunk) noexcept;
 
