@@ -141,6 +141,7 @@ class TORNADO_API TaskScheduler {
   [[nodiscard]] bool may_go_on(int cost = usual_cost) noexcept {
     return (budget_ -= cost) > 0;
   }
+  [[nodiscard]] bool has_budget(int cost) const noexcept { return budget_ > cost; }
   /// The await that follows costs as much as others.
   void spend() noexcept {
     if (budget_ > 0) budget_ -= usual_cost;

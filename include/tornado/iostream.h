@@ -119,9 +119,13 @@ class TORNADO_API IOStream {
   /// @{
   /// Up to and with `delimiter`, which is not empty.
   [[nodiscard]] detail::StringRead read_until(
-      std::string_view delimiter, const ReadOptions& options = detail::usual_read);
+      std::string_view delimiter, const ReadOptions& options = detail::usual_read) {
+    return {core_, delimiter, options.max_bytes, options.timeout};
+  }
   [[nodiscard]] detail::ViewRead read_until_view(
-      std::string_view delimiter, const ReadOptions& options = detail::usual_read);
+      std::string_view delimiter, const ReadOptions& options = detail::usual_read) {
+    return {core_, delimiter, options.max_bytes, options.timeout};
+  }
   /// As many bytes as `matcher` says of the bytes that are there, or more bytes if it
   /// says npos. It is asked again each time more have arrived. The read throws what it
   /// throws. It must not use the stream.
@@ -193,7 +197,7 @@ class TORNADO_API IOStream {
   void set_nodelay(bool on) noexcept;
 
  protected:
-  explicit IOStream(std::shared_ptr<detail::StreamCore> core) noexcept;
+  explicit IOStream(detail::StreamPtr core) noexcept;
   IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options,
            std::shared_ptr<StreamTransport> transport);
   /// The bytes go through `filter` from now on. What was read before is its input.
@@ -202,12 +206,12 @@ class TORNADO_API IOStream {
   void set_filter(std::shared_ptr<StreamFilter> filter);
   /// Waits until the handshake of the filter has ended.
   [[nodiscard]] detail::ConnectWait wait_for_handshake(std::optional<Delay> timeout);
-  [[nodiscard]] detail::StreamCore& core() const noexcept { return *core_; }
+  [[nodiscard]] const detail::StreamPtr& core() const noexcept { return core_; }
 
  private:
   friend class TCPServer;
 
-  std::shared_ptr<detail::StreamCore> core_;  // null once it is moved from
+  detail::StreamPtr core_;  // null once it is moved from
 };
 
 /// One end of a pipe.

@@ -38,7 +38,8 @@ template <class T>
 class TaskAwait;
 
 /// A wait of this library: `bool ready()` may end it at once, `void suspend()` begins
-/// it, and `result()` is what the await gives.
+/// it, and `result()` is what the await gives. Some have `bool at_once()`: the result
+/// is there, and nothing is to be given back.
 template <class A>
 concept Leaf = std::derived_from<std::remove_reference_t<A>, Suspension> &&
     requires(std::remove_reference_t<A>& leaf) {
@@ -57,8 +58,13 @@ class LeafAwait {
   bool await_ready() {
     TaskFrame& frame = *leaf_.frame;
     if (frame.scope->cancelled()) return leaf_.over = leaf_.cancelled = true;
-    leaf_.over = leaf_.ready();
     TaskScheduler& scheduler = *frame.scope->scheduler();
+    if constexpr (requires { leaf_.at_once(); }) {
+      if (scheduler.has_budget(L::cost) && leaf_.at_once()) {
+        return scheduler.may_go_on(L::cost);
+      }
+    }
+    leaf_.over = leaf_.ready();
     if constexpr (requires { L::cost; }) {
       return leaf_.over && scheduler.may_go_on(L::cost);
     } else {

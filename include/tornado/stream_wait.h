@@ -4,7 +4,9 @@
 /// \file
 /// What the operations of a stream return. Programs use tornado/iostream.h.
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -14,20 +16,19 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "tornado/callback.h"
 #include "tornado/coroutine_frame.h"
 #include "tornado/loop_types.h"
 #include "tornado/result.h"
+#include "tornado/stream_life.h"
 #include "tornado/time.h"
 
 namespace tornado::detail {
 
-class StreamCore;
-
 /// A default that costs no object of its own in each coroutine.
 inline constexpr std::optional<Delay> no_timeout;
+inline constexpr Delay never = (std::chrono::nanoseconds::max)();
 
 /// The operations that wait for a stream.
 enum class StreamAct : std::uint8_t {
@@ -46,9 +47,43 @@ enum class StreamAct : std::uint8_t {
   drain
 };
 
+/// A delimiter that needs no memory of its own.
+struct ShortDelimiter {
+  std::array<char, 7> bytes;
+  std::uint8_t size;
+};
+
+/// Any other end of a read.
+struct ReadEnd;
+
+/// What of a wait has room in the padding of its Suspension.
+class TORNADO_API StreamWaitState : public Suspension {
+ protected:
+  /// Taken: the bytes are no longer in the stream, which has others. All taken: which
+  /// has no others.
+  enum class State : std::uint8_t {
+    waits,
+    granted,
+    taken,
+    all_taken,
+    failed,
+    timed_out
+  };
+
+  explicit StreamWaitState(StreamAct act) noexcept : act_(act) {}
+  ~StreamWaitState() = default;
+
+  StreamAct act_;
+  State state_ = State::waits;
+  bool begun_ = false;
+  bool tied_ = false;  // in the stream's list, or with an end
+  bool timed_ = false;
+  bool has_end_ = false;
+};
+
 /// A wait for a stream. The stream may end first: the wait throws then. Each coroutine
 /// that awaits one holds it, so each member counts.
-class TORNADO_API StreamWait : public Suspension, public ListLink<StreamWait> {
+class TORNADO_API StreamWait : public StreamWaitState, public ListLink<StreamWait> {
  public:
   /// In a task's budget, while the bytes come from a buffer or go into one.
   static constexpr int cost = 1;
@@ -57,15 +92,24 @@ class TORNADO_API StreamWait : public Suspension, public ListLink<StreamWait> {
   std::string describe() const override;
 
  protected:
-  enum class State : std::uint8_t { waits, granted, failed, timed_out };
-
-  // The constructors are the library's alone.
-  inline StreamWait(StreamCore& core, StreamAct act,
-                    const std::optional<Delay>& timeout) noexcept;
+  StreamWait(const StreamPtr& stream, StreamAct act,
+             const std::optional<Delay>& timeout) noexcept
+      : StreamWaitState(act), stream_(stream), timeout_(timeout ? *timeout : never) {}
   /// Before it begins.
-  StreamWait(StreamWait&& other) noexcept;
+  StreamWait(StreamWait&& other) noexcept
+      : StreamWaitState(other.act_),
+        stream_(std::move(other.stream_)),
+        timeout_(other.timeout_) {
+    if (other.has_end_) {
+      end_ = other.end_;
+      tied_ = has_end_ = true;
+      other.tied_ = other.has_end_ = false;
+    } else {
+      delimiter_ = other.delimiter_;
+    }
+  }
   ~StreamWait() {
-    if (engaged_) forget();
+    if (tied_) forget();
   }
 
   /// Throws Errc::wrong_thread unless this thread, or a task of the stream's loop, may
@@ -86,17 +130,22 @@ class TORNADO_API StreamWait : public Suspension, public ListLink<StreamWait> {
   /// What is called instead of a task.
   virtual PendingCall* call() noexcept { return nullptr; }
   void forget() noexcept;
+  void free_end() noexcept;
 
  protected:
   [[noreturn]] virtual void throw_failure() const;
 
-  StreamCore* core_;  // null once the stream is destroyed
-  Delay timeout_;
-  TimeoutHandle timer_;
-  StreamAct act_;
-  State state_ = State::waits;
-  bool begun_ = false;
-  bool engaged_ = false;  // the stream has more of it than its place in a list
+  StreamPtr stream_;
+  union {
+    Delay timeout_;
+    TimeoutHandle timer_;  // if it is timed
+  };
+  union {
+    ShortDelimiter delimiter_ = {};
+    ReadEnd* end_;          // if it has one
+    const char* taken_;     // of bytes that are taken
+    std::uint64_t target_;  // of a SentWait
+  };
 };
 
 /// The callback form of a wait. The loop owns it until it calls, and the stream may
@@ -138,28 +187,27 @@ void call_with_result(Wait&& wait, F&& done) {
 /// Finds where a read ends: the number of bytes to take, or npos if there are too few.
 using ReadMatcher = UniqueFunction<std::size_t(std::string_view), 16>;
 
-/// A delimiter that needs no memory of its own.
-struct ShortDelimiter {
-  std::array<char, 7> bytes;
-  std::uint8_t size;
-};
-
-/// Where a read ends, beside a number of bytes. An exception: of a matcher, or for want
-/// of memory.
-using ReadEnd =
-    std::variant<std::monostate, ShortDelimiter, std::unique_ptr<std::string>,
-                 std::unique_ptr<ReadMatcher>, std::exception_ptr>;
-
 class TORNADO_API ReadWait : public StreamWait {
  public:
   /// `most` bytes.
-  inline ReadWait(StreamCore& core, StreamAct act, std::size_t most,
-                  const std::optional<Delay>& timeout) noexcept;
+  ReadWait(const StreamPtr& stream, StreamAct act, std::size_t most,
+           const std::optional<Delay>& timeout) noexcept
+      : StreamWait(stream, act, timeout), count_(most) {}
   /// Up to `end`, and that within `most` bytes.
-  inline ReadWait(StreamCore& core, std::string_view end, std::size_t most,
-                  const std::optional<Delay>& timeout);
-  inline ReadWait(StreamCore& core, std::unique_ptr<ReadMatcher> end, std::size_t most,
-                  const std::optional<Delay>& timeout) noexcept;
+  ReadWait(const StreamPtr& stream, std::string_view end, std::size_t most,
+           const std::optional<Delay>& timeout)
+      : ReadWait(stream, StreamAct::read_until, most, timeout) {
+    if (end.size() == 1) {
+      delimiter_.bytes[0] = end[0];
+      delimiter_.size = 1;
+    } else {
+      end_at(end);
+    }
+  }
+  ReadWait(const StreamPtr& stream, ReadMatcher end, std::size_t most,
+           const std::optional<Delay>& timeout);
+  /// Whether the bytes are there and were taken, with nothing else to do.
+  bool at_once() noexcept { return ends_plainly() && take_at_once(); }
   bool ready();
   void suspend() { begin(); }
 
@@ -167,17 +215,32 @@ class TORNADO_API ReadWait : public StreamWait {
   ReadWait(ReadWait&& other) noexcept = default;
   ~ReadWait() = default;
   /// The bytes leave the stream. Valid until its next operation.
-  std::string_view take();
+  std::string_view take() {
+    if (state_ != State::taken && state_ != State::all_taken) take_granted();
+    return {taken_, count_};
+  }
   /// The bytes were copied: the stream may give their memory back.
-  void release_memory() noexcept;
+  void release_memory() noexcept {
+    if (state_ == State::all_taken) give_memory_back();
+  }
 
  private:
   friend class StreamCore;
+  void end_at(std::string_view delimiter);
+  [[nodiscard]] inline std::string_view delimiter() const noexcept;
+  void fail_with(std::exception_ptr failure) noexcept;
+  [[nodiscard]] bool ends_plainly() const noexcept {
+    return act_ == StreamAct::read_until ? !has_end_ && delimiter_.size == 1
+                                         : act_ == StreamAct::read_bytes;
+  }
+  bool take_at_once() noexcept;
+  void take_granted();
+  void give_memory_back() noexcept;
   void prepare() final;
   bool try_now() noexcept override;
   [[noreturn]] void throw_failure() const final;
+
   std::size_t count_;  // the most bytes; once it is granted, those to take
-  ReadEnd end_;
 };
 
 class StringRead : public ReadWait {
@@ -206,8 +269,10 @@ class ViewRead : public ReadWait {
 
 class IntoRead : public ReadWait {
  public:
-  inline IntoRead(StreamCore& core, std::span<char> room,
-                  const std::optional<Delay>& timeout) noexcept;
+  IntoRead(const StreamPtr& stream, std::span<char> room,
+           const std::optional<Delay>& timeout) noexcept
+      : ReadWait(stream, StreamAct::read_into, room.size(), timeout),
+        into_(room.data()) {}
   std::size_t result() {
     const std::string_view bytes = take();
     const std::size_t count = bytes.copy(into_, bytes.size());
@@ -226,10 +291,16 @@ class IntoRead : public ReadWait {
 /// Waits until the kernel has taken the first `target` bytes that were ever written.
 class TORNADO_API SentWait : public StreamWait {
  public:
-  inline SentWait(StreamCore& core, StreamAct act, std::uint64_t target,
-                  const std::optional<Delay>& timeout) noexcept;
+  SentWait(const StreamPtr& stream, StreamAct act, std::uint64_t target,
+           const std::optional<Delay>& timeout) noexcept
+      : StreamWait(stream, act, timeout) {
+    target_ = target;
+  }
   /// The bytes have joined others, and there is room.
-  inline explicit SentWait(StreamCore& core) noexcept;
+  explicit SentWait(const StreamPtr& stream) noexcept
+      : SentWait(stream, StreamAct::write, 0, no_timeout) {
+    state_ = State::granted;
+  }
   bool ready() { return state_ == State::granted || look(); }
   void suspend() { begin(); }
   void result() const { check_granted(); }
@@ -242,13 +313,13 @@ class TORNADO_API SentWait : public StreamWait {
   friend class StreamCore;
   bool look();
   bool try_now() noexcept override;
-  std::uint64_t target_;
 };
 
 class TORNADO_API ConnectWait : public StreamWait {
  public:
-  inline ConnectWait(StreamCore& core, const std::optional<Delay>& timeout,
-                     StreamAct act = StreamAct::connect) noexcept;
+  ConnectWait(const StreamPtr& stream, const std::optional<Delay>& timeout,
+              StreamAct act = StreamAct::connect) noexcept
+      : StreamWait(stream, act, timeout) {}
   bool ready();
   void suspend() { begin(); }
   void result() const { check_granted(); }

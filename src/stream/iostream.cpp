@@ -18,6 +18,7 @@ namespace {
 
 using detail::StreamAct;
 using detail::StreamCore;
+using detail::StreamPtr;
 
 std::string closed_text(const std::error_code& real) {
   return real ? "the stream is closed: " + real.message() : "the stream is closed";
@@ -42,21 +43,21 @@ void set_keepalive(NativeFd socket, const KeepAlive& how) noexcept {
 }
 
 /// Sends what was written, also while it waits, and what ends the output of a filter.
-Task<void> send_all(StreamCore& core, StreamAct act, std::optional<TimePoint> end) {
+Task<void> send_all(StreamPtr core, StreamAct act, std::optional<TimePoint> end) {
   const auto left = [&core, act, end]() -> std::optional<Delay> {
     if (!end) return std::nullopt;
-    return *end - core.check(name_of(act)).loop().time();
+    return *end - core->check(name_of(act)).loop().time();
   };
-  if (core.connecting()) co_await detail::ConnectWait(core, left(), act);
+  if (core->connecting()) co_await detail::ConnectWait(core, left(), act);
   do {
-    co_await detail::SentWait(core, act, core.written(), left());
-  } while (core.writing());
-  core.end_filter_output();
-  co_await detail::SentWait(core, act, core.written(), left());
+    co_await detail::SentWait(core, act, core->written(), left());
+  } while (core->writing());
+  core->end_filter_output();
+  co_await detail::SentWait(core, act, core->written(), left());
 }
 
 /// False at the end of input, and when the time has passed.
-Task<bool> discard_input(StreamCore& core, Delay time) {
+Task<bool> discard_input(StreamPtr core, Delay time) {
   try {
     (void)co_await detail::ViewRead(core, StreamAct::finish, block_size, time);
     co_return true;
@@ -78,15 +79,15 @@ StreamBufferFullError::StreamBufferFullError()
 
 namespace detail {
 
-Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits) {
+Task<void> finish(StreamPtr core, FinishLimits limits) {
   const TimePoint end = limits.in_all.after(core->check("finish").loop().time());
   core->discard_input();  // a peer that still sends may not read before it has
-  co_await send_all(*core, StreamAct::finish, end);
+  co_await send_all(core, StreamAct::finish, end);
   bool more = !core->stop_sending();
   while (more) {
     const auto left = end - core->check("finish").loop().time();
     const Delay wait = (std::min)(left, limits.without_a_byte.get());
-    more = co_await discard_input(*core, wait);
+    more = co_await discard_input(core, wait);
   }
   core->close({});
 }
@@ -102,24 +103,27 @@ const char* name_of(StreamAct act) noexcept {
   return names[static_cast<std::size_t>(act)];
 }
 
-StreamWait::StreamWait(StreamWait&& other) noexcept
-    : core_(other.core_), timeout_(other.timeout_), act_(other.act_) {
-  if (core_) core_->add(*this);
+void StreamWait::forget() noexcept {
+  tied_ = false;
+  if (has_end_) free_end();
+  if (stream_) stream_->forget(*this);
 }
 
-void StreamWait::forget() noexcept {
-  core_->forget(*this);
+void StreamWait::free_end() noexcept {
+  const std::size_t size = sizeof(ReadEnd) + end_->size;
+  std::destroy_at(end_);
+  free_frame(end_, size);
+  has_end_ = false;
 }
 
 bool StreamWait::withdraw() noexcept {
-  if (core_) core_->forget(*this);
-  core_ = nullptr;
-  engaged_ = false;
+  if (tied_) forget();
+  stream_ = {};
   return true;
 }
 
 std::string StreamWait::describe() const {
-  return core_ ? act_on(name_of(act_), core_->fileno()) : name_of(act_);
+  return stream_ ? act_on(name_of(act_), stream_->fileno()) : name_of(act_);
 }
 
 void StreamWait::prepare() {
@@ -128,52 +132,57 @@ void StreamWait::prepare() {
 
 void StreamWait::begin_call() {
   prepare();
-  begun_ = engaged_ = true;
-  PendingCalls::of(core_->loop().open_loop(name_of(act_))).expect(*call());
+  stream_->add(*this);
+  begun_ = true;
+  PendingCalls::of(*stream_->loop().loop()).expect(*call());
   if (try_now()) {
-    core_->complete(*this);
+    stream_->complete(*this);
   } else {
     begin();
   }
 }
 
 void StreamWait::begin() {
-  begun_ = engaged_ = true;
-  core_->watch();
-  if (timeout_.get() == never.get()) return;
-  timer_ = core_->loop().open_loop(name_of(act_)).call_later(timeout_, [this] {
-    core_->on_timeout(*this);
-  });
+  stream_->add(*this);
+  begun_ = true;
+  stream_->watch();
+  const Delay timeout = timeout_;
+  if (timeout.get() == never.get()) return;
+  IOLoop& loop = stream_->loop().open_loop(name_of(act_));
+  std::construct_at(&timer_, loop.call_later(timeout, [this] {
+    stream_->on_timeout(*this);
+  }));
+  timed_ = true;
 }
 
 void StreamWait::throw_failure() const {
   if (state_ == State::timed_out) throw_error(Errc::timed_out, name_of(act_));
-  throw StreamClosedError(core_ ? core_->error() : std::error_code());
+  throw StreamClosedError(stream_ ? stream_->error() : std::error_code());
 }
 
 bool SentWait::look() {
-  if (core_ && core_->try_sent(*this)) return true;
+  if (stream_ && stream_->try_sent(*this)) return true;
   prepare();
   return false;
 }
 
 bool SentWait::try_now() noexcept {
-  return core_->try_sent(*this);
+  return stream_->try_sent(*this);
 }
 
 bool ConnectWait::ready() {
   prepare();
-  return core_->try_connect(*this);
+  return stream_->try_connect(*this);
 }
 
 bool ConnectWait::try_now() noexcept {
-  return core_->try_connect(*this);
+  return stream_->try_connect(*this);
 }
 
 bool ConnectWait::withdraw() noexcept {
-  StreamCore* const core = core_;
+  const StreamPtr stream = stream_;
   const bool ended = StreamWait::withdraw();
-  if (core) core->close(std::make_error_code(std::errc::operation_canceled));
+  if (stream) stream->close(std::make_error_code(std::errc::operation_canceled));
   return ended;
 }
 
@@ -187,15 +196,14 @@ IOStream::IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options)
 
 IOStream::IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options,
                    std::shared_ptr<StreamTransport> transport)
-    : core_(std::make_shared<StreamCore>(made_nonblocking(std::move(socket)), loop,
-                                         std::move(transport), options)) {
+    : core_(new StreamCore(made_nonblocking(std::move(socket)), loop,
+                           std::move(transport), options)) {
   refuse_sigpipe(fileno());
   if (options.nodelay) set_nodelay(true);
   if (options.keepalive) set_keepalive(fileno(), *options.keepalive);
 }
 
-IOStream::IOStream(std::shared_ptr<StreamCore> core) noexcept
-    : core_(std::move(core)) {}
+IOStream::IOStream(StreamPtr core) noexcept : core_(std::move(core)) {}
 
 IOStream::IOStream(IOStream&&) noexcept = default;
 IOStream& IOStream::operator=(IOStream&& other) noexcept {
@@ -206,72 +214,64 @@ IOStream& IOStream::operator=(IOStream&& other) noexcept {
 // A loop that runs on another thread may be calling the core, and ends it.
 IOStream::~IOStream() {
   if (!core_) return;
-  const bool posted = core_->loop().runs_elsewhere() &&
-                      core_->loop().add_callback([core = core_] { core->end(); });
-  if (!posted) core_->end();
+  detail::StreamOwner core(std::move(core_));
+  const LoopHandle loop = core->loop();
+  if (loop.runs_elsewhere()) loop.add_callback([owned = std::move(core)] {});
 }
 
 detail::ConnectWait IOStream::connect(const SocketAddress& address,
                                       std::optional<Delay> timeout) {
   core_->connect(address);
-  return {*core_, timeout};
-}
-
-detail::StringRead IOStream::read_until(std::string_view delimiter,
-                                        const ReadOptions& options) {
-  return {*core_, delimiter, options.max_bytes, options.timeout};
-}
-
-detail::ViewRead IOStream::read_until_view(std::string_view delimiter,
-                                           const ReadOptions& options) {
-  return {*core_, delimiter, options.max_bytes, options.timeout};
+  return {core_, timeout};
 }
 
 detail::StringRead IOStream::read_until_match(detail::ReadMatcher matcher,
                                               const ReadOptions& options) {
-  return {*core_, std::make_unique<detail::ReadMatcher>(std::move(matcher)),
-          options.max_bytes, options.timeout};
+  return {core_, std::move(matcher), options.max_bytes, options.timeout};
 }
 
 detail::StringRead IOStream::read_bytes(std::size_t count,
                                         const std::optional<Delay>& timeout) {
-  return {*core_, StreamAct::read_bytes, count, timeout};
+  return {core_, StreamAct::read_bytes, count, timeout};
 }
 
 detail::StringRead IOStream::read_some(std::size_t most,
                                        const std::optional<Delay>& timeout) {
-  return {*core_, StreamAct::read_some, most, timeout};
+  return {core_, StreamAct::read_some, most, timeout};
 }
 
 detail::ViewRead IOStream::read_some_view(std::size_t most,
                                           const std::optional<Delay>& timeout) {
-  return {*core_, StreamAct::read_some, most, timeout};
+  return {core_, StreamAct::read_some, most, timeout};
 }
 
 detail::IntoRead IOStream::read_into(std::span<char> room,
                                      const std::optional<Delay>& timeout) {
-  return {*core_, room, timeout};
+  return {core_, room, timeout};
 }
 
 detail::StringRead IOStream::read_until_close(const std::optional<Delay>& timeout) {
-  return {*core_, StreamAct::read_until_close, 0, timeout};
+  return {core_, StreamAct::read_until_close, 0, timeout};
 }
 
 detail::SentWait IOStream::write(std::string_view bytes,
                                  const std::optional<Delay>& timeout) {
   StreamCore& core = *core_;
-  if (core.gather(bytes)) return detail::SentWait(core);
-  return core.send(bytes, timeout);
+  if (core.gather(bytes)) return detail::SentWait(core_);
+  core.send(bytes);
+  const std::uint64_t target = core.target_of_room();
+  if (core.has_sent(target)) return detail::SentWait(core_);
+  return {core_, StreamAct::write, target, timeout};
 }
 
 detail::SentWait IOStream::flush(const std::optional<Delay>& timeout) {
-  return {*core_, StreamAct::flush, core_->written(), timeout};
+  return {core_, StreamAct::flush, core_->written(), timeout};
 }
 
 // The stream may be moved or destroyed before these begin, and while they wait.
 Task<void> IOStream::shutdown_write() {
-  constexpr auto run = [](std::shared_ptr<StreamCore> core) -> Task<void> {
-    co_await send_all(*core, StreamAct::shutdown_write, {});
+  constexpr auto run = [](StreamPtr core) -> Task<void> {
+    co_await send_all(core, StreamAct::shutdown_write, {});
     if (core->closed()) throw StreamClosedError(core->error());
     if (const std::error_code error = core->stop_sending()) {
       throw StreamClosedError(error);
@@ -285,7 +285,7 @@ Task<void> IOStream::finish(FinishLimits limits) {
 }
 
 detail::ConnectWait IOStream::wait_for_handshake(std::optional<Delay> timeout) {
-  return {*core_, timeout, StreamAct::wait_for_handshake};
+  return {core_, timeout, StreamAct::wait_for_handshake};
 }
 
 void IOStream::set_filter(std::shared_ptr<StreamFilter> filter) {
@@ -332,7 +332,7 @@ PipeIOStream::PipeIOStream(UniqueFd pipe, const StreamOptions& options)
     : PipeIOStream(std::move(pipe), *IOLoop::current(), options) {}
 
 PipeIOStream::PipeIOStream(UniqueFd pipe, IOLoop& loop, const StreamOptions& options)
-    : IOStream(std::make_shared<StreamCore>(made_nonblocking(std::move(pipe)), loop,
-                                            pipe_transport(), options)) {}
+    : IOStream(StreamPtr(new StreamCore(made_nonblocking(std::move(pipe)), loop,
+                                        pipe_transport(), options))) {}
 
 }  // namespace tornado

@@ -53,17 +53,20 @@ StreamExtras& StreamCore::extras() {
   return *extras_;
 }
 
+void StreamLife::destroy(StreamLife* life) noexcept {
+  delete static_cast<StreamCore*>(life);
+}
+
 StreamCore::~StreamCore() {
   end();
 }
 
 void StreamCore::end() noexcept {
+  ended_ = true;
   close({});
   reader_ = nullptr;
   while (waits_.linked()) {
     auto& wait = static_cast<StreamWait&>(*waits_.next);
-    wait.core_ = nullptr;
-    wait.engaged_ = false;
     if (wait.state_ == StreamWait::State::granted) {
       wait.state_ = StreamWait::State::failed;
     }
@@ -77,8 +80,8 @@ void StreamCore::check_all(const char* act) const {
 }
 
 StreamCore& StreamCore::of(const StreamWait& wait) {
-  StreamCore* const core = wait.core_;
-  if (!core) throw StreamClosedError();
+  StreamCore* const core = wait.stream_.get();
+  if (!core || core->ended_) throw StreamClosedError();
   const bool usable = core->here_as_before() || core->usable_here();
   if (!usable || (wait.frame && !core->runs(*wait.frame))) {
     core->refuse(wait.act_);
@@ -164,7 +167,7 @@ void StreamCore::remove_timer(TimeoutHandle timer) noexcept {
 }
 
 void StreamCore::complete(StreamWait& wait, Resume resume) noexcept {
-  stop_timer(wait.timer_);
+  stop_timer(wait);
   if (wait.begun_ && !wait.over) go_on(wait, resume);
 }
 
@@ -187,14 +190,14 @@ void StreamCore::settle_waits() noexcept {
 }
 
 void StreamCore::forget(StreamWait& wait) noexcept {
-  stop_timer(wait.timer_);
+  stop_timer(wait);
   if (reader_ == &wait) reader_ = nullptr;
   static_cast<ListLink<StreamWait>&>(wait).unlink();
   if (held()) update_interest_or_close();
 }
 
 void StreamCore::on_timeout(StreamWait& wait) noexcept {
-  wait.timer_ = {};
+  wait.timed_ = false;
   if (wait.state_ != StreamWait::State::waits) return;
   wait.state_ = StreamWait::State::timed_out;
   if (reader_ == &wait) {
@@ -344,7 +347,7 @@ void StreamCore::close_descriptor() noexcept {
 
 namespace {
 
-Task<void> send_rest(std::shared_ptr<StreamCore> core) {
+Task<void> send_rest(StreamOwner core) {
   try {
     co_await finish(core, {});
   } catch (const std::exception&) {
@@ -361,12 +364,12 @@ bool StreamCore::leave_rest() noexcept {
     return false;
   }
   try {
-    auto rest = std::make_shared<StreamCore>(UniqueFd(), *loop, shared_transport(),
-                                             StreamOptions{.half_open = true});
+    const StreamPtr rest(new StreamCore(UniqueFd(), *loop, shared_transport(),
+                                        StreamOptions{.half_open = true}));
     rest->is_rest_ = true;
     WriteQueue& queue = rest->output().queue;
     extras().rest = rest;
-    if (!loop->spawn_callback(send_rest(rest))) return false;
+    if (!loop->spawn_callback(send_rest(StreamOwner(rest)))) return false;
     // The task begins in the loop's next turn.
     rest->fd_ = std::move(fd_);
     rest->filtered_ = filtered_;

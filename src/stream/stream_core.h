@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -61,13 +62,30 @@ struct StreamExtras {
   std::shared_ptr<StreamTransport> transport;  // that has an owner
   std::unique_ptr<Attempt> attempt;
   Callback on_close;
-  std::weak_ptr<StreamCore> rest;
+  StreamPtr rest;
 };
+
+/// The end of a read that is no short delimiter, with the bytes of a long one behind
+/// it; and what a matcher threw, or the want of memory.
+struct ReadEnd {
+  std::size_t size = 0;
+  ReadMatcher matcher;
+  std::exception_ptr failure;
+
+  [[nodiscard]] std::string_view delimiter() const noexcept {
+    return {reinterpret_cast<const char*>(this + 1), size};
+  }
+};
+
+std::string_view ReadWait::delimiter() const noexcept {
+  if (has_end_) return end_->delimiter();
+  return {delimiter_.bytes.data(), delimiter_.size};
+}
 
 /// A stream's descriptor, its buffers, and the operations that wait for them. Of its
 /// user's code it runs matchers alone: waits go on in the loop's next step, and
 /// callbacks are posted. So it is not destroyed in the middle of its own work.
-class StreamCore final {
+class StreamCore final : public StreamLife {
  public:
   StreamCore(UniqueFd fd, IOLoop& loop, std::shared_ptr<StreamTransport> transport,
              const StreamOptions& options);
@@ -94,12 +112,11 @@ class StreamCore final {
   bool try_read(ReadWait& wait);
   void end_read(ReadWait& wait) noexcept {
     if (reader_ == &wait) reader_ = nullptr;
-    wait.engaged_ = wait.begun_;
   }
-  std::string_view take(std::size_t count) noexcept {
-    const std::string_view bytes = in_.take(count);
+  void take(ReadWait& wait) noexcept {
+    const std::string_view there = in_.view();
+    take_first(wait, there, (std::min)(wait.count_, there.size()));
     if (discards_ || (tells_close_ && in_.size() == 0)) update_interest_or_close();
-    return bytes;
   }
   void release_memory() noexcept {
     if (in_.size() == 0) in_.settle();
@@ -113,10 +130,18 @@ class StreamCore final {
     written_ += bytes.size();
     return true;
   }
-  /// The same for a read up to one byte, if it is among those that were received.
-  bool grant_line(ReadWait& wait) noexcept;
+  /// The same for a read whose bytes were received before.
+  bool take_at_once(ReadWait& wait) noexcept;
   /// Throws StreamClosedError, or StreamBufferFullError.
-  SentWait send(std::string_view bytes, const std::optional<Delay>& timeout);
+  void send(std::string_view bytes);
+  /// How many bytes are sent once those that were written last have room.
+  [[nodiscard]] std::uint64_t target_of_room() const noexcept {
+    const std::size_t room = limits().write_room;
+    return written_ > room ? written_ - room : 0;
+  }
+  [[nodiscard]] bool has_sent(std::uint64_t target) const noexcept {
+    return sent_ > target || (sent_ == target && !held());
+  }
   bool try_sent(SentWait& wait) noexcept;
   /// No write may follow. What is still to be sent then is the filter's.
   void end_filter_output() noexcept;
@@ -129,15 +154,19 @@ class StreamCore final {
   void close(std::error_code error = {}) noexcept;
   void abort(std::error_code error) noexcept;
   /// What still sends the bytes of this closed stream. Null: they are sent, or lost.
-  [[nodiscard]] std::shared_ptr<StreamCore> rest() const noexcept {
-    return extras_ ? extras_->rest.lock() : nullptr;
+  [[nodiscard]] StreamPtr rest() const noexcept {
+    return extras_ ? extras_->rest : StreamPtr();
   }
 
   /// From now on the bytes go through `filter`. What was read before is its input.
   void set_filter(std::shared_ptr<StreamFilter> filter);
 
   // For waits.
-  void add(StreamWait& wait) noexcept { wait.link_behind(waits_); }
+  void add(StreamWait& wait) noexcept {
+    if (wait.linked()) return;
+    wait.tied_ = true;
+    wait.link_behind(waits_);
+  }
   /// The result of the wait is there.
   using Resume = void (StreamWait::*)() noexcept;
   void complete(StreamWait& wait, Resume resume = &StreamWait::resume) noexcept;
@@ -222,7 +251,17 @@ class StreamCore final {
   void discard();
   bool grant(ReadWait& wait);
   bool grant_until(ReadWait& wait, std::size_t end);
-  [[nodiscard]] std::size_t find_end(ReadEnd& end);
+  [[nodiscard]] std::size_t find_end(ReadWait& wait);
+  static std::size_t count_at_once(const ReadWait& wait,
+                                   std::string_view there) noexcept;
+  void take_first(ReadWait& wait, std::string_view there, std::size_t count) noexcept {
+    if (wait.has_end_) wait.free_end();
+    wait.taken_ = there.data();
+    wait.count_ = count;
+    wait.state_ = there.size() > count ? StreamWait::State::taken
+                                       : StreamWait::State::all_taken;
+    in_.consume(count);
+  }
   void end_input(std::error_code error) noexcept;
   /// Whether a read is told of the end: what was written is sent first, since the task
   /// of the read may end, and the stream with it.
@@ -238,7 +277,6 @@ class StreamCore final {
   std::size_t send_some() noexcept;
   std::size_t send_now(std::span<const Bytes> pieces) noexcept;
   std::size_t send_with_queued(Bytes bytes) noexcept;
-  std::uint64_t write(std::string_view bytes);
   void queue(Bytes bytes, bool half_sent);
   void leave_together(TaskScheduler& tasks) noexcept;
   void drop_queued() noexcept {
@@ -279,6 +317,10 @@ class StreamCore final {
   void stop_timer(TimeoutHandle& timer) noexcept {
     if (timer) remove_timer(std::exchange(timer, {}));
   }
+  void stop_timer(StreamWait& wait) noexcept {
+    if (wait.timed_) remove_timer(wait.timer_);
+    wait.timed_ = false;
+  }
   void remove_timer(TimeoutHandle timer) noexcept;
 
   static constexpr StreamExtras::Limits usual_limits{};
@@ -290,7 +332,7 @@ class StreamCore final {
   std::unique_ptr<StreamExtras> extras_;
   std::unique_ptr<StreamOutput> output_;
   ReadBuffer in_;
-  List<StreamWait> waits_;  // in the order in which they were made
+  List<StreamWait> waits_;  // in the order in which they began
   ReadWait* reader_ = nullptr;
   std::error_code error_;
   std::uint64_t written_ = 0;
@@ -300,7 +342,6 @@ class StreamCore final {
   const bool half_open_ : 1;
   bool filtered_ : 1 = false;    // the transport is a filter
   bool connecting_ : 1 = false;  // or in a handshake: the extras have an attempt
-  bool tells_close_ : 1 = false;
   bool registered_ : 1 = false;
   bool full_ : 1 = false;     // the kernel takes no more
   bool drained_ : 1 = false;  // the kernel had no more: an event tells of the next
@@ -308,8 +349,10 @@ class StreamCore final {
   bool last_written_ : 1 = false;
   bool output_ended_ : 1 = false;
   bool closing_ : 1 = false;  // when all is sent
-  bool discards_ : 1 = false;
   bool is_rest_ : 1 = false;
+  bool tells_close_ : 1 = false;
+  bool discards_ : 1 = false;
+  bool ended_ : 1 = false;  // the IOStream is gone
 };
 
 inline void StreamOutput::on_turn_end() noexcept {
@@ -317,56 +360,26 @@ inline void StreamOutput::on_turn_end() noexcept {
 }
 
 /// Sends what was written and the end of output, within the limits, and closes.
-Task<void> finish(std::shared_ptr<StreamCore> core, FinishLimits limits);
+Task<void> finish(StreamPtr core, FinishLimits limits);
 
-inline constexpr Delay never = (std::chrono::nanoseconds::max)();
-
-StreamWait::StreamWait(StreamCore& core, StreamAct act,
-                       const std::optional<Delay>& timeout) noexcept
-    : core_(&core), timeout_(timeout ? *timeout : never), act_(act) {
-  core.add(*this);
-}
-
-ReadWait::ReadWait(StreamCore& core, StreamAct act, std::size_t most,
-                   const std::optional<Delay>& timeout) noexcept
-    : StreamWait(core, act, timeout), count_(most) {}
-
-ReadEnd behind(std::string_view delimiter);
-
-ReadWait::ReadWait(StreamCore& core, std::string_view end, std::size_t most,
-                   const std::optional<Delay>& timeout)
-    : StreamWait(core, StreamAct::read_until, timeout), count_(most) {
-  if (end.size() == 1) {
-    auto& brief = end_.emplace<ShortDelimiter>();
-    brief.bytes[0] = end[0];
-    brief.size = 1;
-  } else {
-    end_ = behind(end);
+/// Ends the stream that it owns.
+struct StreamOwner : StreamPtr {
+  explicit StreamOwner(StreamPtr stream) noexcept : StreamPtr(std::move(stream)) {}
+  StreamOwner(StreamOwner&&) noexcept = default;
+  ~StreamOwner() {
+    if (StreamCore* const core = get()) core->end();
   }
+};
+
+inline StreamCore* StreamPtr::get() const noexcept {
+  return static_cast<StreamCore*>(life_);
 }
-
-ReadWait::ReadWait(StreamCore& core, std::unique_ptr<ReadMatcher> end, std::size_t most,
-                   const std::optional<Delay>& timeout) noexcept
-    : StreamWait(core, StreamAct::read_until_match, timeout),
-      count_(most),
-      end_(std::move(end)) {}
-
-IntoRead::IntoRead(StreamCore& core, std::span<char> room,
-                   const std::optional<Delay>& timeout) noexcept
-    : ReadWait(core, StreamAct::read_into, room.size(), timeout), into_(room.data()) {}
-
-SentWait::SentWait(StreamCore& core, StreamAct act, std::uint64_t target,
-                   const std::optional<Delay>& timeout) noexcept
-    : StreamWait(core, act, timeout), target_(target) {}
-
-SentWait::SentWait(StreamCore& core) noexcept
-    : SentWait(core, StreamAct::write, 0, {}) {
-  state_ = State::granted;
+inline StreamCore& StreamPtr::operator*() const noexcept {
+  return *get();
 }
-
-ConnectWait::ConnectWait(StreamCore& core, const std::optional<Delay>& timeout,
-                         StreamAct act) noexcept
-    : StreamWait(core, act, timeout) {}
+inline StreamCore* StreamPtr::operator->() const noexcept {
+  return get();
+}
 
 }  // namespace detail
 }  // namespace tornado

@@ -14,36 +14,49 @@ constexpr int most_reads_in_a_turn = 16;
 constexpr std::size_t direct_size = 4096;   // from here on bytes leave without a copy
 constexpr std::size_t pieces_at_once = 16;  // a MiB: more than most sockets take
 
+/// With room for `size` bytes behind it.
+ReadEnd* make_end(std::size_t size) {
+  void* const memory = allocate_frame(sizeof(ReadEnd) + size);
+  auto* const end = ::new (memory) ReadEnd;
+  end->size = size;
+  return end;
+}
+
 }  // namespace
 
 // Reading.
 
-ReadEnd behind(std::string_view delimiter) {
+ReadWait::ReadWait(const StreamPtr& stream, ReadMatcher end, std::size_t most,
+                   const std::optional<Delay>& timeout)
+    : ReadWait(stream, StreamAct::read_until_match, most, timeout) {
+  end_ = make_end(0);
+  tied_ = has_end_ = true;
+  end_->matcher = std::move(end);
+}
+
+void ReadWait::end_at(std::string_view delimiter) {
   if (delimiter.empty()) {
     throw_error(std::make_error_code(std::errc::invalid_argument),
                 "read_until: the delimiter is empty");
   }
-  ShortDelimiter brief{};
-  if (delimiter.size() > brief.bytes.size()) {
-    return std::make_unique<std::string>(delimiter);
+  if (delimiter.size() <= delimiter_.bytes.size()) {
+    delimiter.copy(delimiter_.bytes.data(), delimiter.size());
+    delimiter_.size = static_cast<std::uint8_t>(delimiter.size());
+    return;
   }
-  delimiter.copy(brief.bytes.data(), delimiter.size());
-  brief.size = static_cast<std::uint8_t>(delimiter.size());
-  return brief;
+  end_ = make_end(delimiter.size());
+  tied_ = has_end_ = true;
+  delimiter.copy(reinterpret_cast<char*>(end_ + 1), delimiter.size());
 }
 
 /// npos: there are too few bytes.
-inline std::size_t StreamCore::find_end(ReadEnd& end) {
+inline std::size_t StreamCore::find_end(ReadWait& wait) {
   const std::string_view there = in_.view();
   const std::size_t searched = in_.searched();
-  std::string_view delimiter;
-  if (const auto* brief = std::get_if<ShortDelimiter>(&end)) {
-    delimiter = {brief->bytes.data(), brief->size};
-  } else if (auto* matcher = std::get_if<std::unique_ptr<ReadMatcher>>(&end)) {
-    return there.empty() ? there.npos : (**matcher)(there);
-  } else {
-    delimiter = *std::get<std::unique_ptr<std::string>>(end);
+  if (wait.act_ == StreamAct::read_until_match) {
+    return there.empty() ? there.npos : wait.end_->matcher(there);
   }
+  const std::string_view delimiter = wait.delimiter();
   const std::size_t found = delimiter.size() == 1
                                 ? there.find(delimiter.front(), searched)
                                 : there.find(delimiter, searched);
@@ -72,7 +85,7 @@ inline bool StreamCore::grant(ReadWait& wait) {
   switch (wait.act_) {
     case StreamAct::read_until:
     case StreamAct::read_until_match:
-      return grant_until(wait, find_end(wait.end_));
+      return grant_until(wait, find_end(wait));
     case StreamAct::read_until_close:
       if (!tells_end() || error_) return false;
       wait.count_ = there;
@@ -96,7 +109,7 @@ inline void StreamCore::start_read(ReadWait& wait) {
   }
   if (filtered_ && !filter().started) start_handshake();
   reader_ = &wait;
-  wait.engaged_ = true;
+  add(wait);
   in_.set_searched(0);
 }
 
@@ -108,52 +121,71 @@ void ReadWait::prepare() {
   StreamCore::of(*this).start_read(*this);
 }
 
-inline bool StreamCore::grant_line(ReadWait& wait) noexcept {
-  const auto* const end = std::get_if<ShortDelimiter>(&wait.end_);
-  if (!end || end->size != 1 || reader_ || !made_here() || !runs(*wait.frame)) {
-    return false;
+/// How many bytes the read takes of those that are there. npos: too few are there.
+inline std::size_t StreamCore::count_at_once(const ReadWait& wait,
+                                             std::string_view there) noexcept {
+  if (wait.act_ != StreamAct::read_until) {
+    return there.size() < wait.count_ ? there.npos : wait.count_;
   }
+  const std::size_t found = there.find(wait.delimiter_.bytes[0]);
+  return found < wait.count_ ? found + 1 : there.npos;
+}
+
+/// For a task of the loop, which runs.
+inline bool StreamCore::take_at_once(ReadWait& wait) noexcept {
+  const bool is_plain = !(tells_close_ | discards_ | ended_);
+  if (reader_ || !is_plain || !made_here() || !runs(*wait.frame)) return false;
   const std::string_view there = in_.view();
-  const std::size_t found = there.find(end->bytes[0]);
-  if (found >= (std::min)(there.size(), wait.count_)) return false;
-  reader_ = &wait;
-  wait.engaged_ = true;
-  wait.count_ = found + 1;
-  wait.state_ = StreamWait::State::granted;
+  const std::size_t count = count_at_once(wait, there);
+  if (count > there.size()) return false;
+  take_first(wait, there, count);
   return true;
 }
 
+bool ReadWait::take_at_once() noexcept {
+  return stream_ && stream_->take_at_once(*this);
+}
+
 bool ReadWait::ready() {
-  if (core_ && core_->grant_line(*this)) return true;
   ReadWait::prepare();
-  return core_->try_read(*this);
+  return stream_->try_read(*this);
 }
 
 bool ReadWait::try_now() noexcept {
   try {
-    return core_->try_read(*this);
+    return stream_->try_read(*this);
   } catch (...) {
-    end_ = std::current_exception();
-    state_ = State::failed;
+    fail_with(std::current_exception());
     return true;
   }
 }
 
-std::string_view ReadWait::take() {
-  if (core_) core_->end_read(*this);
+void ReadWait::fail_with(std::exception_ptr failure) noexcept {
+  state_ = State::failed;
+  if (!has_end_) {
+    try {
+      end_ = make_end(0);
+      tied_ = has_end_ = true;
+    } catch (const std::bad_alloc&) {
+      return stream_->close(std::make_error_code(std::errc::not_enough_memory));
+    }
+  }
+  end_->failure = std::move(failure);
+}
+
+void ReadWait::take_granted() {
+  if (stream_) stream_->end_read(*this);
   check_granted();
-  return core_->take(count_);
+  stream_->take(*this);
 }
 
 void ReadWait::throw_failure() const {
-  if (const auto* failure = std::get_if<std::exception_ptr>(&end_)) {
-    std::rethrow_exception(*failure);
-  }
+  if (has_end_ && end_->failure) std::rethrow_exception(end_->failure);
   StreamWait::throw_failure();
 }
 
-void ReadWait::release_memory() noexcept {
-  core_->release_memory();
+void ReadWait::give_memory_back() noexcept {
+  stream_->release_memory();
 }
 
 bool StreamCore::receive_for(ReadWait& wait) {
@@ -211,15 +243,7 @@ void StreamCore::end_input(std::error_code error) noexcept {
 
 // Writing.
 
-SentWait StreamCore::send(std::string_view bytes, const std::optional<Delay>& timeout) {
-  const std::uint64_t written = write(bytes);
-  const std::size_t room = limits().write_room;
-  if (queued() <= room && !held()) return SentWait(*this);
-  const std::uint64_t target = written > room ? written - room : 0;
-  return {*this, StreamAct::write, target, timeout};
-}
-
-inline std::uint64_t StreamCore::write(std::string_view bytes) {
+void StreamCore::send(std::string_view bytes) {
   TaskScheduler& tasks = check("write");
   tasks.spend();
   if (closed() || last_written_) throw StreamClosedError(error_);
@@ -235,7 +259,7 @@ inline std::uint64_t StreamCore::write(std::string_view bytes) {
   queue(all.subspan(done), done > 0);
   written_ += all.size();
   if (held()) update_interest_or_close();
-  if (queued() == 0 || !may_send) return written_;
+  if (queued() == 0 || !may_send) return;
   if (full_) {
     update_interest_or_close();
   } else if (queued() >= limits().write_room) {
@@ -243,7 +267,6 @@ inline std::uint64_t StreamCore::write(std::string_view bytes) {
   } else {
     leave_together(tasks);
   }
-  return written_;
 }
 
 void StreamCore::leave_together(TaskScheduler& tasks) noexcept {
@@ -356,7 +379,7 @@ void StreamCore::end_output(std::error_code error) noexcept {
 }
 
 bool StreamCore::try_sent(SentWait& wait) noexcept {
-  if (sent_ > wait.target_ || (sent_ == wait.target_ && !held())) {
+  if (has_sent(wait.target_)) {
     wait.state_ = StreamWait::State::granted;
   } else if (!fd_ || output_ended_) {
     wait.state_ = StreamWait::State::failed;

@@ -92,16 +92,16 @@ void TCPServer::accept_within_limits() noexcept {
 }
 
 // A connection counts as open until what its handler wrote is sent.
-static Task<void> until_sent(std::shared_ptr<detail::StreamCore> rest) {
+static Task<void> until_sent(detail::StreamPtr rest) {
   try {
-    co_await detail::SentWait(*rest, detail::StreamAct::drain, rest->written(),
+    co_await detail::SentWait(rest, detail::StreamAct::drain, rest->written(),
                               std::nullopt);
   } catch (const StreamClosedError&) {
   }
 }
 
 Task<void> TCPServer::run(Connection connection, IOStream stream, SocketAddress peer) {
-  const std::shared_ptr<detail::StreamCore> core = stream.core_;
+  const detail::StreamPtr core = stream.core_;
   std::exception_ptr failure;
   try {
     co_await connection.handler()(std::move(stream), std::move(peer));

@@ -184,7 +184,7 @@ detail::SentWait UnixStream::write_with(std::string_view bytes,
                 "write_with: " + std::to_string(descriptors.size()) +
                     " descriptors with " + std::to_string(bytes.size()) + " bytes");
   }
-  const std::uint64_t offset = core().written();
+  const std::uint64_t offset = core()->written();
   transport_->attach(offset, std::move(descriptors));
   try {
     return write(bytes, timeout);
