@@ -80,7 +80,7 @@ PlayedStream::PlayedStream(UniqueFd fd, IOLoop& loop, const StreamProgram& progr
 }
 
 bool PlayedStream::connected() const {
-  return !core().connecting();
+  return !core()->connecting();
 }
 
 IOLoop& loop_of(PollerKind kind) {

@@ -75,15 +75,16 @@ class TORNADO_API StreamWaitState : public Suspension {
 
   StreamAct act_;
   State state_ = State::waits;
-  bool begun_ = false;
-  bool tied_ = false;  // in the stream's list, or with an end
-  bool timed_ = false;
-  bool has_end_ = false;
+  bool begun_ : 1 = false;
+  bool tied_ : 1 = false;  // to the stream, or with an end
+  bool timed_ : 1 = false;
+  bool has_end_ : 1 = false;
+  std::uint16_t reads_before_ = 0;  // that had begun; of a QueuedWait
 };
 
 /// A wait for a stream. The stream may end first: the wait throws then. Each coroutine
 /// that awaits one holds it, so each member counts.
-class TORNADO_API StreamWait : public StreamWaitState, public ListLink<StreamWait> {
+class TORNADO_API StreamWait : public StreamWaitState {
  public:
   /// In a task's budget, while the bytes come from a buffer or go into one.
   static constexpr int cost = 1;
@@ -131,6 +132,7 @@ class TORNADO_API StreamWait : public StreamWaitState, public ListLink<StreamWai
   virtual PendingCall* call() noexcept { return nullptr; }
   void forget() noexcept;
   void free_end() noexcept;
+  void stop_timer() noexcept;
 
  protected:
   [[noreturn]] virtual void throw_failure() const;
@@ -138,7 +140,7 @@ class TORNADO_API StreamWait : public StreamWaitState, public ListLink<StreamWai
   StreamPtr stream_;
   union {
     Delay timeout_;
-    TimeoutHandle timer_;  // if it is timed
+    TimeoutHandle* timer_;  // if it is timed
   };
   union {
     ShortDelimiter delimiter_ = {};
@@ -243,6 +245,21 @@ class TORNADO_API ReadWait : public StreamWait {
   std::size_t count_;  // the most bytes; once it is granted, those to take
 };
 
+/// One of many waits for a stream. A read is the only one.
+class TORNADO_API QueuedWait : public StreamWait, public ListLink<QueuedWait> {
+ public:
+  using StreamWait::StreamWait;
+  bool withdraw() noexcept override;
+
+ protected:
+  QueuedWait(QueuedWait&& other) noexcept : StreamWait(std::move(other)) {}
+  ~QueuedWait() = default;
+  void prepare() override;
+
+ private:
+  friend class StreamCore;
+};
+
 class StringRead : public ReadWait {
  public:
   using ReadWait::ReadWait;
@@ -289,11 +306,11 @@ class IntoRead : public ReadWait {
 };
 
 /// Waits until the kernel has taken the first `target` bytes that were ever written.
-class TORNADO_API SentWait : public StreamWait {
+class TORNADO_API SentWait : public QueuedWait {
  public:
   SentWait(const StreamPtr& stream, StreamAct act, std::uint64_t target,
            const std::optional<Delay>& timeout) noexcept
-      : StreamWait(stream, act, timeout) {
+      : QueuedWait(stream, act, timeout) {
     target_ = target;
   }
   /// The bytes have joined others, and there is room.
@@ -315,11 +332,11 @@ class TORNADO_API SentWait : public StreamWait {
   bool try_now() noexcept override;
 };
 
-class TORNADO_API ConnectWait : public StreamWait {
+class TORNADO_API ConnectWait : public QueuedWait {
  public:
   ConnectWait(const StreamPtr& stream, const std::optional<Delay>& timeout,
               StreamAct act = StreamAct::connect) noexcept
-      : StreamWait(stream, act, timeout) {}
+      : QueuedWait(stream, act, timeout) {}
   bool ready();
   void suspend() { begin(); }
   void result() const { check_granted(); }

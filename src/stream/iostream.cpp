@@ -106,6 +106,7 @@ const char* name_of(StreamAct act) noexcept {
 void StreamWait::forget() noexcept {
   tied_ = false;
   if (has_end_) free_end();
+  stop_timer();
   if (stream_) stream_->forget(*this);
 }
 
@@ -132,7 +133,6 @@ void StreamWait::prepare() {
 
 void StreamWait::begin_call() {
   prepare();
-  stream_->add(*this);
   begun_ = true;
   PendingCalls::of(*stream_->loop().loop()).expect(*call());
   if (try_now()) {
@@ -143,21 +143,37 @@ void StreamWait::begin_call() {
 }
 
 void StreamWait::begin() {
-  stream_->add(*this);
   begun_ = true;
   stream_->watch();
   const Delay timeout = timeout_;
   if (timeout.get() == never.get()) return;
-  IOLoop& loop = stream_->loop().open_loop(name_of(act_));
-  std::construct_at(&timer_, loop.call_later(timeout, [this] {
-    stream_->on_timeout(*this);
-  }));
+  void* const place = allocate_frame(sizeof(TimeoutHandle));
+  timer_ = ::new (place) TimeoutHandle;
   timed_ = true;
+  IOLoop& loop = stream_->loop().open_loop(name_of(act_));
+  *timer_ = loop.call_later(timeout, [this] { stream_->on_timeout(*this); });
+}
+
+void StreamWait::stop_timer() noexcept {
+  if (!timed_) return;
+  timed_ = false;
+  stream_->stop_timer(*timer_);
+  free_frame(timer_, sizeof(TimeoutHandle));
 }
 
 void StreamWait::throw_failure() const {
   if (state_ == State::timed_out) throw_error(Errc::timed_out, name_of(act_));
   throw StreamClosedError(stream_ ? stream_->error() : std::error_code());
+}
+
+bool QueuedWait::withdraw() noexcept {
+  unlink();
+  return StreamWait::withdraw();
+}
+
+void QueuedWait::prepare() {
+  StreamWait::prepare();
+  stream_->add(*this);
 }
 
 bool SentWait::look() {
@@ -181,7 +197,7 @@ bool ConnectWait::try_now() noexcept {
 
 bool ConnectWait::withdraw() noexcept {
   const StreamPtr stream = stream_;
-  const bool ended = StreamWait::withdraw();
+  const bool ended = QueuedWait::withdraw();
   if (stream) stream->close(std::make_error_code(std::errc::operation_canceled));
   return ended;
 }
@@ -192,7 +208,7 @@ IOStream::IOStream(UniqueFd socket, const StreamOptions& options)
     : IOStream(std::move(socket), *IOLoop::current(), options) {}
 
 IOStream::IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options)
-    : IOStream(std::move(socket), loop, options, socket_transport()) {}
+    : IOStream(std::move(socket), loop, options, nullptr) {}
 
 IOStream::IOStream(UniqueFd socket, IOLoop& loop, const StreamOptions& options,
                    std::shared_ptr<StreamTransport> transport)

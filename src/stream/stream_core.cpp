@@ -41,11 +41,11 @@ constexpr std::chrono::milliseconds connect_again{10};
 StreamCore::StreamCore(UniqueFd fd, IOLoop& loop,
                        std::shared_ptr<StreamTransport> transport,
                        const StreamOptions& options)
-    : loop_(loop.handle()), fd_(std::move(fd)), half_open_(options.half_open) {
+    : fd_(std::move(fd)), loop_(loop.handle()), half_open_(options.half_open) {
   const StreamExtras::Limits limits{options.max_buffer_size,
                                     options.max_write_buffer_size, options.write_room};
   if (limits != usual_limits) extras().limits = limits;
-  set_transport(std::move(transport));
+  if (transport) extras().transport = std::move(transport);
 }
 
 StreamExtras& StreamCore::extras() {
@@ -64,15 +64,19 @@ StreamCore::~StreamCore() {
 void StreamCore::end() noexcept {
   ended_ = true;
   close({});
-  reader_ = nullptr;
+  if (ReadWait* const reader = std::exchange(reader_, nullptr)) end(*reader);
   while (waits_.linked()) {
-    auto& wait = static_cast<StreamWait&>(*waits_.next);
-    if (wait.state_ == StreamWait::State::granted) {
-      wait.state_ = StreamWait::State::failed;
-    }
-    static_cast<ListLink<StreamWait>&>(wait).unlink();
-    if (PendingCall* const call = wait.call()) call->drop();
+    auto& wait = static_cast<QueuedWait&>(*waits_.next);
+    wait.unlink();
+    end(wait);
   }
+}
+
+void StreamCore::end(StreamWait& wait) noexcept {
+  if (wait.state_ == StreamWait::State::granted) {
+    wait.state_ = StreamWait::State::failed;
+  }
+  if (PendingCall* const call = wait.call()) call->drop();
 }
 
 void StreamCore::check_all(const char* act) const {
@@ -167,7 +171,7 @@ void StreamCore::remove_timer(TimeoutHandle timer) noexcept {
 }
 
 void StreamCore::complete(StreamWait& wait, Resume resume) noexcept {
-  stop_timer(wait);
+  wait.stop_timer();
   if (wait.begun_ && !wait.over) go_on(wait, resume);
 }
 
@@ -178,30 +182,34 @@ void StreamCore::go_on(StreamWait& wait, Resume resume) noexcept {
   }
 }
 
-/// Goes on with those whose time has come. None of them runs here.
+/// Goes on with those whose time has come, in the order in which they began. None of
+/// them runs here.
 void StreamCore::settle_waits() noexcept {
+  // Nothing new has arrived for a read while the descriptor is open.
+  ReadWait* reader = fd_ ? nullptr : reader_;
   for (auto* link = waits_.next; link != &waits_; link = link->next) {
-    auto& wait = static_cast<StreamWait&>(*link);
-    if (wait.state_ != StreamWait::State::waits || !wait.begun_) continue;
-    // Nothing new has arrived for it while the descriptor is open.
-    if (fd_ && &wait == reader_) continue;
-    if (wait.try_now()) complete(wait);
+    auto& wait = static_cast<QueuedWait&>(*link);
+    if (reader && wait.reads_before_ == reads_) settle(*std::exchange(reader, nullptr));
+    settle(wait);
   }
+  if (reader) settle(*reader);
 }
 
-void StreamCore::forget(StreamWait& wait) noexcept {
-  stop_timer(wait);
+void StreamCore::settle(StreamWait& wait) noexcept {
+  if (wait.state_ != StreamWait::State::waits || !wait.begun_) return;
+  if (wait.try_now()) complete(wait);
+}
+
+void StreamCore::forget(const StreamWait& wait) noexcept {
   if (reader_ == &wait) reader_ = nullptr;
-  static_cast<ListLink<StreamWait>&>(wait).unlink();
   if (held()) update_interest_or_close();
 }
 
 void StreamCore::on_timeout(StreamWait& wait) noexcept {
-  wait.timed_ = false;
+  wait.stop_timer();
   if (wait.state_ != StreamWait::State::waits) return;
   wait.state_ = StreamWait::State::timed_out;
   if (reader_ == &wait) {
-    reader_ = nullptr;
     update_interest_or_close();
   } else {
     close(std::make_error_code(std::errc::timed_out));
@@ -335,7 +343,7 @@ void StreamCore::close_descriptor() noexcept {
     if (unsent()) reset_at_close();
     if (filtered_) end_whole_output();
     drop_queued();
-    transport_->close();
+    if (StreamTransport* const other = transport()) other->close();
     fd_.reset();
   }
   end_attempt();

@@ -59,7 +59,7 @@ struct StreamExtras {
   };
 
   Limits limits;
-  std::shared_ptr<StreamTransport> transport;  // that has an owner
+  std::shared_ptr<StreamTransport> transport;  // null: the calls for sockets
   std::unique_ptr<Attempt> attempt;
   Callback on_close;
   StreamPtr rest;
@@ -110,7 +110,7 @@ class StreamCore final : public StreamLife {
   bool try_connect(ConnectWait& wait) noexcept;
   void start_read(ReadWait& wait);
   bool try_read(ReadWait& wait);
-  void end_read(ReadWait& wait) noexcept {
+  void end_read(const ReadWait& wait) noexcept {
     if (reader_ == &wait) reader_ = nullptr;
   }
   void take(ReadWait& wait) noexcept {
@@ -162,9 +162,9 @@ class StreamCore final : public StreamLife {
   void set_filter(std::shared_ptr<StreamFilter> filter);
 
   // For waits.
-  void add(StreamWait& wait) noexcept {
-    if (wait.linked()) return;
+  void add(QueuedWait& wait) noexcept {
     wait.tied_ = true;
+    wait.reads_before_ = reads_;
     wait.link_behind(waits_);
   }
   /// The result of the wait is there.
@@ -172,7 +172,10 @@ class StreamCore final : public StreamLife {
   void complete(StreamWait& wait, Resume resume = &StreamWait::resume) noexcept;
   /// The wait is watched for from now on.
   void watch();
-  void forget(StreamWait& wait) noexcept;
+  void forget(const StreamWait& wait) noexcept;
+  void stop_timer(TimeoutHandle& timer) noexcept {
+    if (timer) remove_timer(std::exchange(timer, {}));
+  }
   void on_timeout(StreamWait& wait) noexcept;
 
   void set_close_callback(Callback callback);
@@ -188,6 +191,7 @@ class StreamCore final : public StreamLife {
 
  private:
   friend class StreamOutput;
+  static void end(StreamWait& wait) noexcept;
   void check_all(const char* act) const;
   [[noreturn]] void refuse(StreamAct act) const;
   [[nodiscard]] bool made_here() const noexcept {
@@ -237,14 +241,29 @@ class StreamCore final : public StreamLife {
     return extras_ ? extras_->limits : usual_limits;
   }
   [[nodiscard]] StreamFilter& filter() const noexcept {
-    return static_cast<StreamFilter&>(*transport_);
+    return static_cast<StreamFilter&>(*extras_->transport);
   }
-  [[nodiscard]] std::shared_ptr<StreamTransport> shared_transport() const noexcept;
-  void set_transport(std::shared_ptr<StreamTransport> transport);
+  /// Null: the calls for sockets.
+  [[nodiscard]] StreamTransport* transport() const noexcept {
+    return extras_ ? extras_->transport.get() : nullptr;
+  }
+  [[nodiscard]] std::shared_ptr<StreamTransport> shared_transport() const noexcept {
+    return extras_ ? extras_->transport : nullptr;
+  }
   void end_attempt() noexcept;
   void read_on_later();
   void retry_connect() noexcept;
   void connect_later() noexcept;
+  Moved read(std::span<std::byte> room) noexcept {
+    if (StreamTransport* const other = transport()) return other->read(fileno(), room);
+    return receive_bytes(fileno(), room);
+  }
+  Moved write(std::span<const Bytes> pieces) noexcept {
+    if (StreamTransport* const other = transport()) {
+      return other->write(fileno(), pieces);
+    }
+    return send_pieces(fileno(), pieces);
+  }
   bool receive_for(ReadWait& wait);
   /// One read of the descriptor. False if there is nothing now.
   bool receive();
@@ -284,6 +303,7 @@ class StreamCore final : public StreamLife {
     gather_room_ = 0;
   }
   void settle_waits() noexcept;
+  void settle(StreamWait& wait) noexcept;
   void go_on(StreamWait& wait, Resume resume = &StreamWait::resume) noexcept;
   void note(std::error_code error) noexcept;
   /// What ends the output of a filter is sent first.
@@ -314,30 +334,23 @@ class StreamCore final : public StreamLife {
       close(error.code());
     }
   }
-  void stop_timer(TimeoutHandle& timer) noexcept {
-    if (timer) remove_timer(std::exchange(timer, {}));
-  }
-  void stop_timer(StreamWait& wait) noexcept {
-    if (wait.timed_) remove_timer(wait.timer_);
-    wait.timed_ = false;
-  }
   void remove_timer(TimeoutHandle timer) noexcept;
 
   static constexpr StreamExtras::Limits usual_limits{};
 
-  LoopHandle loop_;
   UniqueFd fd_;
-  const std::uint32_t epoch_ = in_short(fork_epoch());
-  StreamTransport* transport_ = nullptr;  // its owner is in the extras, if it has one
+  LoopHandle loop_;
   std::unique_ptr<StreamExtras> extras_;
   std::unique_ptr<StreamOutput> output_;
   ReadBuffer in_;
-  List<StreamWait> waits_;  // in the order in which they began
+  List<QueuedWait> waits_;  // in the order in which they began
   ReadWait* reader_ = nullptr;
   std::error_code error_;
   std::uint64_t written_ = 0;
   std::uint64_t sent_ = 0;
+  const std::uint32_t epoch_ = in_short(fork_epoch());
   std::uint32_t gather_room_ = 0;  // of gather(), while bytes wait to leave
+  std::uint16_t reads_ = 0;        // that have begun to wait
   Events interest_ = Events::none;
   const bool half_open_ : 1;
   bool filtered_ : 1 = false;    // the transport is a filter

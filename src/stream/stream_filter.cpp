@@ -9,17 +9,6 @@ StreamTransport::~StreamTransport() = default;
 
 namespace detail {
 
-std::shared_ptr<StreamTransport> StreamCore::shared_transport() const noexcept {
-  if (extras_ && extras_->transport) return extras_->transport;
-  return {std::shared_ptr<void>(), transport_};
-}
-
-void StreamCore::set_transport(std::shared_ptr<StreamTransport> transport) {
-  const bool has_owner = transport.use_count() > 0;
-  transport_ = transport.get();
-  if (has_owner || extras_) extras().transport = std::move(transport);
-}
-
 void StreamCore::set_filter(std::shared_ptr<StreamFilter> filter) {
   check("start_tls");
   if (closed() || output_ended_) throw StreamClosedError(error_);
@@ -27,11 +16,12 @@ void StreamCore::set_filter(std::shared_ptr<StreamFilter> filter) {
     throw_error(std::make_error_code(std::errc::operation_in_progress),
                 act_on("start_tls", fileno()));
   }
-  (void)extras();  // with room for the filter
-  filter->start(shared_transport(), std::as_bytes(std::span(in_.view())));
+  auto& transport = extras().transport;
+  filter->start(transport ? transport : socket_transport(),
+                std::as_bytes(std::span(in_.view())));
   in_.consume(in_.size());
   in_.settle();
-  set_transport(std::move(filter));
+  transport = std::move(filter);
   filtered_ = true;
 }
 

@@ -109,7 +109,8 @@ inline void StreamCore::start_read(ReadWait& wait) {
   }
   if (filtered_ && !filter().started) start_handshake();
   reader_ = &wait;
-  add(wait);
+  ++reads_;
+  wait.tied_ = true;
   in_.set_searched(0);
 }
 
@@ -214,7 +215,7 @@ bool StreamCore::receive() {
   std::span<std::byte> room = in_.room();
   const std::size_t most = limits().max_buffer_size - in_.size();
   if (room.size() > most) room = room.first(most);
-  const Moved got = transport_->read(fileno(), room);
+  const Moved got = read(room);
   const bool blocked = got.would_block();
   drained_ = filtered_ ? blocked : got.bytes < room.size();
   in_.commit(got.bytes);
@@ -298,11 +299,12 @@ void StreamCore::on_turn_end() noexcept {
 
 /// Whether a task has a result of this stream, and is ready to run.
 bool StreamCore::task_goes_on() const noexcept {
+  const auto goes_on = [](const StreamWait& wait) {
+    return wait.over && wait.state_ == StreamWait::State::granted && wait.frame;
+  };
+  if (reader_ && goes_on(*reader_)) return true;
   for (auto* link = waits_.next; link != &waits_; link = link->next) {
-    const auto& wait = static_cast<const StreamWait&>(*link);
-    if (wait.over && wait.state_ == StreamWait::State::granted && wait.frame) {
-      return true;
-    }
+    if (goes_on(static_cast<const QueuedWait&>(*link))) return true;
   }
   return false;
 }
@@ -333,7 +335,7 @@ void StreamCore::queue(Bytes bytes, bool half_sent) {
 }
 
 std::size_t StreamCore::send_now(std::span<const Bytes> pieces) noexcept {
-  const Moved done = transport_->write(fileno(), pieces);
+  const Moved done = write(pieces);
   std::size_t all = 0;
   for (const Bytes& piece : pieces) all += piece.size();
   full_ = done.bytes < all || done.would_block();  // the next call would only say so
