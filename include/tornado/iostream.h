@@ -17,6 +17,7 @@
 #include "tornado/fd.h"
 #include "tornado/ioloop.h"
 #include "tornado/stream_error.h"
+#include "tornado/stream_read.h"
 #include "tornado/stream_wait.h"
 #include "tornado/task.h"
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <string>
 
-#include "loop/pending_calls.h"
 #include "net/sockets.h"
 #include "platform/system_error.h"
 #include "stream/block_pool.h"
@@ -90,116 +89,6 @@ Task<void> finish(StreamPtr core, FinishLimits limits) {
     more = co_await discard_input(core, wait);
   }
   core->close({});
-}
-
-const char* name_of(StreamAct act) noexcept {
-  static constexpr std::array names = {"connect",        "wait_for_handshake",
-                                       "read_until",     "read_until_match",
-                                       "read_bytes",     "read_some",
-                                       "read_into",      "read_until_close",
-                                       "write",          "flush",
-                                       "shutdown_write", "finish",
-                                       "drain"};
-  return names[static_cast<std::size_t>(act)];
-}
-
-void StreamWait::forget() noexcept {
-  tied_ = false;
-  if (has_end_) free_end();
-  stop_timer();
-  if (stream_) stream_->forget(*this);
-}
-
-void StreamWait::free_end() noexcept {
-  const std::size_t size = sizeof(ReadEnd) + end_->size;
-  std::destroy_at(end_);
-  free_frame(end_, size);
-  has_end_ = false;
-}
-
-bool StreamWait::withdraw() noexcept {
-  if (tied_) forget();
-  stream_ = {};
-  return true;
-}
-
-std::string StreamWait::describe() const {
-  return stream_ ? act_on(name_of(act_), stream_->fileno()) : name_of(act_);
-}
-
-void StreamWait::prepare() {
-  (void)StreamCore::of(*this);
-}
-
-void StreamWait::begin_call() {
-  prepare();
-  begun_ = true;
-  PendingCalls::of(*stream_->loop().loop()).expect(*call());
-  if (try_now()) {
-    stream_->complete(*this);
-  } else {
-    begin();
-  }
-}
-
-void StreamWait::begin() {
-  begun_ = true;
-  stream_->watch();
-  const Delay timeout = timeout_;
-  if (timeout.get() == never.get()) return;
-  void* const place = allocate_frame(sizeof(TimeoutHandle));
-  timer_ = ::new (place) TimeoutHandle;
-  timed_ = true;
-  IOLoop& loop = stream_->loop().open_loop(name_of(act_));
-  *timer_ = loop.call_later(timeout, [this] { stream_->on_timeout(*this); });
-}
-
-void StreamWait::stop_timer() noexcept {
-  if (!timed_) return;
-  timed_ = false;
-  stream_->stop_timer(*timer_);
-  free_frame(timer_, sizeof(TimeoutHandle));
-}
-
-void StreamWait::throw_failure() const {
-  if (state_ == State::timed_out) throw_error(Errc::timed_out, name_of(act_));
-  throw StreamClosedError(stream_ ? stream_->error() : std::error_code());
-}
-
-bool QueuedWait::withdraw() noexcept {
-  unlink();
-  return StreamWait::withdraw();
-}
-
-void QueuedWait::prepare() {
-  StreamWait::prepare();
-  stream_->add(*this);
-}
-
-bool SentWait::look() {
-  if (stream_ && stream_->try_sent(*this)) return true;
-  prepare();
-  return false;
-}
-
-bool SentWait::try_now() noexcept {
-  return stream_->try_sent(*this);
-}
-
-bool ConnectWait::ready() {
-  prepare();
-  return stream_->try_connect(*this);
-}
-
-bool ConnectWait::try_now() noexcept {
-  return stream_->try_connect(*this);
-}
-
-bool ConnectWait::withdraw() noexcept {
-  const StreamPtr stream = stream_;
-  const bool ended = QueuedWait::withdraw();
-  if (stream) stream->close(std::make_error_code(std::errc::operation_canceled));
-  return ended;
 }
 
 }  // namespace detail

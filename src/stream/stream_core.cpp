@@ -6,7 +6,6 @@
 #include <new>
 #include <string>
 
-#include "loop/pending_calls.h"
 #include "net/sockets.h"
 #include "platform/system_error.h"
 #include "stream/block_pool.h"
@@ -83,21 +82,6 @@ void StreamCore::check_all(const char* act) const {
   TaskScheduler::of(loop_.open_loop(act)).check_thread(act);
 }
 
-StreamCore& StreamCore::of(const StreamWait& wait) {
-  StreamCore* const core = wait.stream_.get();
-  if (!core || core->ended_) throw StreamClosedError();
-  const bool usable = core->here_as_before() || core->usable_here();
-  if (!usable || (wait.frame && !core->runs(*wait.frame))) {
-    core->refuse(wait.act_);
-  }
-  return *core;
-}
-
-void StreamCore::refuse(StreamAct act) const {
-  check(name_of(act));
-  throw_error(Errc::wrong_thread, name_of(act));
-}
-
 // Connecting.
 
 void StreamCore::connect(const SocketAddress& address) {
@@ -156,65 +140,6 @@ void StreamCore::connected() noexcept {
   if (filtered_) return or_close([this] { begin_handshake(); });
   end_attempt();
   send_queued();
-}
-
-// Waits.
-
-void StreamCore::watch() {
-  if (queued() > 0 && !full_) send_what_fits();
-  if (in_.size() < block_size) in_.settle();
-  update_interest();
-}
-
-void StreamCore::remove_timer(TimeoutHandle timer) noexcept {
-  if (IOLoop* const loop = loop_.loop()) loop->remove_timeout(timer);
-}
-
-void StreamCore::complete(StreamWait& wait, Resume resume) noexcept {
-  wait.stop_timer();
-  if (wait.begun_ && !wait.over) go_on(wait, resume);
-}
-
-void StreamCore::go_on(StreamWait& wait, Resume resume) noexcept {
-  if (wait.frame) return (wait.*resume)();
-  if (IOLoop* const loop = loop_.loop()) {
-    PendingCalls::of(*loop).call_soon(*wait.call());
-  }
-}
-
-/// Goes on with those whose time has come, in the order in which they began. None of
-/// them runs here.
-void StreamCore::settle_waits() noexcept {
-  // Nothing new has arrived for a read while the descriptor is open.
-  ReadWait* reader = fd_ ? nullptr : reader_;
-  for (auto* link = waits_.next; link != &waits_; link = link->next) {
-    auto& wait = static_cast<QueuedWait&>(*link);
-    if (reader && wait.reads_before_ == reads_) settle(*std::exchange(reader, nullptr));
-    settle(wait);
-  }
-  if (reader) settle(*reader);
-}
-
-void StreamCore::settle(StreamWait& wait) noexcept {
-  if (wait.state_ != StreamWait::State::waits || !wait.begun_) return;
-  if (wait.try_now()) complete(wait);
-}
-
-void StreamCore::forget(const StreamWait& wait) noexcept {
-  if (reader_ == &wait) reader_ = nullptr;
-  if (held()) update_interest_or_close();
-}
-
-void StreamCore::on_timeout(StreamWait& wait) noexcept {
-  wait.stop_timer();
-  if (wait.state_ != StreamWait::State::waits) return;
-  wait.state_ = StreamWait::State::timed_out;
-  if (reader_ == &wait) {
-    update_interest_or_close();
-  } else {
-    close(std::make_error_code(std::errc::timed_out));
-  }
-  go_on(wait);
 }
 
 // Events.

@@ -277,8 +277,8 @@ class StreamCore final : public StreamLife {
     if (wait.has_end_) wait.free_end();
     wait.taken_ = there.data();
     wait.count_ = count;
-    wait.state_ = there.size() > count ? StreamWait::State::taken
-                                       : StreamWait::State::all_taken;
+    wait.state_ =
+        there.size() > count ? StreamWait::State::taken : StreamWait::State::all_taken;
     in_.consume(count);
   }
   void end_input(std::error_code error) noexcept;

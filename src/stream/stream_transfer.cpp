@@ -14,40 +14,9 @@ constexpr int most_reads_in_a_turn = 16;
 constexpr std::size_t direct_size = 4096;   // from here on bytes leave without a copy
 constexpr std::size_t pieces_at_once = 16;  // a MiB: more than most sockets take
 
-/// With room for `size` bytes behind it.
-ReadEnd* make_end(std::size_t size) {
-  void* const memory = allocate_frame(sizeof(ReadEnd) + size);
-  auto* const end = ::new (memory) ReadEnd;
-  end->size = size;
-  return end;
-}
-
 }  // namespace
 
 // Reading.
-
-ReadWait::ReadWait(const StreamPtr& stream, ReadMatcher end, std::size_t most,
-                   const std::optional<Delay>& timeout)
-    : ReadWait(stream, StreamAct::read_until_match, most, timeout) {
-  end_ = make_end(0);
-  tied_ = has_end_ = true;
-  end_->matcher = std::move(end);
-}
-
-void ReadWait::end_at(std::string_view delimiter) {
-  if (delimiter.empty()) {
-    throw_error(std::make_error_code(std::errc::invalid_argument),
-                "read_until: the delimiter is empty");
-  }
-  if (delimiter.size() <= delimiter_.bytes.size()) {
-    delimiter.copy(delimiter_.bytes.data(), delimiter.size());
-    delimiter_.size = static_cast<std::uint8_t>(delimiter.size());
-    return;
-  }
-  end_ = make_end(delimiter.size());
-  tied_ = has_end_ = true;
-  delimiter.copy(reinterpret_cast<char*>(end_ + 1), delimiter.size());
-}
 
 /// npos: there are too few bytes.
 inline std::size_t StreamCore::find_end(ReadWait& wait) {
@@ -161,28 +130,10 @@ bool ReadWait::try_now() noexcept {
   }
 }
 
-void ReadWait::fail_with(std::exception_ptr failure) noexcept {
-  state_ = State::failed;
-  if (!has_end_) {
-    try {
-      end_ = make_end(0);
-      tied_ = has_end_ = true;
-    } catch (const std::bad_alloc&) {
-      return stream_->close(std::make_error_code(std::errc::not_enough_memory));
-    }
-  }
-  end_->failure = std::move(failure);
-}
-
 void ReadWait::take_granted() {
   if (stream_) stream_->end_read(*this);
   check_granted();
   stream_->take(*this);
-}
-
-void ReadWait::throw_failure() const {
-  if (has_end_ && end_->failure) std::rethrow_exception(end_->failure);
-  StreamWait::throw_failure();
 }
 
 void ReadWait::give_memory_back() noexcept {

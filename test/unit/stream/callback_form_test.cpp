@@ -103,6 +103,42 @@ TEST_P(CallbackForm, destroys_the_callback_of_a_destroyed_stream_without_a_call)
   });
 }
 
+TEST_P(CallbackForm, destroys_the_callback_of_a_timeout_that_was_not_told_yet) {
+  connect();
+  const auto kept = std::make_shared<int>();
+  first->read_bytes(1, 0s).call(
+      [kept](const auto&) { ADD_FAILURE() << "called after the stream was gone"; });
+  loop.call_later(0s, [this] {
+    first.reset();
+    loop.add_callback([this] { loop.stop(); });
+  });
+  loop.start();
+  EXPECT_EQ(kept.use_count(), 1);
+}
+
+TEST_P(CallbackForm, tells_of_a_close_in_the_order_in_which_the_operations_began) {
+  if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
+  for (int reads_after = 0; reads_after <= 2; ++reads_after) {
+    connect();
+    std::string told;
+    for (int i = 0; i < 3; ++i) {
+      if (i == reads_after) {
+        first->read_bytes(1).call([&told](const auto&) { told += 'r'; });
+      }
+      first->write(std::string(8 << 20, 'x')).call([&told, i](const auto& sent) {
+        EXPECT_FALSE(sent);
+        told += static_cast<char>('0' + i);
+      });
+    }
+    first->close(std::make_error_code(std::errc::owner_dead));
+    loop.add_callback([this] { loop.stop(); });
+    loop.start();
+    std::string expected = "012";
+    expected.insert(static_cast<std::size_t>(reads_after), 1, 'r');
+    EXPECT_EQ(told, expected);
+  }
+}
+
 TEST_P(CallbackForm, may_close_move_or_destroy_its_stream_in_its_callback) {
   for (const int act : {0, 1, 2}) {
     connect();

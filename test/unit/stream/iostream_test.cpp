@@ -138,6 +138,24 @@ TEST_P(EachStream, ends_the_wait_of_a_read_when_it_is_destroyed) {
   });
 }
 
+TEST_P(EachStream, may_be_gone_when_an_operation_is_awaited) {
+  connect();
+  play([this]() -> Task<void> {
+    second->write("there;");
+    EXPECT_EQ(co_await first->read_bytes(1), "t");
+    auto bytes = first->read_bytes(2);
+    auto line = first->read_until(";");
+    auto long_line = first->read_until("a delimiter in memory of its own");
+    auto write = second->write("more");
+    first.reset();
+    second.reset();
+    EXPECT_EQ(co_await outcome_of([&] { return std::move(bytes); }), "closed");
+    EXPECT_EQ(co_await outcome_of([&] { return std::move(line); }), "closed");
+    EXPECT_EQ(co_await outcome_of([&] { return std::move(long_line); }), "closed");
+    co_await write;  // its bytes were taken
+  });
+}
+
 TEST_P(EachStream, may_be_moved_under_its_own_read) {
   connect();
   play([this]() -> Task<void> {
