@@ -63,6 +63,8 @@ StreamCore::~StreamCore() {
 void StreamCore::end() noexcept {
   ended_ = true;
   close({});
+  in_.consume(in_.size());
+  in_.settle();
   if (ReadWait* const reader = std::exchange(reader_, nullptr)) end(*reader);
   while (waits_.linked()) {
     auto& wait = static_cast<QueuedWait&>(*waits_.next);

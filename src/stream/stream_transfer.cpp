@@ -103,8 +103,8 @@ inline std::size_t StreamCore::count_at_once(const ReadWait& wait,
 
 /// For a task of the loop, which runs.
 inline bool StreamCore::take_at_once(ReadWait& wait) noexcept {
-  const bool is_plain = !(tells_close_ | discards_ | ended_);
-  if (reader_ || !is_plain || !made_here() || !runs(*wait.frame)) return false;
+  if (!runs(*wait.frame) || !made_here()) return false;
+  if (reader_ || tells_close_ || discards_ || ended_) return false;
   const std::string_view there = in_.view();
   const std::size_t count = count_at_once(wait, there);
   if (count > there.size()) return false;
