@@ -43,6 +43,8 @@
 #include "tornado/run_sync.h"
 #include "tornado/spawn.h"
 #include "tornado/stream_error.h"
+#include "tornado/stream_life.h"
+#include "tornado/stream_read.h"
 #include "tornado/stream_regex.h"
 #include "tornado/stream_wait.h"
 #include "tornado/subprocess.h"

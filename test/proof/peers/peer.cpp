@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "network.h"
 #include "support/open_numbers.h"
@@ -30,8 +31,12 @@ Peer::Peer(std::vector<std::string> argv, std::vector<DescriptorMapping> give)
       out_(std::move(process_.out())) {}
 
 Peer::~Peer() {
-  // Its group is there for as long as it is not reaped.
-  if (!process_.returncode()) ::kill(-process_.pid(), SIGKILL);
+  if (process_.returncode()) return;
+  // Its group is there for as long as it is not reaped. The next peer may want its
+  // port.
+  ::kill(-process_.pid(), SIGKILL);
+  siginfo_t ended{};
+  ::waitid(P_PID, static_cast<id_t>(process_.pid()), &ended, WEXITED | WNOWAIT);
 }
 
 Task<std::string> Peer::line() {

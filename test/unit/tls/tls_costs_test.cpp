@@ -78,7 +78,8 @@ long blocks_at_rest(IOLoop& loop, long pairs, F open_pair) {
     loop.run_sync(ask(client, 1), patience);
   }
   const long blocks = faults::live_blocks() - before;
-  for (auto& [server, client] : all) client.close();
+  all.clear();
+  loop.run_sync([]() -> Task<> { co_await moment(); }());  // the tasks end
   return blocks;
 }
 
