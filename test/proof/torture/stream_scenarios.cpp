@@ -198,6 +198,7 @@ Task<bool> pass(UnixStream first, UnixStream second) {
   sent.push_back(open_file("/dev/null", O_RDONLY));
   co_await second.write_with("two", std::move(sent));
   co_await second.write("none");
+  co_await second.flush();  // no reset would tell the peer
   second.close();
   const std::string all = co_await first.read_until_close();
   if (all != "twonone") refuse_wrong_bytes();
