@@ -27,12 +27,6 @@ class ReadBuffer {
   /// Where to put the next bytes. Moves what is there.
   [[nodiscard]] std::span<std::byte> room();
   void commit(std::size_t count) noexcept { memory_->end += count; }
-  /// The first bytes, at most `count`, which are consumed then.
-  std::string_view take(std::size_t count) noexcept {
-    const std::string_view bytes = view().substr(0, count);
-    consume(bytes.size());
-    return bytes;
-  }
   /// The memory of what is consumed stays until the next room() or settle().
   void consume(std::size_t count) noexcept {
     if (memory_) memory_->begin += count;
