@@ -48,6 +48,13 @@ struct FreeAddresses {
   void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
 };
 
+// A library that looks the name up would end it there, and find another host.
+void refuse_zero_byte(const std::string& host) {
+  if (host.find('\0') == host.npos) return;
+  throw_error(std::make_error_code(std::errc::invalid_argument),
+              "resolve \"" + host + "\": a zero byte in the name");
+}
+
 }  // namespace
 
 const std::error_category& resolver_category() noexcept {
@@ -57,6 +64,7 @@ const std::error_category& resolver_category() noexcept {
 
 std::vector<SocketAddress> known_addresses(const std::string& host, std::uint16_t port,
                                            AddressFamily family) {
+  refuse_zero_byte(host);
   std::vector<SocketAddress> found;
   const auto add = [&](std::string_view ip) {
     const SocketAddress address(ip, port);
@@ -110,6 +118,7 @@ std::vector<SocketAddress> look_up_in(SocketHooks& hooks, const std::string& hos
 
 std::vector<SocketAddress> look_up(const std::string& host, std::uint16_t port,
                                    AddressFamily family, bool passive) {
+  refuse_zero_byte(host);
   if (SocketHooks* const hooks = hooks_with_names(host)) {
     return look_up_in(*hooks, host, port, family, passive);
   }

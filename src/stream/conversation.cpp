@@ -5,6 +5,8 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/system_error.h"
+
 namespace tornado {
 namespace {
 
@@ -26,10 +28,14 @@ bool is_end(const std::exception_ptr& failure) {
 
 }  // namespace
 
+// Refuses before it has begun, so that another call may begin it.
 void Conversation::start(std::string input, ExitWatch& exit, Delay after_exit) {
-  started_ = true;
+  if ((out && out->reading()) || (err && err->reading())) {
+    throw_error(std::make_error_code(std::errc::operation_in_progress), "communicate");
+  }
   input_ = std::move(input);
   if (in) write_some();
+  started_ = true;
   if (out) read_some(out, result_.out);
   if (err) read_some(err, result_.err);
   exit.add_waiter([self = shared_from_this(), after_exit](ExitStatus status) {
@@ -59,8 +65,8 @@ void Conversation::write_some() {
   if (in->closed()) return finish(in);
   const std::string_view rest = std::string_view(input_).substr(written_);
   const std::string_view part = rest.substr(0, part_size);
-  written_ += part.size();
   in->write(part);
+  written_ += part.size();
   in->flush().call([self = shared_from_this()](Result<void> sent) {
     if (sent && self->written_ < self->input_.size()) return self->write_some();
     self->finish(self->in);

@@ -55,6 +55,17 @@ Task<void> send_all(StreamPtr core, StreamAct act, std::optional<TimePoint> end)
   co_await detail::SentWait(core, act, core->written(), left());
 }
 
+/// While it lives, what arrives without a reader is dropped.
+struct Discarding {
+  explicit Discarding(StreamPtr stream) noexcept : core(std::move(stream)) {
+    core->discard_input(true);
+  }
+  Discarding(const Discarding&) = delete;
+  Discarding& operator=(const Discarding&) = delete;
+  ~Discarding() { core->discard_input(false); }
+  const StreamPtr core;
+};
+
 /// False at the end of input, and when the time has passed.
 Task<bool> discard_input(StreamPtr core, Delay time) {
   try {
@@ -80,7 +91,11 @@ namespace detail {
 
 Task<void> finish(StreamPtr core, FinishLimits limits) {
   const TimePoint end = limits.in_all.after(core->check("finish").loop().time());
-  core->discard_input();  // a peer that still sends may not read before it has
+  if (core->reading()) {
+    throw_error(std::make_error_code(std::errc::operation_in_progress), "finish");
+  }
+  // A peer that still sends may not read before it has.
+  const Discarding during(core);
   co_await send_all(core, StreamAct::finish, end);
   bool more = !core->stop_sending();
   while (more) {

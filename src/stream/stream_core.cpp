@@ -324,6 +324,10 @@ bool StreamCore::leave_rest() noexcept {
 void StreamCore::set_close_callback(Callback callback) {
   check("set_close_callback");
   const bool tells = static_cast<bool>(callback);
+  if (tells && !fd_) {
+    (void)loop_.loop()->add_callback(std::move(callback));
+    return;
+  }
   if (tells || extras_) extras().on_close = std::move(callback);
   tells_close_ = tells;
   update_interest();

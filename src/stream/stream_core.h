@@ -102,7 +102,10 @@ class StreamCore final : public StreamLife {
     if (!here_as_before()) check_all(act);
     return TaskScheduler::of(*loop_.mailbox_->owner());
   }
-  /// The stream of `wait`. The same, and unless a task that waits is of its loop.
+  /// The same, and unless a task that waits is of its loop. Not of an IOStream that is
+  /// gone.
+  void check(const StreamWait& wait) const;
+  /// The stream of `wait`, checked. Throws StreamClosedError if it is gone.
   static StreamCore& of(const StreamWait& wait);
 
   void connect(const SocketAddress& address);
@@ -146,9 +149,9 @@ class StreamCore final : public StreamLife {
   /// No write may follow. What is still to be sent then is the filter's.
   void end_filter_output() noexcept;
   std::error_code stop_sending() noexcept;
-  /// From now on drops what arrives without a reader.
-  void discard_input() noexcept {
-    discards_ = true;
+  /// Whether what arrives without a reader is dropped from now on.
+  void discard_input(bool on) noexcept {
+    discards_ = on;
     update_interest_or_close();
   }
   void close(std::error_code error = {}) noexcept;

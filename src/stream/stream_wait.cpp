@@ -34,13 +34,16 @@ const char* name_of(StreamAct act) noexcept {
   return names[static_cast<std::size_t>(act)];
 }
 
+inline void StreamCore::check(const StreamWait& wait) const {
+  if (ended_) return;
+  const bool usable = here_as_before() || usable_here();
+  if (!usable || (wait.frame && !runs(*wait.frame))) refuse(wait.act_);
+}
+
 StreamCore& StreamCore::of(const StreamWait& wait) {
   StreamCore* const core = wait.stream_.get();
   if (!core || core->ended_) throw StreamClosedError();
-  const bool usable = core->here_as_before() || core->usable_here();
-  if (!usable || (wait.frame && !core->runs(*wait.frame))) {
-    core->refuse(wait.act_);
-  }
+  core->check(wait);
   return *core;
 }
 
@@ -182,6 +185,7 @@ void QueuedWait::prepare() {
 }
 
 bool SentWait::look() {
+  if (stream_) stream_->check(*this);
   if (stream_ && stream_->try_sent(*this)) return true;
   prepare();
   return false;

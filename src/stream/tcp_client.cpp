@@ -74,13 +74,21 @@ Task<IOStream> connect_once(const SocketAddress& to, const ConnectOptions& optio
   co_return stream;
 }
 
+bool is_its_own_peer(NativeFd socket) {
+  try {
+    return local_address(socket) == remote_address(socket);
+  } catch (const std::system_error&) {  // the peer has gone
+    return false;
+  }
+}
+
 // TCP connects a socket to its own port if the system happened to choose that, and
 // nothing listens there.
 Task<IOStream> connect_to_another(const SocketAddress& to,
                                   const ConnectOptions& options) {
   for (int i = 0; i < tries_after_self_connect; ++i) {
     IOStream stream = co_await connect_once(to, options);
-    if (local_address(stream.fileno()) != to) co_return stream;
+    if (!is_its_own_peer(stream.fileno())) co_return stream;
     stream.abort();  // which leaves the port free at once
   }
   throw StreamClosedError(std::make_error_code(std::errc::connection_refused));

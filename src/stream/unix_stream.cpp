@@ -184,6 +184,10 @@ detail::SentWait UnixStream::write_with(std::string_view bytes,
                 "write_with: " + std::to_string(descriptors.size()) +
                     " descriptors with " + std::to_string(bytes.size()) + " bytes");
   }
+  if (std::ranges::any_of(descriptors, [](const UniqueFd& fd) { return !fd; })) {
+    throw_error(std::make_error_code(std::errc::invalid_argument),
+                "write_with: an empty descriptor");
+  }
   const std::uint64_t offset = core()->written();
   transport_->attach(offset, std::move(descriptors));
   try {

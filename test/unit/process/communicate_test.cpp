@@ -223,6 +223,27 @@ TEST_P(EverySubprocess, goes_on_with_another_call_after_a_cancelled_one) {
   loop.run_sync(talk(), patience);
 }
 
+TEST_P(EverySubprocess, communicates_after_a_call_that_was_refused_beside_a_read) {
+  Subprocess child({.argv = {"cat"}, .in = STREAM, .out = STREAM}, loop);
+  const auto talk = [&child]() -> Task<void> {
+    TaskGroup reading;
+    reading.start([](PipeIOStream& out) -> Task<void> {
+      EXPECT_EQ(co_await out.read_until("\n"), "line\n");
+    }(*child.out()));
+    co_await moment();
+    try {
+      (void)co_await child.communicated("refused");
+      ADD_FAILURE() << "has a result";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), std::errc::operation_in_progress);
+    }
+    child.in()->write("line\n");
+    co_await reading.join();
+    EXPECT_EQ((co_await child.communicated("text")).out, "text");
+  };
+  loop.run_sync(talk(), patience);
+}
+
 TEST(Subprocess, communicates_by_callback) {
   IOLoop loop;
   Subprocess child({.argv = {"cat"}, .in = STREAM, .out = STREAM});

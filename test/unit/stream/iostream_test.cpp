@@ -393,6 +393,65 @@ TEST_P(EachStream, finishes_while_both_ends_are_full) {
   });
 }
 
+TEST_P(EachStream, refuses_to_finish_beside_a_read) {
+  if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
+  connect();
+  play([this]() -> Task<void> {
+    TaskGroup reading(loop);
+    reading.start([](IOStream& from) -> Task<void> {
+      EXPECT_EQ(co_await in_form(from.read_until("\n")), "line\n");
+    }(*first));
+    co_await moment();
+    EXPECT_NE(co_await outcome_of([this] { return first->finish(); }), "");
+    second->write("line\nrest");
+    co_await reading.join();
+    EXPECT_EQ(co_await in_form(first->read_bytes(4)), "rest");
+    first->write("open");
+    EXPECT_EQ(co_await in_form(second->read_bytes(4)), "open");
+  });
+}
+
+TEST_P(EachStream, takes_input_again_after_a_cancelled_finish) {
+  if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
+  connect({.half_open = true});
+  play([this]() -> Task<void> {
+    EXPECT_NE(
+        co_await outcome_of([this] { return with_timeout(1ms, first->finish()); }), "");
+    second->write("one");
+    co_await in_form(second->flush());
+    for (int i = 0; i < 3; ++i) co_await moment();
+    second->write("two");
+    EXPECT_EQ(co_await in_form(first->read_bytes(6)), "onetwo");
+  });
+}
+
+TEST_P(EachStream, refuses_a_flush_and_an_end_of_output_on_another_loop) {
+  if (form_of_test == Form::callback) GTEST_SKIP() << "has no task of another loop";
+  connect();
+  const auto ask = [this]() -> Task<void> {
+    EXPECT_NE(co_await outcome_of([this] { return second->flush(); }), "");
+    EXPECT_NE(co_await outcome_of([this] { return second->shutdown_write(); }), "");
+  };
+  IOLoop other;
+  other.run_sync(ask(), patience);
+  play([this]() -> Task<void> {
+    second->write("still open");
+    EXPECT_EQ(co_await in_form(first->read_bytes(10)), "still open");
+  });
+}
+
+TEST_P(EachStream, tells_a_close_callback_that_is_set_after_the_close) {
+  connect();
+  play([this]() -> Task<void> {
+    bool told = false;
+    first->close();
+    first->set_close_callback([&told] { told = true; });
+    EXPECT_FALSE(told);
+    co_await moment();
+    EXPECT_TRUE(told);
+  });
+}
+
 TEST_P(EachStream, gives_up_a_finish_that_lasts_too_long) {
   if (!both_ways()) GTEST_SKIP() << "a pipe goes one way";
   connect();

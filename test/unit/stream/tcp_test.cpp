@@ -473,6 +473,32 @@ TEST(ThreadedResolverTest, test_localhost) {
   EXPECT_NE(std::ranges::find(all, SocketAddress("127.0.0.1", 80)), all.end());
 }
 
+TEST_P(TCPClientTest, refuses_to_be_its_own_peer) {
+  for (const char* const any : {"127.0.0.1", "0.0.0.0"}) {
+    std::uint16_t port = 0;
+    {
+      TCPServer server([](IOStream, SocketAddress) -> Task<void> { co_return; });
+      server.listen(0, {.address = "127.0.0.1"});
+      port = server.addresses().front().port();
+    }
+    TCPClient client;
+    const ConnectOptions options = {.source = SocketAddress("127.0.0.1", port)};
+    EXPECT_THROW((void)loop.run_sync(client.connect(any, port, options), patience),
+                 std::system_error)
+        << any;
+  }
+}
+
+TEST(ThreadedResolvers, refuse_a_zero_byte_in_a_name) {
+  using namespace std::string_literals;
+  IOLoop loop;
+  ThreadedResolver resolver;
+  for (const std::string& host : {"localhost\0.evil.example"s, "127.0.0.1\0.evil"s}) {
+    EXPECT_THROW((void)loop.run_sync(resolver.resolve(host, 80)), std::system_error);
+    EXPECT_THROW((void)bind_sockets(0, {.address = host}), std::system_error);
+  }
+}
+
 TEST(ThreadedResolverErrorTest, test_bad_host) {
   IOLoop loop;
   ThreadedResolver resolver;

@@ -70,6 +70,7 @@ TEST_P(UnixStreams, carry_the_most_that_a_message_may_have) {
   });
   EXPECT_THROW(writer.write_with("", copies(writer.fileno(), 1)), std::system_error);
   EXPECT_THROW(writer.write_with("x", copies(writer.fileno(), 254)), std::system_error);
+  EXPECT_THROW(writer.write_with("x", std::vector<UniqueFd>(1)), std::system_error);
 }
 
 TEST_P(UnixStreams, keep_the_order_of_many_messages) {
