@@ -104,9 +104,7 @@ void LineServer::send(Client client, const std::string& line) {
   if (found == connections_.end()) return;
   Connection& connection = found->second;
   connection.unsent += line + '\n';
-  if (!flush(connection)) return;  // the next read reports the end
-  connection.serving.update(connection.unsent.empty() ? Events::read
-                                                      : Events::read | Events::write);
+  flush(connection);  // after a failure the next read reports the end
 }
 // [serve]
 
@@ -115,7 +113,9 @@ bool LineServer::flush(Connection& connection) {
   if (unsent.empty()) return true;
   const ssize_t n =
       ::send(connection.socket.get(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
-  if (n < 0) return errno == EAGAIN || errno == EINTR;
-  unsent.erase(0, static_cast<std::size_t>(n));
+  if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
+  if (n > 0) unsent.erase(0, static_cast<std::size_t>(n));
+  connection.serving.update(unsent.empty() ? Events::read
+                                           : Events::read | Events::write);
   return true;
 }

@@ -174,9 +174,9 @@ class TORNADO_API IOStream {
 
   /// Waiting operations throw, unless the buffer satisfies them. Without an error the
   /// loop still sends what was written, as finish() does, and then closes the
-  /// descriptor. If that fails, or the loop closes first, the connection is reset: the
-  /// peer cannot take a part for the whole. `error` is what error() gives from then on,
-  /// unless there was one before. Twice: no effect.
+  /// descriptor. If that fails, or the loop closes first, a TCP connection is reset.
+  /// Its peer cannot take a part for the whole. Other kinds have no reset: flush first.
+  /// `error` is what error() gives then, unless there was one. Twice: no effect.
   void close(std::error_code error = {}) noexcept;
   /// Closes at once, and drops what is unsent. The peer of a TCP connection is told of
   /// a reset: it cannot take the end for a clean one.

@@ -102,8 +102,7 @@ class StreamCore final : public StreamLife {
     if (!here_as_before()) check_all(act);
     return TaskScheduler::of(*loop_.mailbox_->owner());
   }
-  /// The same, and unless a task that waits is of its loop. Not of an IOStream that is
-  /// gone.
+  /// The same for a task that waits, which has to be of the loop. Not after end().
   void check(const StreamWait& wait) const;
   /// The stream of `wait`, checked. Throws StreamClosedError if it is gone.
   static StreamCore& of(const StreamWait& wait);
