@@ -48,8 +48,9 @@ class Played {
     std::optional<PlayedStream> stream;
     std::deque<TaskGroup> groups;  // the last is not cancelled
     int reading = 0;
-    bool watched = false;  // by a close callback, since before it closed
-    int told = 0;          // calls of that
+    bool watched = false;  // by a close callback
+    int callbacks = 0;     // that were set
+    int told = 0;          // calls of the last
   };
   /// An operation that has not ended.
   struct Pending : detail::ListLink<Pending> {
@@ -166,8 +167,11 @@ void Played::begin(const StreamOp& op) {
 }
 
 void Played::set_close_callback(End& end) {
-  end.stream->set_close_callback([&end] { ++end.told; });
-  if (end.stream->fileno() != invalid_fd) end.watched = true;
+  end.told = 0;
+  end.stream->set_close_callback([&end, number = ++end.callbacks] {
+    if (number == end.callbacks) ++end.told;
+  });
+  end.watched = true;
 }
 
 void Played::close(const StreamOp& op) {

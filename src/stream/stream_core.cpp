@@ -170,6 +170,8 @@ void StreamCore::on_readable() {
     } else {
       in_.settle();
     }
+  } else if (filtered_ && !filter().started) {
+    start_handshake();
   } else if (discards_ && !reader_) {
     discard();
   } else if (tells_close_ && in_.size() == 0 && !input_ended_) {

@@ -51,6 +51,7 @@ std::string SSLIOStream::cipher() const {
 }
 
 std::string SSLIOStream::alpn() const {
+  if (!filter_->established()) return {};
   const unsigned char* chosen = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(filter_->ssl(), &chosen, &size);
@@ -58,6 +59,7 @@ std::string SSLIOStream::alpn() const {
 }
 
 std::string SSLIOStream::server_name() const {
+  if (!filter_->established()) return {};
   return text_or_empty(SSL_get_servername(filter_->ssl(), TLSEXT_NAMETYPE_host_name));
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t record_size = SSL3_RT_MAX_PLAIN_LENGTH;
 constexpr int most_messages = 32;
+constexpr std::size_t most_held = 256 << 10;  // of a peer that reads no answers
 
 std::error_code would_block() noexcept {
   return std::make_error_code(std::errc::operation_would_block);
@@ -123,7 +124,8 @@ bool TLSFilter::expect_host(const std::string& host) {
     return !checks_name || X509_VERIFY_PARAM_set1_ip_asc(rules, address.c_str()) == 1;
   }
   const std::string name(host, 0, host.size() - (host.ends_with('.') ? 1 : 0));
-  return !name.empty() && name.find('\0') == name.npos &&
+  // OpenSSL takes a name that begins with a dot for each of its subdomains.
+  return !name.empty() && !name.starts_with('.') && name.find('\0') == name.npos &&
          SSL_set_tlsext_host_name(ssl(), name.c_str()) == 1 &&
          (!checks_name ||
           X509_VERIFY_PARAM_set1_host(rules, name.data(), name.size()) == 1);
@@ -342,6 +344,9 @@ void TLSFilter::send(Bytes bytes) noexcept {
     const Moved done = inner_->write(fd_, std::span(&bytes, 1));
     if (done.error && !done.would_block()) return fail_output(done.error);
     bytes = bytes.subspan(done.bytes);
+  }
+  if (established_ && outgoing_ && outgoing_->bytes.size() > most_held) {
+    return void(failure_ = TLSErrc::too_many_messages);
   }
   try {
     add(outgoing_, bytes);

@@ -21,6 +21,7 @@
 #include "tls_ends.h"
 #include "tornado/gen.h"
 #include "tornado/multi.h"
+#include "tornado/registration.h"
 #include "tornado/task_group.h"
 
 namespace tornado::test {
@@ -88,12 +89,13 @@ TEST_P(TLSHandshake, takes_the_zone_of_an_address_for_no_part_of_it) {
   expect_success(server(file), client_options(), "fe80::1%lo");
 }
 
-TEST_P(TLSHandshake, refuses_a_host_with_a_zero_byte) {
+TEST_P(TLSHandshake, refuses_a_host_with_a_zero_byte_or_a_dot_at_its_begin) {
   using namespace std::string_literals;
-  EXPECT_THROW(
-      SSLIOStream(open_tcp_pair().first, loop, SSLContext::for_client(client_options()),
-                  "localhost\0.example"s),
-      std::system_error);
+  const SSLContext context = SSLContext::for_client(client_options());
+  for (const std::string& host : {"localhost\0.example"s, ".localhost"s, ".com"s}) {
+    EXPECT_THROW(SSLIOStream(open_tcp_pair().first, loop, context, host),
+                 std::system_error);
+  }
 }
 
 TEST_P(TLSHandshake, accepts_an_address_that_the_certificate_names) {
@@ -263,6 +265,19 @@ TEST_P(TLSHandshake, that_lasts_too_long_closes_the_stream) {
       patience);
   EXPECT_EQ(error, Errc::timed_out);
   EXPECT_TRUE(silent.closed());
+}
+
+TEST_P(TLSHandshake, that_lasts_too_long_closes_a_stream_that_has_a_callback_alone) {
+  FdPair ends = open_tcp_pair();
+  SSLOptions options = server();
+  options.handshake_timeout = 1ms;
+  SSLIOStream silent(std::move(ends.first), loop, SSLContext::for_server(options));
+  silent.set_close_callback([this] { loop.stop(); });
+  IOStream peer(std::move(ends.second), loop);
+  peer.write(std::string(1, '\x16'));  // the begin of a record
+  const Timeout limit(loop, patience, [this] { loop.stop(); });
+  loop.start();
+  EXPECT_EQ(silent.error(), Errc::timed_out);
 }
 
 TEST_P(TLSHandshake, whose_wait_is_cancelled_closes_the_stream) {
