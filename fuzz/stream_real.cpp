@@ -48,9 +48,8 @@ class Played {
     std::optional<PlayedStream> stream;
     std::deque<TaskGroup> groups;  // the last is not cancelled
     int reading = 0;
-    bool watched = false;  // by a close callback
-    int callbacks = 0;     // that were set
-    int told = 0;          // calls of the last
+    int callbacks = 0;  // that were set for the close
+    int told = 0;       // calls of the last
   };
   /// An operation that has not ended.
   struct Pending : detail::ListLink<Pending> {
@@ -171,7 +170,6 @@ void Played::set_close_callback(End& end) {
   end.stream->set_close_callback([&end, number = ++end.callbacks] {
     if (number == end.callbacks) ++end.told;
   });
-  end.watched = true;
 }
 
 void Played::close(const StreamOp& op) {
@@ -350,7 +348,7 @@ bool Played::something_is_due() const {
   for (const int end : {0, 1}) {
     const End& self = ends_[end];
     const bool open = self.stream && self.stream->fileno() != invalid_fd;
-    if (self.watched && self.told == 0 && (!open || model_.end_is_due(end)))
+    if (self.callbacks > 0 && self.told == 0 && (!open || model_.end_is_due(end)))
       return true;
   }
   return false;
@@ -398,7 +396,8 @@ void Played::play_to_the_end() {
   for (End& end : ends_) end.stream.reset();
   turn();
   for (End& end : ends_) {
-    expect(end.told == (end.watched ? 1 : 0), "the close callback was not called once");
+    expect(end.told == (end.callbacks > 0 ? 1 : 0),
+           "the close callback was not called once");
     for (const TaskGroup& group : end.groups)
       expect(group.size() == 0, "tasks are left");
   }

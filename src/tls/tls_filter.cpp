@@ -346,7 +346,8 @@ void TLSFilter::send(Bytes bytes) noexcept {
     bytes = bytes.subspan(done.bytes);
   }
   if (established_ && outgoing_ && outgoing_->bytes.size() > most_held) {
-    return void(failure_ = TLSErrc::too_many_messages);
+    failure_ = TLSErrc::too_many_messages;
+    return;
   }
   try {
     add(outgoing_, bytes);

@@ -474,7 +474,7 @@ TEST(ThreadedResolverTest, test_localhost) {
 }
 
 TEST_P(TCPClientTest, refuses_to_be_its_own_peer) {
-  for (const char* const any : {"127.0.0.1", "0.0.0.0"}) {
+  for (const char* const host : {"127.0.0.1", "0.0.0.0"}) {
     std::uint16_t port = 0;
     {
       TCPServer server([](IOStream, SocketAddress) -> Task<void> { co_return; });
@@ -483,9 +483,9 @@ TEST_P(TCPClientTest, refuses_to_be_its_own_peer) {
     }
     TCPClient client;
     const ConnectOptions options = {.source = SocketAddress("127.0.0.1", port)};
-    EXPECT_THROW((void)loop.run_sync(client.connect(any, port, options), patience),
+    EXPECT_THROW((void)loop.run_sync(client.connect(host, port, options), patience),
                  std::system_error)
-        << any;
+        << host;
   }
 }
 
